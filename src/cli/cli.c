@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "record/record.h"
+
+int cli_fail(const struct err *e)
+{
+	fputs("logvisor: ", stderr);
+	for (const char *p = e->text; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 0x20 || c == 0x7f)
+			fprintf(stderr, "\\x%02x", c);
+		else
+			fputc(c, stderr);
+	}
+	fputc('\n', stderr);
+	return EXIT_TROUBLE;
+}
+
+int cli_failf(const char *fmt, ...)
+{
+	struct err e;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e.text, sizeof(e.text), fmt, ap);
+	va_end(ap);
+	return cli_fail(&e);
+}
+
+int cli_usage(const char *command)
+{
+	for (const struct command *c = commands; command && c->name; c++) {
+		if (strcmp(c->name, command))
+			continue;
+		fprintf(stderr, "usage: logvisor %s %s\n'logvisor help %s' tells more.\n", c->name,
+			c->usage, c->name);
+		return EXIT_TROUBLE;
+	}
+	fputs("usage: logvisor COMMAND ...\n'logvisor help' lists the commands.\n", stderr);
+	return EXIT_TROUBLE;
+}
+
+int cli_store(const char *opt, char *buf, unsigned long cap, struct err *e)
+{
+	const char *env = getenv("LOGVISOR_STORE"), *xdg = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+	int n;
+
+	if (opt)
+		n = snprintf(buf, cap, "%s", opt);
+	else if (env && *env)
+		n = snprintf(buf, cap, "%s", env);
+	else if (geteuid() == 0)
+		n = snprintf(buf, cap, "/var/lib/logvisor");
+	else if (xdg && *xdg)
+		n = snprintf(buf, cap, "%s/logvisor", xdg);
+	else if (home && *home)
+		n = snprintf(buf, cap, "%s/.local/state/logvisor", home);
+	else
+		return err_set(e, ENOENT, "no store directory: give --store DIR or set LOGVISOR_STORE");
+	if (n < 0 || (unsigned long)n >= cap)
+		return err_set(e, ENAMETOOLONG, "the store directory's name is too long");
+	return 0;
+}
+
+int cli_ledger_path(const char *store_opt, const char *name, char *buf, unsigned long cap,
+	struct err *e)
+{
+	char store[4096];
+	int n, r;
+
+	if (!record_name_ok(name))
+		return err_set(e, EINVAL,
+			"'%.80s' is not a VM name: 1-64 of A-Z a-z 0-9 . _ -, beginning with a "
+			"letter or digit", name);
+	r = cli_store(store_opt, store, sizeof(store), e);
+	if (r)
+		return r;
+	n = snprintf(buf, cap, "%s/%s", store, name);
+	if (n < 0 || (unsigned long)n >= cap)
+		return err_set(e, ENAMETOOLONG, "the store directory's name is too long");
+	return 0;
+}

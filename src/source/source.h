@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * source.h - where records come from: a source knows one kind of log of a guest, says which sites the
+ * backend shall plant for it, and turns what the traps deliver, and what it finds in guest memory
+ * itself, into records. It emits each record exactly once and never hides a loss.
+ */
+#ifndef LOGVISOR_SOURCE_SOURCE_H
+#define LOGVISOR_SOURCE_SOURCE_H
+
+#include <stdint.h>
+
+#include "guest/guest.h"
+#include "record/record.h"
+#include "trap/trap.h"
+#include "util/err.h"
+
+/*
+ * Takes each record the source produces; the source has filled all but `host`. Returns 0, or a negative
+ * errno that stops the source until it is called again (the record is then offered again).
+ */
+struct source_sink {
+	int (*emit)(void *ctx, struct record *r, struct err *e);
+	void *ctx;
+};
+
+/* What is already in the ledger of this channel, so that nothing is emitted twice. */
+struct source_resume {
+	bool known;
+	char boot[17];
+	uint64_t seq;       /* the last one stored */
+	uint64_t guest_ns;  /* its guest time ... */
+	uint64_t text_hash; /* ... and a hash of its text, to recognise the same boot by content */
+};
+
+struct source_counters {
+	uint64_t records, live, backfill, late, partial, lost, gaps, truncated;
+	uint64_t lag_us; /* oldest record not yet copied, 0 if none */
+};
+
+#endif

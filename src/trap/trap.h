@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * trap.h - how the hypervisor layer notices that a guest logs: the one interface of all backends.
+ *
+ * A backend attaches to a running VM, lends its physical memory (struct gmem) and registers, plants
+ * sites, and waits for events. It knows nothing of logs. Two kinds of site exist because hypervisors
+ * differ: SITE_WATCH stops the VM after a write to guest data (gdb: a write watchpoint, guest memory
+ * untouched), SITE_CODE runs at the entry of a guest kernel function (kvm: a hypercall over the
+ * ftrace NOP, the record copied in the exit; xen: a breakpoint).
+ */
+#ifndef LOGVISOR_TRAP_TRAP_H
+#define LOGVISOR_TRAP_TRAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest/gmem.h"
+#include "util/err.h"
+
+enum trap_cap {
+	TRAP_WATCH = 1 << 0, /* takes SITE_WATCH */
+	TRAP_CODE = 1 << 1,  /* takes SITE_CODE */
+};
+
+enum trap_site_kind { SITE_WATCH, SITE_CODE };
+
+/* Which fetcher a SITE_CODE runs; the fetchers are source/'s, compiled into the backend. */
+enum trap_fetch { FETCH_NONE, FETCH_PRINTK };
+
+#define TRAP_SITES_MAX 16
+
+struct trap_site {
+	enum trap_site_kind kind;
+	uint64_t gva;    /* guest-virtual address of the data word, or of the function's entry */
+	uint32_t len;    /* SITE_WATCH: 1, 2, 4 or 8 bytes, aligned to its size */
+	uint32_t tag;    /* the caller's own number, comes back in the event */
+	enum trap_fetch fetch;
+	const void *fetch_arg; /* SITE_CODE: geometry for the fetcher, copied by plant() */
+	size_t fetch_arg_len;
+};
+
+enum trap_event_type {
+	TRAP_IDLE,    /* the timeout passed (or a signal came) and nothing happened */
+	TRAP_STOPPED, /* a SITE_WATCH was written; the whole VM is held until resume() */
+	TRAP_COPY,    /* a SITE_CODE ran; its fetcher's output is in data; VM runs on */
+	TRAP_LOST,    /* the backend had to drop `lost` events; VM runs on */
+	TRAP_ALERT,   /* the backend found its trap tampered with: `text` says how; VM runs on */
+	TRAP_GONE,    /* the VM ended; its memory may still be readable, for the last records */
+};
+
+struct trap_event {
+	enum trap_event_type type;
+	uint32_t tag;  /* of the site, for TRAP_STOPPED and TRAP_COPY */
+	uint32_t vcpu; /* if known, else UINT32_MAX */
+	int64_t time_us; /* host clock at the trap */
+	const void *data; /* TRAP_COPY: valid until the next wait() */
+	size_t len;
+	uint64_t lost;
+	char text[160];
+};
+
+struct trap; /* a backend's own state begins with this */
+
+struct trap_ops {
+	const char *name;   /* "gdb", "kvm", "xen": the word before ':' in a target */
+	unsigned caps;      /* enum trap_cap */
+	/*
+	 * Attach to the VM that @target (the part after "name:") names, which goes on running. A
+	 * guardian process is set up such that the death of this process, at any moment and by any
+	 * signal, leaves the VM running with nothing armed. 0 or -errno with @e.
+	 */
+	int (*attach)(struct trap **out, const char *target, struct err *e);
+	/* Registers of vCPU @vcpu; may hold the VM for a moment. -ENOENT: no such vCPU. */
+	int (*cpu)(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e);
+	/* Plant @site; 0, -ENOTSUP (kind not supported), -EBUSY (site in use by another), ... */
+	int (*plant)(struct trap *t, const struct trap_site *site, struct err *e);
+	/* Remove every site planted under @tag. 0 also if there is none. */
+	int (*unplant)(struct trap *t, uint32_t tag, struct err *e);
+	/*
+	 * Wait up to @timeout_ms for one event. 0 and @ev, or -errno with @e when the attachment is
+	 * broken. A signal ends the wait as TRAP_IDLE. Never called while the VM is held.
+	 */
+	int (*wait)(struct trap *t, int timeout_ms, struct trap_event *ev, struct err *e);
+	/* Hold the VM / let it go on after hold() or TRAP_STOPPED. */
+	int (*hold)(struct trap *t, struct err *e);
+	int (*resume)(struct trap *t, struct err *e);
+	/* Unplant everything, leave the VM running, free @t. Never fails from the caller's view. */
+	void (*detach)(struct trap *t);
+};
+
+struct trap {
+	const struct trap_ops *ops;
+	struct gmem mem;    /* valid from attach to detach */
+	unsigned vcpus;
+	int pid;            /* of the VMM process if it is local, else 0 */
+	char desc[160];     /* for people: "QEMU pid 4242, 2 vCPUs, 2048 MiB, stub /run/web01.gdb" */
+};
+
+/*
+ * Attach to "kind:rest" with the backend of that kind. -EINVAL with @e listing the kinds known if
+ * there is none.
+ */
+int trap_attach(struct trap **out, const char *target, struct err *e);
+
+#endif
