@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * printk_ring.h - following the pointers of Linux's lockless printk ring (5.10 and later), written
+ * once for every backend: static inline functions over a read primitive, no libc, no loops, no
+ * function pointers, so that the same text compiles into user space and into BPF.
+ *
+ * Before including it, define
+ *
+ *	FETCH_READ(ctx, dst, len, gva)
+ *
+ * to copy @len bytes of guest-virtual memory, all or nothing, 0 on success. (In BPF @len is either
+ * a constant or was compared with a constant just before.)
+ *
+ * The ring, as of kernel/printk/printk_ringbuffer.[ch] in 5.10, 6.1, 6.12 and 7.2:
+ *
+ *   descs[i]  state_var: id in the low 62 bits, state in the top 2; text_blk_lpos: begin, next
+ *   infos[i]  seq, ts_nsec, text_len, facility, flags:5 level:3, caller_id, [7.x: caller_id2,
+ *             comm], dev_info; same index as the descriptor
+ *   data      blocks of 8 bytes of id, then text, padded to 8
+ *
+ * i = id & mask = seq & mask, and id = seq - count (mod 2^62): the first id given out is -count.
+ *
+ * A block that does not fit before the end of data wraps: only its id stands at begin, id and text
+ * at offset 0. Up to 6.17 a block ending exactly at the end wraps too, later it does not ("don't
+ * needlessly wrap data blocks around", in 6.18). The block itself tells which: only the new rule
+ * yields a next that is 0 modulo the size. So comparing the wrap counts of begin and next - 1 is
+ * right for both.
+ */
+#ifndef LOGVISOR_SOURCE_PRINTK_RING_H
+#define LOGVISOR_SOURCE_PRINTK_RING_H
+
+#ifndef FETCH_READ
+#error "define FETCH_READ(ctx, dst, len, gva) before including printk_ring.h"
+#endif
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define PRB_INFO_MAX 128  /* sizeof(struct printk_info): 88, with PRINTK_EXECUTION_CTX 112 */
+#define PRB_TEXT_MAX 1024 /* PRINTKRB_RECORD_MAX (6.12: internal.h; before: LOG_LINE_MAX, 992) */
+#define PRB_ID_MASK (~0ULL >> 2)
+
+#define PRB_INLINE static inline __attribute__((always_inline))
+
+enum prb_state { PRB_RESERVED = 0, PRB_COMMITTED = 1, PRB_FINALIZED = 2, PRB_REUSABLE = 3 };
+
+/* Where things are in one guest. Filled and validated in user space (printk_geometry.c). */
+struct prb_geometry {
+	__u64 rb;    /* the struct printk_ringbuffer that `prb` points to */
+	__u64 descs; /* GVAs of the three arrays */
+	__u64 infos;
+	__u64 data;
+	__u64 desc_mask; /* number of descriptors - 1 */
+	__u64 data_mask; /* bytes of data - 1 */
+	__u32 data_bits;
+	__u32 desc_bits;
+	__u32 info_size; /* <= PRB_INFO_MAX */
+	__u32 len_off;   /* of text_len in printk_info; <= PRB_INFO_MAX - 2 */
+	/* struct prb_desc is {state_var, begin, next}, 24 bytes, in every kernel so far: validated. */
+};
+
+#define PRB_DESC_SIZE 24
+
+struct prb_desc_copy {
+	__u64 state_var;
+	__u64 begin;
+	__u64 next;
+};
+
+enum prb_copy_flags {
+	PRB_COPY_FINAL = 1 << 0,  /* prb_final_commit: complete, nothing will be added */
+	PRB_COPY_NOTEXT = 1 << 1, /* data-less: the guest's ring had no room for the text */
+	PRB_COPY_LONG = 1 << 2,   /* text_len exceeds PRB_TEXT_MAX: take it from the ring */
+	PRB_COPY_FAULT = 1 << 3,  /* something was not readable: take it from the ring */
+};
+
+/* What a FETCH_PRINTK site delivers (TRAP_COPY): only the first prb_copy_size() bytes are sent. */
+struct prb_copy {
+	__u64 id; /* as in prb_reserved_entry */
+	struct prb_desc_copy desc;
+	__u32 text_len;
+	__u32 flags;
+	__u8 info[PRB_INFO_MAX]; /* raw struct printk_info, decoded in user space */
+	__u8 text[PRB_TEXT_MAX];
+};
+
+/* Results besides 0. */
+enum prb_result {
+	PRB_EFAULT = -1,  /* memory not readable */
+	PRB_EOTHER = -2,  /* another ring than the geometry's (`prb` has moved on) */
+	PRB_ENOTEXT = -3, /* data-less block: there never was text, for want of room */
+	PRB_EBAD = -4,    /* contradicts itself */
+};
+
+PRB_INLINE __u64 prb_id(__u64 state_var)
+{
+	return state_var & PRB_ID_MASK;
+}
+
+PRB_INLINE enum prb_state prb_state(__u64 state_var)
+{
+	return (enum prb_state)(state_var >> 62);
+}
+
+/* The id that the record with sequence number @seq has, on a ring used since prb_init(). */
+PRB_INLINE __u64 prb_seq_to_id(const struct prb_geometry *g,
+	__u64 seq)
+{
+	return (seq - g->desc_mask - 1) & PRB_ID_MASK;
+}
+
+PRB_INLINE __u64 prb_desc_gva(const struct prb_geometry *g, __u64 n)
+{
+	return g->descs + (n & g->desc_mask) * PRB_DESC_SIZE;
+}
+
+PRB_INLINE __u64 prb_info_gva(const struct prb_geometry *g, __u64 n)
+{
+	return g->infos + (n & g->desc_mask) * g->info_size;
+}
+
+/*
+ * Where the text of a block [begin, next) is and how many bytes the block has room for. 0 with *@gva
+ * and *@room (an empty line: *room == 0, *gva == 0), PRB_ENOTEXT or PRB_EBAD. Never points outside
+ * data.
+ */
+PRB_INLINE int prb_block(const struct prb_geometry *g, __u64 begin,
+	__u64 next, __u64 *gva, __u64 *room)
+{
+	__u64 last = next - 1, off, size;
+
+	*gva = 0;
+	*room = 0;
+	if (begin & next & 1)
+		return begin == 3 && next == 3 ? 0 : PRB_ENOTEXT; /* NO_LPOS, FAILED_LPOS */
+	if ((begin | next) & 7)
+		return PRB_EBAD;
+	if (begin >> g->data_bits == last >> g->data_bits) {
+		off = begin & g->data_mask;
+		size = next - begin;
+	} else if ((begin + g->data_mask + 1) >> g->data_bits == last >> g->data_bits) {
+		off = 0;
+		size = next & g->data_mask;
+	} else {
+		return PRB_EBAD;
+	}
+	if (size <= 8 || size - 1 > g->data_mask)
+		return PRB_EBAD;
+	*gva = g->data + off + 8;
+	*room = size - 8;
+	return 0;
+}
+
+/*
+ * At the entry of prb_commit() or prb_final_commit(): @entry is their argument (RDI on x86-64), a
+ * struct prb_reserved_entry {rb, irqflags, id, text_space}. The descriptor is still `reserved` and
+ * this vCPU's own, info and text are complete, so nothing needs to be read twice. Fills @c, whose
+ * `flags` say what could not be had; PRB_EOTHER or PRB_EFAULT if not even the entry was readable.
+ */
+PRB_INLINE int prb_fetch_commit(void *ctx,
+	const struct prb_geometry *g, __u64 entry, int final, struct prb_copy *c)
+{
+	struct {
+		__u64 rb, irqflags, id;
+	} e;
+	__u64 gva, room;
+	__u32 n, off;
+	int r;
+
+	(void)ctx;
+	if (FETCH_READ(ctx, &e, sizeof(e), entry))
+		return PRB_EFAULT;
+	if (e.rb != g->rb)
+		return PRB_EOTHER;
+	c->id = e.id & PRB_ID_MASK;
+	c->flags = final ? PRB_COPY_FINAL : 0;
+	c->text_len = 0;
+	n = g->info_size;
+	off = g->len_off;
+	if (n > PRB_INFO_MAX || off > PRB_INFO_MAX - 2)
+		return PRB_EBAD;
+	if (FETCH_READ(ctx, &c->desc, PRB_DESC_SIZE, prb_desc_gva(g, e.id)) ||
+		FETCH_READ(ctx, c->info, n, prb_info_gva(g, e.id))) {
+		c->flags |= PRB_COPY_FAULT;
+		return 0;
+	}
+	r = prb_block(g, c->desc.begin, c->desc.next, &gva, &room);
+	if (r) {
+		c->flags |= r == PRB_ENOTEXT ? PRB_COPY_NOTEXT : PRB_COPY_FAULT;
+		return 0;
+	}
+	n = c->info[off] | (__u32)c->info[off + 1] << 8;
+	if (n > PRB_TEXT_MAX) {
+		c->flags |= PRB_COPY_LONG;
+	} else if (n > room) {
+		c->flags |= PRB_COPY_FAULT;
+	} else if (n) {
+		if (FETCH_READ(ctx, c->text, n, gva))
+			c->flags |= PRB_COPY_FAULT;
+		else
+			c->text_len = n;
+	}
+	return 0;
+}
+
+/* Bytes of @c that carry something. */
+PRB_INLINE __u32 prb_copy_size(const struct prb_copy *c)
+{
+	return (__u32)__builtin_offsetof(struct prb_copy, text) + c->text_len;
+}
+
+#endif
