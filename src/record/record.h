@@ -109,7 +109,9 @@ int record_decode(const char *leaf, size_t n, struct record *r, char *scratch, s
 int record_peek(const char *leaf, size_t n, int64_t *time_us, uint8_t *severity);
 
 /* A VM's name: 1-64 of [A-Za-z0-9._-], first one alphanumeric. */
+#define RECORD_NAME_MAX 64
 bool record_name_ok(const char *name);
+bool record_name_span_ok(struct span name);
 
 const char *record_channel_name(enum record_channel c);
 const char *record_fidelity_name(enum record_fidelity f);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * leaf.h - the grammar of a leaf, shared by encoder and decoder.
+ *
+ *	<PRI>1 TIMESTAMP HOSTNAME APP-NAME PROCID MSGID SP SD SP MSG
+ *
+ * TIMESTAMP is always YYYY-MM-DDThh:mm:ss.uuuuuuZ. An absent APP-NAME, PROCID or MSGID is "-". SD is
+ * one element [logvisor@32473 ...], then [guest@32473 ...] if the guest claims anything. The observed
+ * element begins with the parameters of `leaf_param`, in that order, absent ones left out; ch and fid
+ * are always there. Further observed parameters follow.
+ *
+ * PARAM-VALUE must be UTF-8 (RFC 5424 section 6.3.3). A byte that is not part of well-formed UTF-8,
+ * or is a control character (0x00-0x1f, 0x7f), is written as the private-use character U+10FE00 + byte;
+ * so the bytes of those characters themselves are written the same way, one by one. '"', '\' and ']'
+ * get a backslash. Nothing else is changed.
+ *
+ * MSG is the guest's bytes. RFC 5424 gives a MSG that begins with a byte order mark a meaning (the rest
+ * is UTF-8), which a guest cannot be trusted with: such a text is preceded by one space, and bom="1".
+ */
+#ifndef LOGVISOR_RECORD_LEAF_H
+#define LOGVISOR_RECORD_LEAF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "record/utf8.h"
+#include "util/span.h"
+
+/* RFC 5424 section 6: maximum lengths of header fields and names. */
+#define LEAF_APP_MAX 48
+#define LEAF_PROCID_MAX 128
+#define LEAF_MSGID_MAX 32
+#define LEAF_NAME_MAX 32
+
+#define LEAF_FACILITY_MAX 23  /* RFC 5424 table 1 */
+#define LEAF_FACILITY_OTHER 1 /* user-level, with the true one in "fac" */
+
+#define LEAF_BOM "\xef\xbb\xbf"
+#define LEAF_ESCAPE_BASE 0x10fe00u
+
+/* Last microsecond of the year 9999: RFC 3339 has four digits. */
+#define LEAF_TIME_MAX INT64_C(253402300799999999)
+#define LEAF_TIME_LEN 27
+
+enum leaf_param {
+	LEAF_CH,
+	LEAF_FID,
+	LEAF_SEQ,
+	LEAF_GT,
+	LEAF_CALLER,
+	LEAF_CONT,
+	LEAF_TRUNC,
+	LEAF_BOOT,
+	LEAF_SUB,
+	LEAF_DEV,
+	LEAF_FAC,
+	LEAF_APP,
+	LEAF_PROCID,
+	LEAF_MSGID,
+	LEAF_BOM_GUARD,
+	LEAF_PARAMS
+};
+
+extern const struct span leaf_param_name[LEAF_PARAMS];
+
+/* Write @us (0 <= @us <= LEAF_TIME_MAX) as LEAF_TIME_LEN bytes; read them back, false if malformed. */
+void leaf_time_put(char *out, int64_t us);
+bool leaf_time_get(const char *p, int64_t *us);
+
+/* Bytes that stand for themselves in a PARAM-VALUE: printable US-ASCII but '"', '\' and ']'. */
+extern const bool leaf_plain[256];
+
+/*
+ * One step of a value's encoding: takes 1-4 bytes from @s (@n > 0), puts 1-4 into @out (*@outn), and
+ * returns how many were taken.
+ */
+size_t leaf_value_step(const char *s, size_t n, char out[4], size_t *outn);
+
+/* May @s stand in the header as it is, and be told from the nil value? */
+bool leaf_header_exact(struct span s, size_t max);
+
+/* What the header shows of @s: what is not PRINTUSASCII becomes '_', cut to @max. Returns the length. */
+size_t leaf_header_shown(struct span s, size_t max, char *out);
+
+/* A PARAM-NAME by RFC 5424 (SD-NAME). */
+bool leaf_name_ok(struct span name);
+
+/* A boot id: 16 lower-case hexadecimal digits. */
+bool leaf_boot_ok(struct span boot);
+
+/* Is @name one of leaf_param_name? */
+bool leaf_name_reserved(struct span name);
+
+#endif
