@@ -54,6 +54,22 @@ $(FUZZ_LIB): $(FUZZ_OBJ)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 	$(FUZZ_CC) $(ALL_CFLAGS) $(FUZZ_FLAGS) -MMD -MP -o $@ $< $(FUZZ_LIB) $(LIBS)
 
+# The lab: guest programs (static, run inside the virtual machines), the command channel, initramfs.
+LAB_GUEST := $(wildcard tests/lab/guest/*.c)
+$(BUILD)/lab/guest/lab: $(LAB_GUEST) tests/lab/guest/lab.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -static -o $@ $(LAB_GUEST) -lpthread
+$(BUILD)/lab/guest/special: tests/lab/guest/special
+	@mkdir -p $(@D)
+	cp $< $@
+$(BUILD)/lab/say: tests/lab/say.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -o $@ $<
+$(BUILD)/lab/initramfs: tests/lab/initramfs tests/lab/init $(BUILD)/lab/guest/lab $(BUILD)/lab/guest/special
+	tests/lab/initramfs $@
+lab: $(BUILD)/lab/say $(BUILD)/lab/initramfs
+.PHONY: lab
+
 unit: $(UNIT)
 fuzz: $(FUZZ)
 .PHONY: unit fuzz

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "lab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *usage;
+} verbs[] = {
+	{ "hello", hello_main, "FIRST COUNT: numbered records to /dev/kmsg" },
+	{ "flood", flood_main, "THREADS COUNT [BYTES]: COUNT records from each thread at full speed" },
+	{ "records", records_main, ": one record of every special kind" },
+	{ "ringend", ringend_main, "COUNT: records that end exactly at the ring's end" },
+	{ "kmsg", kmsg_main, ": send all that /dev/kmsg holds to the host" },
+	{ "out", out_main, ": send standard input to the host" },
+};
+
+int kmsg_open(void)
+{
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		perror("lab: /dev/kmsg");
+		exit(2);
+	}
+	return fd;
+}
+
+int kmsg_put(int fd, const void *text, size_t len)
+{
+	return write(fd, text, len) == (ssize_t)len ? 0 : errno;
+}
+
+void host_put(const void *data, size_t len)
+{
+	static int allowed;
+
+	if (!allowed && ioperm(LAB_PORT, 1, 1)) {
+		perror("lab: ioperm");
+		exit(2);
+	}
+	allowed = 1;
+	__asm__ volatile("rep outsb" : "+S"(data), "+c"(len) : "d"(LAB_PORT) : "memory");
+}
+
+long number(const char *s, long min, long max, const char *what)
+{
+	char *end;
+	long n = strtol(s, &end, 10);
+
+	if (*s == '\0' || *end || n < min || n > max) {
+		fprintf(stderr, "lab: %s: %s must be %ld..%ld\n", s, what, min, max);
+		exit(2);
+	}
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(argv[1], verbs[i].name))
+			return verbs[i].main(argc - 1, argv + 1);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		fprintf(stderr, "lab %s %s\n", verbs[i].name, verbs[i].usage);
+	return 2;
+}
