@@ -51,8 +51,20 @@ void guest_trim(struct guest *g);
  */
 int guest_alive(const struct guest *g, struct err *e);
 
-/* Address of kallsyms symbol @name (exact), or -ENOENT. Symbols of the kernel image only. */
+/*
+ * Is @cpu running the kernel found, going by its page table? 0 yes; -ESTALE with @e if it runs another
+ * kernel or none (firmware after a reset); -ESRCH VM gone. RAM of an earlier boot may outlive a reset
+ * by seconds, so ask this when guest_alive() says yes and nothing moves.
+ */
+int guest_runs_on(const struct guest *g, const struct gcpu *cpu, struct err *e);
+
+/*
+ * Address of kallsyms symbol @name (exact; the first of namesakes), or -ENOENT. Symbols of the kernel
+ * image only, not of modules. After guest_trim() there are none.
+ */
 int guest_symbol(const struct guest *g, const char *name, uint64_t *gva);
+/* The addresses of all symbols called @name, at most @max of them; how many were stored. */
+unsigned guest_symbols(const struct guest *g, const char *name, uint64_t *gva, unsigned max);
 
 /* Call @f for each symbol in kallsyms order until it returns non-zero, which is returned. */
 int guest_each_symbol(const struct guest *g,
@@ -64,6 +76,9 @@ int guest_each_symbol(const struct guest *g,
  */
 int guest_member(const struct guest *g, const char *type, const char *member, uint32_t *offset,
 	uint32_t *size);
+/* The same in bits, exact for bit-fields: ("printk_info", "level"). */
+int guest_bits(const struct guest *g, const char *type, const char *member, uint64_t *bit,
+	uint64_t *bits);
 int guest_sizeof(const struct guest *g, const char *type, uint32_t *size);
 int guest_enum(const struct guest *g, const char *enumerator, int64_t *value);
 /* NUMBER/OFFSET/SIZE/LENGTH/SYMBOL entries of VMCOREINFO, by the whole key: "OFFSET(prb.desc_ring)". */
