@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "util/err.h"
 #include "util/span.h"
@@ -69,6 +70,18 @@ int ledger_prune(struct ledger *l, uint64_t keep_bytes, int64_t min_time_us, uin
 
 /* Checkpoint if needed, release the lock, free. @e tells what the last flush could not do. */
 int ledger_close(struct ledger *l, struct err *e);
+
+/* Release and free without writing anything more: what a crash would leave. */
+void ledger_abandon(struct ledger *l);
+
+/* The log's name, as in its checkpoint. */
+const char *ledger_origin(const struct ledger *l);
+
+/*
+ * Who writes to the ledger in @dir: 1 with *pid, 0 if nobody does, or -errno (-ENOENT: no such
+ * directory).
+ */
+int ledger_writer(const char *dir, pid_t *pid);
 
 /* ---- reading: any process with access to the files, beside a live writer ---- */
 

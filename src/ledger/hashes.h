@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * hashes.h - the stored hashes of all levels as one array per level, whatever files they lie in.
+ */
+#ifndef LOGVISOR_LEDGER_HASHES_H
+#define LOGVISOR_LEDGER_HASHES_H
+
+#include <stdint.h>
+
+#include "ledger/layout.h"
+#include "ledger/tree.h"
+
+struct hashes {
+	int dir;              /* borrowed */
+	uint64_t segment;     /* whose .hashes file is open */
+	int fd0;              /* -1: none */
+	int fd[LAYOUT_LEVELS]; /* levels 1 and up; -1: not open */
+};
+
+void hashes_open(struct hashes *h, int dir);
+void hashes_close(struct hashes *h);
+
+/*
+ * Read @n hashes of @level from @index on; at level 0 they lie in one segment. 0, -ENODATA if the
+ * files do not hold them all, or another -errno.
+ */
+int hashes_read(struct hashes *h, unsigned level, uint64_t index, uint64_t n, struct hash *out);
+
+/* Root of the complete subtree of 2^@height leaves that begins at leaf @start. */
+int hashes_subtree(struct hashes *h, unsigned height, uint64_t start, struct hash *out);
+
+/* The tree of the first @size leaves. Needs no more than one level-0 bundle. */
+int hashes_tree(struct hashes *h, uint64_t size, struct tree *out);
+
+/*
+ * Inclusion proof of @index in the tree of @size leaves (RFC 6962 section 2.1.1): at most 64 hashes
+ * into @path, their number in *@n. -EINVAL if index >= size.
+ */
+int hashes_inclusion(struct hashes *h, uint64_t index, uint64_t size, struct hash *path, size_t *n);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * note.h - signed notes (c2sp.org/signed-note) with Ed25519 keys, and the checkpoint
+ * (c2sp.org/tlog-checkpoint) that is the text of ours.
+ *
+ * The private key is a PKCS#8 PEM file, as openssl writes and reads it; the verifier key is the note
+ * specification's one-line text NAME+HEXID+BASE64.
+ */
+#ifndef LOGVISOR_LEDGER_NOTE_H
+#define LOGVISOR_LEDGER_NOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ledger/tree.h"
+#include "util/err.h"
+#include "util/span.h"
+
+#define NOTE_NAME_MAX 255                       /* ours; the specification has no limit */
+#define NOTE_VKEY_MAX (NOTE_NAME_MAX + 1 + 8 + 1 + 44) /* without the NUL */
+#define NOTE_MAX 65536                          /* a checkpoint with 16 and more cosignatures */
+#define NOTE_SIGNED_MAX 1024                    /* what note_sign_checkpoint() writes, at most */
+
+/* A verifier key. */
+struct vkey {
+	char name[NOTE_NAME_MAX + 1];
+	uint32_t id;
+	uint8_t pub[32];
+};
+
+/* A checkpoint's text, taken apart. Spans point into the parsed bytes. */
+struct checkpoint {
+	struct span origin;
+	uint64_t size;
+	struct hash root;
+	struct span text; /* what is signed: up to and with the newline before the blank line */
+	struct span sigs; /* the signature lines */
+};
+
+/* Whether @name can be a key name of ours: 1-255 printable ASCII characters, no space, no plus. */
+bool note_name_ok(const char *name);
+
+/* Parse NAME+HEXID+BASE64, with or without a final newline. 0, or -EINVAL with @e. */
+int vkey_parse(const char *text, size_t n, struct vkey *out, struct err *e);
+
+/* The text form, NUL-terminated, no newline. @out has NOTE_VKEY_MAX + 1 bytes. */
+void vkey_format(const struct vkey *k, char *out);
+
+/* Make a key pair: @pem (allocated with malloc, *@pem_len bytes) and @pub. 0, or -EIO with @e. */
+int note_key_generate(char **pem, size_t *pem_len, struct err *e);
+
+struct note_key; /* a private key with its verifier key */
+
+/* Read a PEM private key for @name. *out is freed by note_key_free(). 0, -EBADMSG, -EINVAL. */
+int note_key_load(const char *pem, size_t n, const char *name, struct note_key **out,
+	struct err *e);
+void note_key_free(struct note_key *k);
+const struct vkey *note_key_vkey(const struct note_key *k);
+
+/*
+ * Write the checkpoint of @size and @root with our one signature; the origin is the key's name.
+ * Returns its length (@out has NOTE_SIGNED_MAX bytes), or -EIO with @e.
+ */
+long note_sign_checkpoint(const struct note_key *k, uint64_t size, const struct hash *root,
+	char *out, struct err *e);
+
+/* Take a checkpoint apart, without looking at signatures. 0, or -EBADMSG with @e. */
+int checkpoint_parse(const char *note, size_t n, struct checkpoint *out, struct err *e);
+
+/*
+ * Check that @k has signed @c, and that its name is the origin. 0; -ENOENT: no signature by that key;
+ * -EBADMSG: there is one, and it is wrong. @e says which.
+ */
+int checkpoint_verify(const struct checkpoint *c, const struct vkey *k, struct err *e);
+
+/* Parse a decimal number without sign or leading zeroes. */
+bool note_decimal(struct span s, uint64_t *out);
+
+#endif

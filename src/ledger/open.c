@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * open.c - make, open, lock and close a ledger for its one writer.
+ *
+ * Creation: directory, lock, key, vkey, an empty log/ and `size`, then the checkpoint of the empty tree;
+ * each is durable before the next begins, so that what a crash leaves is finished by the next open. A
+ * ledger without a checkpoint therefore has no records, or is damaged.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ledger/file.h"
+#include "ledger/ledger.h"
+#include "ledger/writer.h"
+#include "util/cleanup.h"
+#include "util/io.h"
+
+/*
+ * The lock is a POSIX record lock: a forked child does not hold it, and the kernel names its owner.
+ * It does not exclude the same process, hence this list (which a forked child inherits; its entries
+ * are not the child's).
+ */
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ledger *open_list;
+
+static bool find(uint64_t dev, uint64_t ino)
+{
+	for (const struct ledger *o = open_list; o; o = o->next)
+		if (o->dev == dev && o->ino == ino && o->owner == getpid())
+			return true;
+	return false;
+}
+
+static bool list_add(struct ledger *l)
+{
+	bool ok;
+
+	pthread_mutex_lock(&open_lock);
+	ok = !find(l->dev, l->ino);
+	if (ok) {
+		l->owner = getpid();
+		l->next = open_list;
+		open_list = l;
+	}
+	pthread_mutex_unlock(&open_lock);
+	return ok;
+}
+
+static void list_remove(struct ledger *l)
+{
+	pthread_mutex_lock(&open_lock);
+	for (struct ledger **o = &open_list; *o; o = &(*o)->next) {
+		if (*o == l) {
+			*o = l->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&open_lock);
+}
+
+static bool list_holds(uint64_t dev, uint64_t ino)
+{
+	bool found;
+
+	pthread_mutex_lock(&open_lock);
+	found = find(dev, ino);
+	pthread_mutex_unlock(&open_lock);
+	return found;
+}
+
+int ledger_writer(const char *dir, pid_t *pid)
+{
+	struct flock f = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	_cleanup_fd_ int d = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+
+	if (d < 0 || fstatat(d, "lock", &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT && d >= 0 ? 0 : -errno;
+	*pid = getpid();
+	/* Closing any descriptor of the file would drop our own lock. */
+	if (list_holds(st.st_dev, st.st_ino))
+		return 1;
+	fd = openat(d, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		fd = openat(d, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fcntl(fd, F_GETLK, &f))
+		return -errno;
+	*pid = f.l_pid;
+	return f.l_type != F_UNLCK;
+}
+
+int writer_lock(struct ledger *l, struct err *e)
+{
+	struct flock f = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat st;
+	char text[32];
+	int n;
+
+	if (fstatat(l->dir, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		list_holds(st.st_dev, st.st_ino))
+		return err_set(e, EBUSY, "already open for writing in this process");
+	l->lock = io->openat(l->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (l->lock < 0 || fstat(l->lock, &st))
+		return err_set(e, errno, "cannot open its lock file: %s", strerror(errno));
+	if (fcntl(l->lock, F_SETLK, &f)) {
+		fcntl(l->lock, F_GETLK, &f);
+		return err_set(e, EBUSY, "process %d is writing to it already", (int)f.l_pid);
+	}
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	if (!list_add(l))
+		return err_set(e, EBUSY, "already open for writing in this process");
+	/* For people; the lock itself names its owner. Not a matter of durability. */
+	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(l->lock, 0) || pwrite(l->lock, text, (size_t)n, 0) != n)
+		return err_set(e, errno, "cannot write its lock file: %s", strerror(errno));
+	return 0;
+}
+
+/* The directory and its entry in the parent. */
+static int make_dir(const char *dir, struct err *e)
+{
+	_cleanup_free_ char *copy = strdup(dir);
+	_cleanup_fd_ int parent = -1;
+	char *slash;
+	size_t n;
+
+	if (!copy)
+		return err_set(e, ENOMEM, "out of memory");
+	n = strlen(copy);
+	while (n > 1 && copy[n - 1] == '/')
+		copy[--n] = '\0';
+	slash = strrchr(copy, '/');
+	if (slash)
+		*slash = '\0';
+	parent = open(!slash ? "." : slash == copy ? "/" : copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0)
+		return err_set(e, errno, "cannot open the store directory: %s", strerror(errno));
+	if (io->mkdirat(parent, slash ? slash + 1 : copy, 0755) && errno != EEXIST)
+		return err_set(e, errno, "cannot create the ledger's directory: %s", strerror(errno));
+	if (io->fsync(parent))
+		return err_set(e, errno, "cannot sync the store directory: %s", strerror(errno));
+	return 0;
+}
+
+static int make_key(struct ledger *l, const char *origin, struct err *e)
+{
+	char vkey[NOTE_VKEY_MAX + 2];
+	_cleanup_free_ char *pem = NULL;
+	size_t n;
+	int r;
+
+	if (!origin || !note_name_ok(origin))
+		return err_set(e, EINVAL, "'%.80s' cannot be a log's origin: 1-255 printable "
+			"characters, no space, no plus", origin ? origin : "");
+	r = file_load(l->dir, "key", 4096, &pem, &n);
+	if (r == -ENOENT) {
+		r = note_key_generate(&pem, &n, e);
+		if (r)
+			return r;
+		r = file_replace(l->dir, "key", pem, n, 0600);
+	}
+	if (r)
+		return err_set(e, -r, "cannot write its key: %s", strerror(-r));
+	r = note_key_load(pem, n, origin, &l->key, e);
+	explicit_bzero(pem, n);
+	if (r)
+		return r;
+	vkey_format(note_key_vkey(l->key), vkey);
+	strcat(vkey, "\n");
+	r = file_replace(l->dir, "vkey", vkey, strlen(vkey), 0644);
+	return r ? err_set(e, -r, "cannot write its vkey: %s", strerror(-r)) : 0;
+}
+
+/* The two records of `size`: the larger is what may have been signed. */
+static int load_size(struct ledger *l, uint64_t sealed, const struct hash *root, struct err *e)
+{
+	char file[LAYOUT_SIZE_SLOT + LAYOUT_SIZE_TEXT] = {0};
+	uint64_t size[2] = {0, 0};
+	bool ok[2];
+	struct hash h[2];
+	long n;
+
+	l->fd_size = io->openat(l->dir, "size", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	n = l->fd_size < 0 ? -errno : file_pread(l->fd_size, file, sizeof(file), 0);
+	if (n < 0)
+		return err_set(e, (int)-n, "cannot read 'size': %s", strerror((int)-n));
+	l->must = sealed;
+	for (unsigned i = 0; i < 2; i++) {
+		ok[i] = layout_size_get(file + i * LAYOUT_SIZE_SLOT, &size[i], &h[i]);
+		if (ok[i] && size[i] > l->must)
+			l->must = size[i];
+		if (ok[i] && size[i] == sealed && memcmp(&h[i], root, sizeof(*root)))
+			return err_set(e, EBADMSG, "its checkpoint of %" PRIu64
+				" records is not the one signed: it was replaced", sealed);
+	}
+	if (!ok[0] && !ok[1] && sealed)
+		return err_set(e, EBADMSG, "its file 'size' is damaged or missing ('logvisor verify' "
+			"tells more)");
+	l->size_slot = !ok[0] ? 0 : !ok[1] ? 1 : size[0] > size[1];
+	return 0;
+}
+
+static int create(struct ledger *l, const char *origin, struct err *e)
+{
+	uint64_t low, high, count;
+	struct tree empty = {0};
+	struct hash root;
+	char note[NOTE_SIGNED_MAX];
+	long n;
+	int r;
+
+	if (io->mkdirat(l->dir, "log", 0755) && errno != EEXIST)
+		return err_set(e, errno, "cannot create 'log': %s", strerror(errno));
+	r = layout_segments(l->dir, &low, &high, &count);
+	if (r)
+		return err_set(e, -r, "cannot read 'log': %s", strerror(-r));
+	tree_root(&empty, &root);
+	r = load_size(l, 0, &root, e);
+	if (r)
+		return r;
+	if (count || l->must)
+		return err_set(e, EBADMSG, "it has records and no checkpoint: the checkpoint was "
+			"removed ('logvisor verify' tells more)");
+	r = make_key(l, origin, e);
+	if (r)
+		return r;
+	n = note_sign_checkpoint(l->key, 0, &root, note, e);
+	if (n < 0)
+		return (int)n;
+	r = file_replace(l->dir, "checkpoint", note, (size_t)n, 0644);
+	return r ? err_set(e, -r, "cannot write its checkpoint: %s", strerror(-r)) : 0;
+}
+
+/* vkey and key, which must belong together. */
+static int load_key(struct ledger *l, struct err *e)
+{
+	_cleanup_free_ char *text = NULL, *pem = NULL;
+	struct vkey vkey;
+	size_t n;
+	int r;
+
+	r = file_load(l->dir, "vkey", 1024, &text, &n);
+	if (r)
+		return err_set(e, -r, "cannot read its vkey: %s", strerror(-r));
+	r = vkey_parse(text, n, &vkey, e);
+	if (r)
+		return r;
+	r = file_load(l->dir, "key", 4096, &pem, &n);
+	if (r)
+		return err_set(e, -r, "cannot read its key: %s", strerror(-r));
+	r = note_key_load(pem, n, vkey.name, &l->key, e);
+	explicit_bzero(pem, n);
+	if (!r && memcmp(note_key_vkey(l->key)->pub, vkey.pub, sizeof(vkey.pub)))
+		r = err_set(e, EBADMSG, "the files 'key' and 'vkey' are not of one pair");
+	return r;
+}
+
+static int open_existing(struct ledger *l, const char *note, size_t n, struct ledger_recovery *rec,
+	struct err *e)
+{
+	struct checkpoint c;
+	int r;
+
+	r = load_key(l, e);
+	if (!r)
+		r = checkpoint_parse(note, n, &c, e);
+	if (!r)
+		r = checkpoint_verify(&c, note_key_vkey(l->key), e) ? -EBADMSG : 0;
+	if (!r)
+		r = load_size(l, c.size, &c.root, e);
+	if (r)
+		return r;
+	r = layout_first(l->dir, &l->first);
+	if (r || l->first > c.size)
+		return err_set(e, EBADMSG, "its file 'first' is damaged");
+	return writer_recover(l, c.size, &c.root, rec, e);
+}
+
+static void release(struct ledger *l)
+{
+	int *fds[] = {&l->dir, &l->logdir, &l->fd_size, &l->lock};
+
+	writer_segment_close(l);
+	for (unsigned i = 0; i < LAYOUT_LEVELS; i++)
+		if (l->fd_up[i] >= 0)
+			io->close(l->fd_up[i]);
+	for (unsigned i = 0; i < 4; i++)
+		if (*fds[i] >= 0)
+			io->close(*fds[i]);
+	list_remove(l);
+	note_key_free(l->key);
+	free(l->buf);
+	free(l->hashes);
+	free(l);
+}
+
+static struct ledger *alloc(void)
+{
+	struct ledger *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->dir = l->logdir = l->lock = l->fd_size = -1;
+	l->fd_entries = l->fd_hashes = l->fd_index = -1;
+	for (unsigned i = 0; i < LAYOUT_LEVELS; i++)
+		l->fd_up[i] = -1;
+	l->min_us = INT64_MAX;
+	l->max_us = INT64_MIN;
+	l->buf = malloc(WRITER_BYTES);
+	l->hashes = malloc(WRITER_HASHES * sizeof(struct hash));
+	if (l->buf && l->hashes)
+		return l;
+	release(l);
+	return NULL;
+}
+
+int ledger_open(struct ledger **out, const char *dir, const char *origin,
+	struct ledger_recovery *rec, struct err *e)
+{
+	_cleanup_free_ char *note = NULL;
+	struct ledger_recovery none;
+	struct ledger *l = alloc();
+	size_t n;
+	int r;
+
+	rec = rec ? rec : &none;
+	memset(rec, 0, sizeof(*rec));
+	if (!l)
+		return err_set(e, ENOMEM, "out of memory");
+	l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (l->dir < 0 && errno == ENOENT) {
+		r = make_dir(dir, e);
+		if (r)
+			goto fail;
+		l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (l->dir < 0) {
+		r = err_set(e, errno, "cannot open the directory: %s", strerror(errno));
+		goto fail;
+	}
+	r = writer_lock(l, e);
+	if (r)
+		goto fail;
+	r = file_load(l->dir, "checkpoint", NOTE_MAX, &note, &n);
+	if (r == -ENOENT) {
+		rec->created = true;
+		r = create(l, origin, e);
+	} else if (r) {
+		r = err_set(e, -r, "cannot read its checkpoint: %s", strerror(-r));
+	}
+	if (r)
+		goto fail;
+	l->logdir = openat(l->dir, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (l->logdir < 0) {
+		r = err_set(e, EBADMSG, "its directory 'log' is missing");
+		goto fail;
+	}
+	r = rec->created ? writer_segment(l, 0, e) : open_existing(l, note, n, rec, e);
+	if (r)
+		goto fail;
+	*out = l;
+	return 0;
+fail:
+	err_prefix(e, "ledger %.200s", dir);
+	release(l);
+	return r;
+}
+
+int ledger_close(struct ledger *l, struct err *e)
+{
+	int r;
+
+	if (!l)
+		return 0;
+	r = ledger_checkpoint(l, e);
+	release(l);
+	return r;
+}
+
+void ledger_abandon(struct ledger *l)
+{
+	if (l)
+		release(l);
+}
+
+const char *ledger_origin(const struct ledger *l)
+{
+	return note_key_vkey(l->key)->name;
+}
