@@ -17,26 +17,31 @@ OBJ  := $(SRC:src/%.c=$(BUILD)/%.o)
 MAIN := $(BUILD)/cli/main.o
 LIB  := $(BUILD)/liblogvisor.a
 
-.PHONY: all demo check check-long bench install uninstall clean deps-build deps-guest deps-check
+# One short line per command; V=1 shows the command itself.
+ifndef V
+QUIET = @printf '  %-8s %s\n' $(1) $(@:$(BUILD)/%=%);
+endif
+
+.PHONY: all demo bench install uninstall clean deps-build deps-guest deps-check
 all: logvisor
 
 logvisor: $(MAIN) $(LIB)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call QUIET,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # cli/main.c holds the command table that cli.c uses, so it stays out of the library that tests link.
 $(LIB): $(filter-out $(MAIN),$(OBJ))
 	@rm -f $@
-	ar rcs $@ $^
+	$(call QUIET,AR)ar rcs $@ $^
 
 $(BUILD)/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call QUIET,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # One program per tests/unit/ROOM/NAME_test.c (cmocka, TAP output).
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*/*_test.c))
 $(BUILD)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
+	$(call QUIET,TEST)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
 
 # libFuzzer targets, tests/fuzz/NAME_fuzz.c, each #includes the file under test or links the library.
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -46,33 +51,67 @@ FUZZ_LIB := $(BUILD)/fuzz/liblogvisor.a
 FUZZ_OBJ := $(patsubst $(BUILD)/%.o,$(BUILD)/fuzz/obj/%.o,$(filter-out $(MAIN),$(OBJ)))
 $(BUILD)/fuzz/obj/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(ALL_CFLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined \
+	$(call QUIET,FUZZ)$(FUZZ_CC) $(ALL_CFLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=undefined -MMD -MP -c -o $@ $<
 $(FUZZ_LIB): $(FUZZ_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call QUIET,AR)ar rcs $@ $^
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
-	$(FUZZ_CC) $(ALL_CFLAGS) $(FUZZ_FLAGS) -MMD -MP -o $@ $< $(FUZZ_LIB) $(LIBS)
+	$(call QUIET,FUZZ)$(FUZZ_CC) $(ALL_CFLAGS) $(FUZZ_FLAGS) -MMD -MP -o $@ $< $(FUZZ_LIB) $(LIBS)
 
 # The lab: guest programs (static, run inside the virtual machines), the command channel, initramfs.
 LAB_GUEST := $(wildcard tests/lab/guest/*.c)
 $(BUILD)/lab/guest/lab: $(LAB_GUEST) tests/lab/guest/lab.h
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -static -o $@ $(LAB_GUEST) -lpthread
+	$(call QUIET,LAB)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -static -o $@ $(LAB_GUEST) -lpthread
 $(BUILD)/lab/guest/special: tests/lab/guest/special
 	@mkdir -p $(@D)
-	cp $< $@
+	@cp $< $@
 $(BUILD)/lab/say: tests/lab/say.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -o $@ $<
+	$(call QUIET,LAB)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -o $@ $<
 $(BUILD)/lab/initramfs: tests/lab/initramfs tests/lab/init $(BUILD)/lab/guest/lab $(BUILD)/lab/guest/special
-	tests/lab/initramfs $@
+	$(call QUIET,LAB)tests/lab/initramfs $@
 lab: $(BUILD)/lab/say $(BUILD)/lab/initramfs
-.PHONY: lab
+# The kernels the tests boot: Debian 11, 12, 13 and unstable. Downloaded once.
+SUITES := bullseye bookworm trixie sid
+lab-kernels:
+	@tests/lab/kernel $(SUITES) >/dev/null
+.PHONY: lab lab-kernels
 
-unit: $(UNIT)
+# C programs under tests/crash (fault-injecting I/O): TAP, like the unit tests.
+CRASH := $(patsubst tests/crash/%.c,$(BUILD)/crash/%,$(wildcard tests/crash/*_test.c))
+$(BUILD)/crash/%: tests/crash/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(call QUIET,TEST)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
+
+unit: $(UNIT) $(CRASH)
 fuzz: $(FUZZ)
-.PHONY: unit fuzz
+
+# The unit tests again with AddressSanitizer and UndefinedBehaviorSanitizer.
+SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+san:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san CFLAGS='$(SAN_FLAGS)' unit
+.PHONY: unit fuzz san
+
+JOBS := -j$(shell nproc)
+check-build: deps-check
+	@$(MAKE) --no-print-directory $(JOBS) all unit fuzz san lab
+	@$(MAKE) --no-print-directory lab-kernels
+check: check-build
+	@tests/run
+check-long: check-build
+	@tests/run --long
+
+# Static analysis, and the whole tree through the other compiler.
+lint: deps-check
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/clang CC=clang $(BUILD)/clang/liblogvisor.a unit
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --language=c -j 2 -Isrc -D_GNU_SOURCE \
+		--enable=warning,performance,portability \
+		--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches --suppress=unknownMacro $(filter-out %.bpf.c,$(SRC))
+	printf '%s\n' $(filter-out %.bpf.c,$(SRC)) | xargs -P 2 -n 4 clang-tidy --quiet --warnings-as-errors='*' \
+		-- -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Isrc
+.PHONY: check-build check check-long lint
 
 deps-build:
 	@packaging/deps.sh build

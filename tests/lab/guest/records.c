@@ -67,6 +67,8 @@ static int put(int fd, const void *text, size_t len)
 int records_main(int argc, char **argv)
 {
 	static const int facilities[] = { 24, 31, 127, 255 };
+	/* LOG_LINE_MAX is 1024 less the prefix: 992 (5.10, 6.1), 976 (6.12); 1024 in 7.2. */
+	static const int lengths[] = { 900, 959, 960, 975, 976, 977, 991, 992, 993, 1023, 1024, 1025 };
 	char text[2048];
 	int fd = kmsg_open(), bad = 0;
 
@@ -89,7 +91,9 @@ int records_main(int argc, char **argv)
 
 		bad |= put(fd, text, len);
 	}
-	for (int len = 940; len <= 1040; len++) {
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		int len = lengths[i];
+
 		memset(text, 'a' + len % 26, len);
 		bad |= put(fd, text, len);
 		text[len - 1] = '\n';
