@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * printk.c - walking the ring: open, find the place to go on, drain, end.
+ */
+#include "source/printk.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "source/printk_impl.h"
+
+#define DRAIN_MAX 4096          /* records per call, so that a flood does not starve the caller */
+#define STALL_US 2000000        /* a record being written for so long while later ones are whole */
+#define JUMP_MAX (1ULL << 40)   /* more records than that in one jump are not believed */
+
+static const char LOST_BEFORE[] = "overwritten before capture began";
+static const char LOST_OFF[] = "overwritten while capture was off";
+static const char LOST_NOW[] = "overwritten before it could be copied";
+static const char LOST_NOROOM[] = "no room for the text in the guest's ring";
+static const char LOST_UNFINISHED[] = "its writer did not finish it";
+
+uint64_t printk_text_hash(const void *text, size_t n)
+{
+	const unsigned char *s = text;
+	uint64_t h = 0xcbf29ce484222325ULL; /* FNV-1a offset basis and prime, 64 bits */
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ s[i]) * 0x100000001b3ULL;
+	return h;
+}
+
+/* ---- opening ---- */
+
+/* Does the ring still hold record resume->seq, and is it the same? 1 yes, 0 no, -1 cannot tell. */
+static int same_record(struct printk *p, const struct source_resume *resume)
+{
+	const char *why;
+
+	switch (printk_read(&p->l, &p->m, resume->seq, false, &p->entry, &why)) {
+	case PRINTK_WHOLE:
+	case PRINTK_COMMITTED:
+		return p->entry.ts_nsec == resume->guest_ns &&
+			printk_text_hash(p->entry.text, p->entry.text_len) == resume->text_hash;
+	default:
+		return -1;
+	}
+}
+
+static int start(struct printk *p, const struct source_resume *resume, struct err *e)
+{
+	uint64_t head, tail;
+	int same, r = printk_bounds(&p->l, &p->m, 0, &head, &tail);
+
+	if (r == -EFAULT)
+		return err_set(e, EFAULT, "the guest's printk ring is not readable");
+	if (r)
+		return err_set(e, EBADMSG, "the ends of the guest's printk ring contradict each other");
+	p->want = 0;
+	p->backfill_end = head + 1;
+	if (!resume || !resume->known)
+		return 0;
+	same = same_record(p, resume);
+	p->resumed = same == 1 || (same < 0 && !strcmp(resume->boot, p->boot));
+	if (p->resumed)
+		p->want = resume->seq + 1;
+	return 0;
+}
+
+int printk_open_ring(struct printk **out, const struct printk_layout *l, uint64_t rb,
+	const struct printk_mem *m, const char *boot, const struct source_sink *sink,
+	const struct source_resume *resume, struct err *e)
+{
+	struct printk *p = calloc(1, sizeof(*p));
+	int r = -ENOMEM;
+
+	if (!p || !(p->entry.text = malloc(PRINTK_TEXT_CAP))) {
+		err_set(e, ENOMEM, "out of memory");
+		goto fail;
+	}
+	p->l = *l;
+	p->m = *m;
+	p->sink = sink;
+	memcpy(p->boot, boot, strnlen(boot, sizeof(p->boot) - 1));
+	r = printk_layout_ring(&p->l, &p->m, rb, e);
+	if (!r)
+		r = start(p, resume, e);
+	if (r)
+		goto fail;
+	p->first_drain = true;
+	*out = p;
+	return 0;
+fail:
+	printk_close(p);
+	return r;
+}
+
+static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
+{
+	return guest_read(ctx, gva, buf, len);
+}
+
+int printk_open(struct printk **out, const struct guest *g, const struct source_sink *sink,
+	const struct source_resume *resume, struct err *e)
+{
+	struct printk_mem m = {read_guest, (void *)g};
+	struct printk_layout l;
+	uint64_t rb, sym;
+	int r = printk_layout_find(&l, g, e);
+
+	if (r)
+		return r;
+	if (guest_read(g, l.prb, &rb, sizeof(rb)))
+		return err_set(e, EFAULT, "the guest's symbol prb (0x%" PRIx64 ") is not readable",
+			l.prb);
+	r = printk_open_ring(out, &l, rb, &m, guest_info(g)->boot, sink, resume, e);
+	if (r)
+		return r;
+	if (!guest_symbol(g, "prb_commit", &sym))
+		(*out)->code_commit = sym;
+	if (!guest_symbol(g, "prb_final_commit", &sym))
+		(*out)->code_final = sym;
+	return 0;
+}
+
+void printk_close(struct printk *p)
+{
+	if (!p)
+		return;
+	printk_window_free(p);
+	free(p->entry.text);
+	free(p->part.text);
+	free(p);
+}
+
+bool printk_resumed(const struct printk *p)
+{
+	return p->resumed;
+}
+
+/* ---- sites ---- */
+
+bool printk_sites_change(const struct printk *p)
+{
+	return !p->l.last_final;
+}
+
+/* State words of the records being written, so that the moment they are whole is not missed. */
+static unsigned flight_sites(struct printk *p, struct trap_site *sites, unsigned max)
+{
+	uint64_t head, tail, seq;
+	unsigned n = 0;
+
+	if (printk_bounds(&p->l, &p->m, p->want, &head, &tail))
+		return 0;
+	/* The record at head + 1 will be the next one: its state word is not written before it is
+	 * reserved, and the doorbell rings then. */
+	if (head + 1 - p->want > p->l.g.desc_mask + 1)
+		return 0;
+	for (seq = p->want; n < max && seq != head + 1 && seq - p->want < 4; seq++)
+		sites[n++] = (struct trap_site){
+			.kind = SITE_WATCH,
+			.gva = prb_desc_gva(&p->l.g, seq),
+			.len = 8,
+			.tag = PRINTK_TAG_FLIGHT + (uint32_t)(seq & 3),
+		};
+	return n;
+}
+
+unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, unsigned max)
+{
+	unsigned n = 0;
+
+	if (caps & TRAP_CODE && max >= 2 && p->code_commit && p->code_final) {
+		const struct { uint64_t gva; uint32_t tag; } f[] = {
+			{p->code_commit, PRINTK_TAG_COMMIT}, {p->code_final, PRINTK_TAG_FINAL}};
+
+		p->code = true;
+		for (; n < 2; n++)
+			sites[n] = (struct trap_site){
+				.kind = SITE_CODE,
+				.gva = f[n].gva,
+				.tag = f[n].tag,
+				.fetch = FETCH_PRINTK,
+				.fetch_arg = &p->l.g,
+				.fetch_arg_len = sizeof(p->l.g),
+			};
+		return n;
+	}
+	if (!(caps & TRAP_WATCH) || !max)
+		return 0;
+	sites[n++] = (struct trap_site){
+		.kind = SITE_WATCH,
+		.gva = p->l.last_final ? p->l.last_final : p->l.head_id,
+		.len = 8,
+		.tag = PRINTK_TAG_WATCH,
+	};
+	if (!p->l.last_final)
+		n += flight_sites(p, sites + n, max - n);
+	return n;
+}
+
+void printk_armed(struct printk *p)
+{
+	uint64_t head, tail;
+
+	if (!printk_bounds(&p->l, &p->m, p->want, &head, &tail) && head + 1 > p->backfill_end)
+		p->backfill_end = head + 1;
+}
+
+/* ---- draining ---- */
+
+static enum record_fidelity fidelity(const struct printk *p, uint64_t seq, enum printk_why why)
+{
+	if (seq < p->backfill_end)
+		return RECORD_BACKFILL;
+	return why == PRINTK_AT_TRAP ? RECORD_LIVE : RECORD_LATE;
+}
+
+static const char *lost_reason(const struct printk *p)
+{
+	if (!p->first_drain)
+		return LOST_NOW;
+	return p->resumed ? LOST_OFF : LOST_BEFORE;
+}
+
+/* Has `prb` been pointed at another ring (static to dynamic, during boot)? */
+static int check_ring(struct printk *p, struct err *e)
+{
+	uint64_t rb;
+
+	if (!p->l.prb)
+		return 0;
+	if (p->m.read(p->m.ctx, p->l.prb, &rb, sizeof(rb)))
+		return err_set(e, EFAULT, "the guest's symbol prb is not readable");
+	if (rb != p->l.g.rb)
+		return err_set(e, ESTALE, "the guest's kernel moved its log to another ring");
+	return 0;
+}
+
+/* Record p->want was overwritten: go on with the oldest there is. */
+static int jump(struct printk *p, int64_t now_us, struct err *e)
+{
+	uint64_t head = 0, tail = 0, to;
+	bool lost = p->resumed || !p->first_drain;
+	int r = printk_bounds(&p->l, &p->m, p->want, &head, &tail);
+
+	if (r == -EFAULT)
+		return err_set(e, EFAULT, "the guest's printk ring is not readable");
+	to = r ? p->want : tail;
+	if (!r && head + 1 - to > p->l.g.desc_mask + 1)
+		to = head - p->l.g.desc_mask;
+	if (to <= p->want || to - p->want > JUMP_MAX) {
+		r = printk_alert(p, now_us, e, "ring-contradiction",
+			"the guest's printk ring contradicts itself: record %" PRIu64
+			" is overwritten, the oldest is said to be %" PRIu64, p->want, tail);
+		if (r)
+			return r;
+		lost = to <= p->want;
+		to = lost ? p->want + 1 : to;
+	}
+	r = printk_gap(p, p->want, to - p->want, lost_reason(p), lost, now_us, e);
+	if (!r)
+		p->want = to;
+	return r;
+}
+
+/* The ring's head is behind what was already emitted: it was reset, or lies. Begin again with it. */
+static int check_backwards(struct printk *p, int64_t now_us, struct err *e)
+{
+	uint64_t head, tail;
+	int r = printk_bounds(&p->l, &p->m, p->want, &head, &tail);
+
+	if (r == -EFAULT)
+		return err_set(e, EFAULT, "the guest's printk ring is not readable");
+	if (r)
+		return printk_alert(p, now_us, e, "ring-contradiction",
+			"the ends of the guest's printk ring contradict each other");
+	if (head + 1 >= p->want)
+		return 0;
+	r = printk_alert(p, now_us, e, "ring-backwards",
+		"the guest's printk ring went back from record %" PRIu64 " to %" PRIu64, p->want,
+		head + 1);
+	if (!r)
+		p->want = tail;
+	return r;
+}
+
+void printk_keep_part(struct printk *p, const struct printk_entry *e)
+{
+	char *text = p->part.text;
+
+	if (p->has_part && p->part.seq == e->seq && p->part.text_len == e->text_len)
+		return;
+	if (e->text_len > p->part_cap) {
+		text = realloc(text, e->text_len);
+		if (!text)
+			return;
+		p->part_cap = e->text_len;
+	}
+	p->part = *e;
+	p->part.text = text;
+	if (e->text_len)
+		memcpy(text, e->text, e->text_len);
+	p->has_part = true;
+}
+
+/*
+ * Record p->want is being written and later ones are whole. That ends by itself, unless a vCPU died
+ * in between or the guest's kernel was told to lie; so after a while go on and keep an eye on it.
+ */
+static int stalled(struct printk *p, int64_t now_us, struct err *e)
+{
+	const char *why;
+	int r;
+
+	if (printk_read(&p->l, &p->m, p->want + 1, false, &p->entry, &why) != PRINTK_WHOLE) {
+		p->stalled_since = 0;
+		return 0;
+	}
+	if (!p->stalled_since || p->stalled_seq != p->want || now_us < p->stalled_since) {
+		p->stalled_seq = p->want;
+		p->stalled_since = now_us;
+		return 0;
+	}
+	if (now_us - p->stalled_since < STALL_US || p->n_skipped == PRINTK_SKIPPED)
+		return 0;
+	r = printk_alert(p, now_us, e, "record-stalled",
+		"record %" PRIu64 " has been in the writing for %d s while later ones are whole",
+		p->want, STALL_US / 1000000);
+	if (!r)
+		r = printk_gap(p, p->want, 1, LOST_UNFINISHED, false, now_us, e);
+	if (r)
+		return r;
+	p->skipped[p->n_skipped++] = p->want++;
+	p->stalled_since = 0;
+	return 1;
+}
+
+/* Records passed over that were finished after all. */
+static int fill_skipped(struct printk *p, int64_t now_us, struct err *e)
+{
+	const char *why;
+
+	for (unsigned i = 0; i < p->n_skipped;) {
+		enum printk_found f = printk_read(&p->l, &p->m, p->skipped[i], false, &p->entry, &why);
+		int r = 0;
+
+		if (f == PRINTK_RESERVED || f == PRINTK_COMMITTED || f == PRINTK_UNREADABLE) {
+			i++;
+			continue;
+		}
+		if (f == PRINTK_WHOLE)
+			r = printk_emit(p, &p->entry, RECORD_LATE, now_us, e);
+		if (r)
+			return r;
+		p->skipped[i] = p->skipped[--p->n_skipped];
+	}
+	return 0;
+}
+
+int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct err *e)
+{
+	const char *lie = NULL;
+	int r;
+
+	switch (printk_read(&p->l, &p->m, p->want, why == PRINTK_AT_TRAP, &p->entry, &lie)) {
+	case PRINTK_WHOLE:
+		r = printk_emit(p, &p->entry, fidelity(p, p->want, why), now_us, e);
+		break;
+	case PRINTK_COMMITTED:
+		printk_keep_part(p, &p->entry);
+		return stalled(p, now_us, e);
+	case PRINTK_RESERVED:
+		return stalled(p, now_us, e);
+	case PRINTK_FUTURE:
+		return 0;
+	case PRINTK_PAST:
+		r = jump(p, now_us, e);
+		return r ? r : 1;
+	case PRINTK_NOTEXT:
+		r = printk_gap(p, p->want, 1, LOST_NOROOM, false, now_us, e);
+		break;
+	case PRINTK_TEXTGONE:
+		r = printk_gap(p, p->want, 1, lost_reason(p), p->resumed || !p->first_drain, now_us,
+			e);
+		break;
+	case PRINTK_LIE:
+		r = printk_alert(p, now_us, e, "ring-lies", "record %" PRIu64 " of the guest's printk "
+			"ring contradicts itself: %s", p->want, lie);
+		if (!r)
+			r = printk_gap(p, p->want, 1, lie, true, now_us, e);
+		break;
+	default:
+		return err_set(e, EFAULT, "record %" PRIu64 " of the guest's printk ring is not readable",
+			p->want);
+	}
+	if (r)
+		return r;
+	p->want++;
+	p->stalled_since = 0;
+	return 1;
+}
+
+/*
+ * How far a poll may go. Where copies come from traps, a record that has just become final has its copy
+ * on the way: leave it until the next poll.
+ */
+static uint64_t poll_limit(struct printk *p, bool idle)
+{
+	uint64_t limit = p->polled, head, tail;
+
+	if (!p->code || p->first_drain)
+		return UINT64_MAX;
+	if (idle && !printk_bounds(&p->l, &p->m, p->want, &head, &tail))
+		p->polled = head + 1;
+	return limit;
+}
+
+int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e)
+{
+	bool idle = why == PRINTK_AT_POLL;
+	uint64_t limit = poll_limit(p, idle);
+	int r = 0;
+
+	for (unsigned n = 0; n < DRAIN_MAX; n++) {
+		r = p->n_window ? printk_window_next(p, idle, now_us, e) : 0;
+		if (!r && p->want < limit)
+			r = printk_step(p, why, now_us, e);
+		if (r <= 0)
+			break;
+	}
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return 1;
+	r = fill_skipped(p, now_us, e);
+	if (!r)
+		r = printk_flush_gap(p, now_us, e);
+	if (!r && idle)
+		r = check_ring(p, e);
+	if (!r && idle)
+		r = check_backwards(p, now_us, e);
+	if (!r)
+		p->first_drain = false;
+	return r;
+}
+
+int printk_end(struct printk *p, int64_t now_us, struct err *e)
+{
+	uint64_t head, tail;
+	const char *why;
+	int r = 0;
+
+	for (unsigned n = 0; n <= p->l.g.desc_mask && r >= 0; n++) {
+		r = p->n_window ? printk_window_next(p, true, now_us, e) : 0;
+		if (!r)
+			r = printk_step(p, PRINTK_AT_POLL, now_us, e);
+		if (r == -EFAULT || r == 0)
+			break;
+	}
+	if (r < 0 && r != -EFAULT)
+		return r;
+	if (r == -EFAULT || printk_bounds(&p->l, &p->m, p->want, &head, &tail)) {
+		/* The memory went with the VM: what was seen of the unfinished record is all. */
+		if (p->has_part && p->part.seq == p->want)
+			r = printk_emit(p, &p->part, RECORD_PARTIAL, now_us, e);
+		else
+			r = 0;
+		if (!r && p->has_part && p->part.seq == p->want)
+			p->want++;
+		return r ? r : printk_flush_gap(p, now_us, e);
+	}
+	for (; p->want <= head && head + 1 - p->want <= p->l.g.desc_mask + 1; p->want++) {
+		enum printk_found f = printk_read(&p->l, &p->m, p->want, true, &p->entry, &why);
+
+		if (f == PRINTK_WHOLE)
+			r = printk_emit(p, &p->entry, RECORD_LATE, now_us, e);
+		else if (f == PRINTK_COMMITTED)
+			r = printk_emit(p, &p->entry, RECORD_PARTIAL, now_us, e);
+		else if (f == PRINTK_FUTURE)
+			break;
+		else
+			r = printk_gap(p, p->want, 1, LOST_UNFINISHED, false, now_us, e);
+		if (r)
+			return r;
+	}
+	return printk_flush_gap(p, now_us, e);
+}
+
+/* ---- asking ---- */
+
+const struct source_counters *printk_counters(const struct printk *p)
+{
+	return &p->counters;
+}
+
+uint64_t printk_next(const struct printk *p)
+{
+	return p->want;
+}
+
+uint64_t printk_failed(const struct printk *p)
+{
+	uint64_t n;
+
+	return p->m.read(p->m.ctx, p->l.fail, &n, sizeof(n)) ? 0 : n;
+}
+
+void printk_size(const struct printk *p, uint64_t *records, uint64_t *bytes)
+{
+	*records = p->l.g.desc_mask + 1;
+	*bytes = p->l.g.data_mask + 1;
+}

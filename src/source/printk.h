@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * printk.h - the Linux kernel's log as a source of records: every record exactly once, in order of
+ * its sequence number, and nothing lost in silence.
+ *
+ * The ring in guest memory is the truth; traps only say when to look (a watchpoint on the ring's newest
+ * final record) or bring a copy made in the trap (kvm). Whatever they miss, the walk by sequence number
+ * finds; what the ring no longer holds becomes a gap record with its exact count.
+ */
+#ifndef LOGVISOR_SOURCE_PRINTK_H
+#define LOGVISOR_SOURCE_PRINTK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "source/printk_layout.h"
+#include "source/source.h"
+#include "trap/trap.h"
+
+struct printk;
+
+/* Tags of the sites; all below PRINTK_TAG_END. */
+enum {
+	PRINTK_TAG_WATCH = 0x100, /* the ring's newest record */
+	PRINTK_TAG_COMMIT,        /* prb_commit() */
+	PRINTK_TAG_FINAL,         /* prb_final_commit() */
+	PRINTK_TAG_FLIGHT,        /* state words of records being written: this and the next three */
+	PRINTK_TAG_END = PRINTK_TAG_FLIGHT + 4
+};
+
+/* Why the ring is looked at, which decides the fidelity of what is found. */
+enum printk_why {
+	PRINTK_AT_TRAP, /* the guest is held at the doorbell: live */
+	PRINTK_AT_POLL, /* the guest runs: late */
+};
+
+/*
+ * Find the log of @g and the place to go on: after @resume if the ring is of the same boot, else at the
+ * oldest record the ring holds. What the ring lost since is emitted as a gap by the first drain. @g and
+ * *@sink must outlive *@out, which is freed by printk_close(). -ENOENT, -EBADMSG, -EFAULT with @e as in
+ * printk_layout.h.
+ */
+int printk_open(struct printk **out, const struct guest *g, const struct source_sink *sink,
+	const struct source_resume *resume, struct err *e);
+
+/* The same for a ring at @rb whose offsets in @l are known: for tests. */
+int printk_open_ring(struct printk **out, const struct printk_layout *l, uint64_t rb,
+	const struct printk_mem *m, const char *boot, const struct source_sink *sink,
+	const struct source_resume *resume, struct err *e);
+void printk_close(struct printk *p);
+
+/* The boot the resume point was of is the boot found: nothing is emitted twice. */
+bool printk_resumed(const struct printk *p);
+
+/*
+ * The sites wanted of a backend with @caps, at most @max, into @sites. On kernels whose ring has no
+ * word for the newest final record (5.10) the set changes with the records being written: then ask
+ * again after every trap (printk_sites_change()).
+ */
+unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, unsigned max);
+bool printk_sites_change(const struct printk *p);
+
+/* The sites are planted: what the ring holds up to now is backfill. */
+void printk_armed(struct printk *p);
+
+/*
+ * Emit what is final and was not emitted, up to a bounded number of records. 0: nothing more for now;
+ * 1: call again; -ESTALE: `prb` points elsewhere now, open again; -EFAULT: the ring is not readable;
+ * -EBADMSG: it contradicts itself; or what the sink returned, and the same records are offered again.
+ */
+int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e);
+
+/*
+ * Take what a FETCH_PRINTK site delivered. Copies may come out of order and twice. 0, or what the sink
+ * returned (the copy is kept), -EBADMSG if it is no such copy.
+ */
+int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us, struct err *e);
+
+/* The VM ended: emit what is left, including what was never finished. 0 or what the sink returned. */
+int printk_end(struct printk *p, int64_t now_us, struct err *e);
+
+const struct source_counters *printk_counters(const struct printk *p);
+/* The next sequence number to be emitted. */
+uint64_t printk_next(const struct printk *p);
+/* Records the guest's kernel could not even reserve (printk_ringbuffer.fail); 0 if not readable. */
+uint64_t printk_failed(const struct printk *p);
+/* For messages: descriptors and bytes of text of the ring. */
+void printk_size(const struct printk *p, uint64_t *records, uint64_t *bytes);
+
+/* The hash by which source_resume names a text (FNV-1a, 64 bits): equality, not security. */
+uint64_t printk_text_hash(const void *text, size_t n);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * printk_impl.h - what printk*.c share: the state of one followed ring.
+ */
+#ifndef LOGVISOR_SOURCE_PRINTK_IMPL_H
+#define LOGVISOR_SOURCE_PRINTK_IMPL_H
+
+#include "source/printk.h"
+#include "source/printk_read.h"
+
+#define PRINTK_WINDOW 64   /* copies that may wait for one that comes later; power of two */
+#define PRINTK_SKIPPED 16  /* records passed over because their writer does not finish */
+#define PRINTK_ALERTS 8
+
+/* A copy made in a trap, waiting for its turn. */
+struct printk_waiting {
+	bool used, final;
+	uint64_t seq;
+	int64_t time_us;
+	uint32_t text_len;
+	uint8_t info[PRB_INFO_MAX];
+	char *text; /* malloc'ed, text_len bytes; NULL if the text must come from the ring */
+	bool whole; /* text is here */
+};
+
+struct printk {
+	struct printk_layout l;
+	struct printk_mem m;
+	const struct source_sink *sink;
+	char boot[17];
+	bool resumed;
+	bool code;             /* copies come from SITE_CODE sites */
+	uint64_t polled;       /* head + 1 at the last poll: copies of these have come if they ever do */
+	uint64_t code_commit, code_final; /* GVAs of the two functions, 0 if unknown */
+
+	uint64_t want;         /* the next to emit */
+	uint64_t backfill_end; /* records before it are older than the attachment */
+	bool first_drain;      /* what is missing now was lost before it */
+
+	/* Missing records not yet written down: [gap_first, gap_first + gap_count) */
+	uint64_t gap_first, gap_count;
+	const char *gap_reason;
+	bool gap_lost; /* they existed and were not copied, as opposed to never having been whole */
+
+	/* The newest committed but not final record seen: all that is left of it if the VM ends. */
+	struct printk_entry part;
+	uint32_t part_cap;
+	bool has_part;
+
+	uint64_t stalled_seq;
+	int64_t stalled_since; /* 0: not stalled */
+	uint64_t skipped[PRINTK_SKIPPED];
+	unsigned n_skipped;
+
+	struct printk_waiting window[PRINTK_WINDOW];
+	unsigned n_window;
+	uint64_t window_top; /* the highest seq in the window */
+
+	struct {
+		const char *what;
+		int64_t last_us;
+	} alerts[PRINTK_ALERTS];
+
+	struct source_counters counters;
+	struct printk_entry entry; /* the one being read */
+};
+
+/* ---- printk_emit.c ---- */
+
+int printk_emit(struct printk *p, const struct printk_entry *e, enum record_fidelity fid,
+	int64_t time_us, struct err *err);
+
+/*
+ * Note that @count records from @first on are missing. Adjacent gaps of one reason (a constant string)
+ * become one record; written down before the next record by printk_flush_gap().
+ */
+int printk_gap(struct printk *p, uint64_t first, uint64_t count, const char *reason, bool lost,
+	int64_t now_us, struct err *e);
+int printk_flush_gap(struct printk *p, int64_t now_us, struct err *e);
+
+/* An alert record; the same @what (a constant string) at most once in 10 s. */
+int printk_alert(struct printk *p, int64_t now_us, struct err *e, const char *what, const char *fmt,
+	...) __attribute__((format(printf, 5, 6)));
+
+/* ---- printk.c ---- */
+
+/* One step of the walk: 1 if record p->want was dealt with, 0 if it is not there yet, or -errno. */
+int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct err *e);
+
+/* Remember @e as the newest unfinished record. */
+void printk_keep_part(struct printk *p, const struct printk_entry *e);
+
+/* ---- printk_window.c ---- */
+
+/*
+ * Emit what waits in the window for record p->want. @idle: nothing more is on its way, so that what is
+ * missing is taken from the ring. 1 if something was emitted, 0 if not, or the sink's errno.
+ */
+int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *e);
+void printk_window_free(struct printk *p);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * printk_window.c - copies made in the trap: several vCPUs deliver them slightly out of order, and one
+ * record more than once when it is continued. They wait here until it is their turn.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "source/printk_impl.h"
+
+#define HOLE_MAX 32 /* so many later copies are here: the missing one is not under way any more */
+
+static struct printk_waiting *slot(struct printk *p, uint64_t seq)
+{
+	struct printk_waiting *w = &p->window[seq & (PRINTK_WINDOW - 1)];
+
+	return w->used && w->seq == seq ? w : NULL;
+}
+
+static void drop(struct printk *p, struct printk_waiting *w)
+{
+	free(w->text);
+	w->text = NULL;
+	w->used = false;
+	p->n_window--;
+}
+
+void printk_window_free(struct printk *p)
+{
+	for (unsigned i = 0; i < PRINTK_WINDOW; i++)
+		free(p->window[i].text);
+}
+
+static void to_entry(struct printk *p, const struct printk_waiting *w)
+{
+	memcpy(p->entry.info, w->info, sizeof(w->info));
+	p->entry.text_len = w->text_len;
+	if (w->text_len)
+		memcpy(p->entry.text, w->text, w->text_len);
+	printk_decode_info(&p->l, &p->entry);
+}
+
+/* Emit the copy @w of record p->want. */
+static int emit_copy(struct printk *p, struct printk_waiting *w, enum record_fidelity fid,
+	struct err *e)
+{
+	int r;
+
+	to_entry(p, w);
+	r = printk_emit(p, &p->entry, fid, w->time_us, e);
+	if (r)
+		return r;
+	drop(p, w);
+	p->want++;
+	return 1;
+}
+
+/*
+ * The copy of record p->want was made at prb_commit(): it may have been continued since. Only the ring
+ * knows; if the ring has moved on already, the copy is what there is.
+ */
+static int emit_committed(struct printk *p, struct printk_waiting *w, int64_t now_us, struct err *e)
+{
+	const char *why;
+	int r;
+
+	switch (printk_read(&p->l, &p->m, p->want, false, &p->entry, &why)) {
+	case PRINTK_COMMITTED:
+		printk_keep_part(p, &p->entry);
+		return 0;
+	case PRINTK_RESERVED:
+	case PRINTK_FUTURE:
+		return 0;
+	case PRINTK_WHOLE:
+		r = printk_emit(p, &p->entry,
+			p->entry.text_len == w->text_len ? RECORD_LIVE : RECORD_LATE,
+			p->entry.text_len == w->text_len ? w->time_us : now_us, e);
+		if (r)
+			return r;
+		drop(p, w);
+		p->want++;
+		return 1;
+	default:
+		return emit_copy(p, w, RECORD_LIVE, e);
+	}
+}
+
+int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *e)
+{
+	struct printk_waiting *w;
+
+	/* What the ring walk emitted meanwhile need not wait any more. */
+	for (unsigned i = 0; i < PRINTK_WINDOW && p->n_window; i++)
+		if (p->window[i].used && p->window[i].seq < p->want)
+			drop(p, &p->window[i]);
+	w = slot(p, p->want);
+	if (w && !w->whole) {
+		drop(p, w); /* the trap could not read it: the ring walk will */
+		return printk_step(p, PRINTK_AT_POLL, now_us, e);
+	}
+	if (w && w->final)
+		return emit_copy(p, w, RECORD_LIVE, e);
+	if (w && (idle || p->window_top > p->want))
+		return emit_committed(p, w, now_us, e);
+	if (!w && p->n_window && p->window_top - p->want > HOLE_MAX)
+		return printk_step(p, PRINTK_AT_POLL, now_us, e);
+	return 0;
+}
+
+static int put(struct printk *p, uint64_t seq, const struct prb_copy *c, int64_t time_us)
+{
+	struct printk_waiting *w = &p->window[seq & (PRINTK_WINDOW - 1)];
+	char *text = NULL;
+
+	if (w->used && w->final)
+		return 0; /* a second delivery of the same */
+	if (c->text_len) {
+		text = malloc(c->text_len);
+		if (!text)
+			return 0; /* the ring still has it */
+		memcpy(text, c->text, c->text_len);
+	}
+	if (!w->used)
+		p->n_window++;
+	free(w->text);
+	w->used = true;
+	w->final = c->flags & PRB_COPY_FINAL;
+	w->whole = !(c->flags & (PRB_COPY_NOTEXT | PRB_COPY_LONG | PRB_COPY_FAULT));
+	w->seq = seq;
+	w->time_us = time_us;
+	w->text = text;
+	w->text_len = c->text_len;
+	memcpy(w->info, c->info, sizeof(w->info));
+	if (p->n_window == 1 || seq > p->window_top)
+		p->window_top = seq;
+	return 0;
+}
+
+int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us, struct err *e)
+{
+	struct prb_copy c;
+	uint64_t seq;
+	int r = 1;
+
+	if (len < offsetof(struct prb_copy, text) || len > sizeof(c))
+		return err_set(e, EBADMSG, "a trap delivered %zu bytes that are no printk record", len);
+	memcpy(&c, data, len);
+	if (c.text_len > len - offsetof(struct prb_copy, text) || c.id & ~PRB_ID_MASK)
+		return err_set(e, EBADMSG, "a trap delivered a printk record that contradicts itself");
+	seq = p->want + (uint64_t)((int64_t)((c.id - prb_seq_to_id(&p->l.g, p->want)) << 2) >> 2);
+	if ((int64_t)(seq - p->want) < 0)
+		return 0; /* the ring walk was faster */
+	if (!(c.flags & PRB_COPY_FAULT)) {
+		memcpy(p->entry.info, c.info, sizeof(c.info));
+		printk_decode_info(&p->l, &p->entry);
+		if (p->entry.seq != seq)
+			return printk_alert(p, time_us, e, "copy-lies",
+				"a trapped record says it is %" PRIu64 ", its descriptor says %" PRIu64,
+				p->entry.seq, seq);
+	}
+	for (int n = 0; seq - p->want >= PRINTK_WINDOW && r > 0 && n < 2 * PRINTK_WINDOW; n++) {
+		r = printk_window_next(p, true, time_us, e);
+		if (!r)
+			r = printk_step(p, PRINTK_AT_POLL, time_us, e);
+	}
+	if (r < 0)
+		return r;
+	if (seq < p->want || seq - p->want >= PRINTK_WINDOW)
+		return 0; /* too far ahead of a record not finished: the ring keeps it */
+	r = put(p, seq, &c, time_us);
+	while (!r && p->n_window) {
+		r = printk_window_next(p, false, time_us, e);
+		if (r <= 0)
+			break;
+		r = 0;
+	}
+	return r;
+}
