@@ -308,7 +308,8 @@ static int get_observed(struct in *in, struct record *r, struct extra *x)
 	while ((got = get_param(in, &name, &value)) > 0) {
 		unsigned int i = next;
 
-		while (i < LEAF_PARAMS && !span_eq(name, leaf_param_name[i]))
+		while (i < LEAF_PARAMS && (name.p[0] != leaf_param_name[i].p[0] ||
+						  !span_eq(name, leaf_param_name[i])))
 			i++;
 		if (next <= LEAF_FID && i != next)
 			return bad(in, "ch and fid do not come first");

@@ -12,7 +12,8 @@ struct out {
 	bool full;
 };
 
-static void put(struct out *o, const char *s, size_t n)
+/* Inlined, so that the many literals become a few stores each. */
+static inline __attribute__((always_inline)) void put(struct out *o, const char *s, size_t n)
 {
 	if ((size_t)(o->end - o->p) < n) {
 		o->full = true;
@@ -28,26 +29,35 @@ static void put_u64(struct out *o, uint64_t v)
 {
 	char digits[20], *p = digits + sizeof(digits);
 
-	do {
-		*--p = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
+	while (v >= 100) {
+		p -= 2;
+		memcpy(p, &leaf_digits[v % 100 * 2], 2);
+		v /= 100;
+	}
+	if (v >= 10) {
+		p -= 2;
+		memcpy(p, &leaf_digits[v * 2], 2);
+	} else {
+		*--p = (char)('0' + v);
+	}
 	put(o, p, (size_t)(digits + sizeof(digits) - p));
 }
 
 static void put_value(struct out *o, struct span v)
 {
-	size_t i = 0, run, outn;
-	char piece[4];
+	const char *s = v.p, *end = s + v.n;
+	char piece[4], *p = o->p;
+	size_t outn;
 
-	while (i < v.n) {
-		for (run = i; run < v.n && leaf_plain[(unsigned char)v.p[run]];)
-			run++;
-		put(o, v.p + i, run - i);
-		i = run;
-		if (i == v.n)
-			return;
-		i += leaf_value_step(v.p + i, v.n - i, piece, &outn);
+	if ((size_t)(o->end - p) < v.n) {
+		o->full = true;
+		return;
+	}
+	while (s < end && leaf_plain[(unsigned char)*s])
+		*p++ = *s++;
+	o->p = p;
+	while (s < end) {
+		s += leaf_value_step(s, (size_t)(end - s), piece, &outn);
 		put(o, piece, outn);
 	}
 }
@@ -61,19 +71,15 @@ static void put_param(struct out *o, struct span name, struct span value)
 	put_literal(o, "\"");
 }
 
-static void put_known(struct out *o, enum leaf_param which, struct span value)
-{
-	put_param(o, leaf_param_name[which], value);
-}
-
-static void put_number(struct out *o, enum leaf_param which, uint64_t v)
-{
-	put_literal(o, " ");
-	put(o, leaf_param_name[which].p, leaf_param_name[which].n);
-	put_literal(o, "=\"");
-	put_u64(o, v);
-	put_literal(o, "\"");
-}
+/* A parameter of leaf_param_name, by its name as a literal. */
+#define put_known(o, name, put_it)                                                                 \
+	do {                                                                                       \
+		put_literal(o, " " name "=\"");                                                    \
+		put_it;                                                                            \
+		put_literal(o, "\"");                                                              \
+	} while (0)
+#define put_text(o, name, value) put_known(o, name, put_value(o, value))
+#define put_number(o, name, value) put_known(o, name, put_u64(o, value))
 
 /* A header field with the space after it; true if SD has to carry the exact value. */
 static bool put_header(struct out *o, struct span s, size_t max)
@@ -136,34 +142,34 @@ static void put_head(struct out *o, const struct record *r, bool truncated, bool
 	msgid = put_header(o, r->msgid, LEAF_MSGID_MAX);
 
 	put_literal(o, "[" RECORD_SD_OBSERVED);
-	put_known(o, LEAF_CH, span_of(record_channel_name(r->channel)));
-	put_known(o, LEAF_FID, span_of(record_fidelity_name(r->fidelity)));
+	put_text(o, "ch", span_of(record_channel_name(r->channel)));
+	put_text(o, "fid", span_of(record_fidelity_name(r->fidelity)));
 	if (r->has_seq)
-		put_number(o, LEAF_SEQ, r->seq);
+		put_number(o, "seq", r->seq);
 	if (r->has_guest_ns)
-		put_number(o, LEAF_GT, r->guest_ns);
+		put_number(o, "gt", r->guest_ns);
 	if (r->has_caller)
-		put_number(o, LEAF_CALLER, r->caller);
+		put_number(o, "caller", r->caller);
 	if (r->cont)
-		put_number(o, LEAF_CONT, 1);
+		put_number(o, "cont", 1);
 	if (truncated)
-		put_number(o, LEAF_TRUNC, 1);
+		put_number(o, "trunc", 1);
 	if (r->boot.n)
-		put_known(o, LEAF_BOOT, r->boot);
+		put_text(o, "boot", r->boot);
 	if (r->subsystem.n)
-		put_known(o, LEAF_SUB, r->subsystem);
+		put_text(o, "sub", r->subsystem);
 	if (r->device.n)
-		put_known(o, LEAF_DEV, r->device);
+		put_text(o, "dev", r->device);
 	if (r->facility > LEAF_FACILITY_MAX)
-		put_number(o, LEAF_FAC, r->facility);
+		put_number(o, "fac", r->facility);
 	if (app)
-		put_known(o, LEAF_APP, r->app);
+		put_text(o, "app", r->app);
 	if (procid)
-		put_known(o, LEAF_PROCID, r->procid);
+		put_text(o, "procid", r->procid);
 	if (msgid)
-		put_known(o, LEAF_MSGID, r->msgid);
+		put_text(o, "msgid", r->msgid);
 	if (bom)
-		put_number(o, LEAF_BOM_GUARD, 1);
+		put_number(o, "bom", 1);
 	for (size_t i = 0; i < r->n_observed; i++)
 		put_param(o, r->observed[i].name, r->observed[i].value);
 	put_literal(o, "]");

@@ -37,10 +37,13 @@ static int64_t days_of(int64_t y, unsigned int m, unsigned int d)
 	return era * 146097 + y * 365 + y / 4 - y / 100 + doy - 719468;
 }
 
+const char leaf_digits[201] = "00010203040506070809101112131415161718192021222324252627282930313233343536"
+			      "37383940414243444546474849505152535455565758596061626364656667686970717273"
+			      "7475767778798081828384858687888990919293949596979899";
+
 static void put2(char *out, unsigned int v)
 {
-	out[0] = (char)('0' + v / 10);
-	out[1] = (char)('0' + v % 10);
+	memcpy(out, &leaf_digits[v * 2], 2);
 }
 
 static void put_date(char *out, unsigned int days)

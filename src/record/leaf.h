@@ -67,6 +67,9 @@ extern const struct span leaf_param_name[LEAF_PARAMS];
 void leaf_time_put(char *out, int64_t us);
 bool leaf_time_get(const char *p, int64_t *us);
 
+/* "00" "01" ... "99" */
+extern const char leaf_digits[201];
+
 /* Bytes that stand for themselves in a PARAM-VALUE: printable US-ASCII but '"', '\' and ']'. */
 extern const bool leaf_plain[256];
 
