@@ -27,19 +27,8 @@ static inline __attribute__((always_inline)) void put(struct out *o, const char 
 
 static void put_u64(struct out *o, uint64_t v)
 {
-	char digits[20], *p = digits + sizeof(digits);
+	char digits[20], *p = leaf_decimal(digits + sizeof(digits), v);
 
-	while (v >= 100) {
-		p -= 2;
-		memcpy(p, &leaf_digits[v % 100 * 2], 2);
-		v /= 100;
-	}
-	if (v >= 10) {
-		p -= 2;
-		memcpy(p, &leaf_digits[v * 2], 2);
-	} else {
-		*--p = (char)('0' + v);
-	}
 	put(o, p, (size_t)(digits + sizeof(digits) - p));
 }
 

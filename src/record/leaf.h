@@ -70,6 +70,23 @@ bool leaf_time_get(const char *p, int64_t *us);
 /* "00" "01" ... "99" */
 extern const char leaf_digits[201];
 
+/* Write @v in decimal so that it ends just before @end (20 bytes always suffice). Returns its begin. */
+static inline char *leaf_decimal(char *end, uint64_t v)
+{
+	while (v >= 100) {
+		end -= 2;
+		memcpy(end, &leaf_digits[v % 100 * 2], 2);
+		v /= 100;
+	}
+	if (v >= 10) {
+		end -= 2;
+		memcpy(end, &leaf_digits[v * 2], 2);
+	} else {
+		*--end = (char)('0' + v);
+	}
+	return end;
+}
+
 /* Bytes that stand for themselves in a PARAM-VALUE: printable US-ASCII but '"', '\' and ']'. */
 extern const bool leaf_plain[256];
 

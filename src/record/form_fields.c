@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * form_fields.c - a record as journal fields. journald marks what it observed itself, and a client
+ * cannot forge, by a leading underscore; the same is done here with what the hypervisor observed
+ * (_LOGVISOR_*), while what the guest claims becomes GUEST_*.
+ */
+#include "record/form.h"
+#include "record/leaf.h"
+#include "record/meta.h"
+
+/* Fills _BOOT_ID up to the 128 bits journald wants: "logvisor" in US-ASCII. */
+#define BOOT_PAD "6c6f677669736f72"
+#define BOOT_NONE "0000000000000000"
+
+#define LITERAL(s) ((struct span){s, sizeof(s) - 1})
+
+static struct span keep(struct form_fields *o, const char *s, size_t n)
+{
+	struct span out = {o->text + o->used, n};
+
+	if (n > sizeof(o->text) - o->used)
+		out.n = sizeof(o->text) - o->used;
+	memcpy(o->text + o->used, s, out.n);
+	o->used += out.n;
+	return out;
+}
+
+static void add(struct form_fields *o, struct span key, struct span value)
+{
+	if (o->n < FORM_FIELDS_MAX)
+		o->field[o->n++] = (struct form_field){key, value};
+}
+
+static void add_u64(struct form_fields *o, struct span key, uint64_t v)
+{
+	char digits[20], *end = digits + sizeof(digits), *p = leaf_decimal(end, v);
+
+	add(o, key, keep(o, p, (size_t)(end - p)));
+}
+
+static void add_if(struct form_fields *o, struct span key, struct span value)
+{
+	if (value.n)
+		add(o, key, value);
+}
+
+/* Parameter names to field names: A-Z 0-9 _, no more than FORM_KEY_MAX. */
+static void add_params(struct form_fields *o, const struct record_param *p, size_t n,
+	struct span prefix)
+{
+	char key[FORM_KEY_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		size_t len = prefix.n;
+
+		memcpy(key, prefix.p, prefix.n);
+		for (size_t k = 0; k < p[i].name.n && len < FORM_KEY_MAX; k++) {
+			char c = p[i].name.p[k];
+
+			if (c >= 'a' && c <= 'z')
+				c = (char)(c - 'a' + 'A');
+			else if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')))
+				c = '_';
+			key[len++] = c;
+		}
+		add(o, keep(o, key, len), p[i].value);
+	}
+}
+
+static struct span transport(const struct record *r, bool meta)
+{
+	static const struct span names[RECORD_CHANNELS] = {
+		[RECORD_META] = LITERAL("logvisor"),
+		[RECORD_KMSG] = LITERAL("kernel"),
+		[RECORD_SYSLOG] = LITERAL("syslog"),
+		[RECORD_JOURNAL] = LITERAL("journal"),
+		[RECORD_AUDIT] = LITERAL("audit"),
+		[RECORD_STREAM] = LITERAL("stdout"),
+		[RECORD_FILE] = LITERAL("file"),
+	};
+
+	return names[meta ? RECORD_META : r->channel];
+}
+
+/*
+ * The entry's monotonic time. journalctl --verify wants it not to fall within a boot, while printk
+ * stamps a record before it reserves its place, and Logvisor's own records have no guest time: so in
+ * the export form it never falls. The exact time is in _SOURCE_MONOTONIC_TIMESTAMP.
+ */
+static uint64_t monotonic(struct form *f, const struct record *r, const char boot[33])
+{
+	uint64_t us = r->has_guest_ns ? r->guest_ns / 1000 : 0;
+
+	if (f->reverse || f->kind != FORM_EXPORT)
+		return us;
+	if (f->has_entry && !strcmp(f->boot, boot) && us < f->monotonic_us)
+		us = f->monotonic_us;
+	f->has_entry = true;
+	memcpy(f->boot, boot, sizeof(f->boot));
+	f->monotonic_us = us;
+	return us;
+}
+
+static struct span cursor(struct form_fields *o, const struct record *r, uint64_t index)
+{
+	char digits[20], *end = digits + sizeof(digits), *p = leaf_decimal(end, index);
+	struct span s = keep(o, "vm=", 3);
+
+	s.n += keep(o, r->host.p, r->host.n).n;
+	s.n += keep(o, ";i=", 3).n;
+	s.n += keep(o, p, (size_t)(end - p)).n;
+	return s;
+}
+
+void form_fields(struct form *f, const struct record *r, uint64_t index, struct form_fields *o)
+{
+	enum meta_kind kind;
+	bool meta = meta_is(r, &kind);
+	char boot[33] = BOOT_NONE BOOT_PAD;
+
+	o->n = o->used = 0;
+	if (r->boot.n == 16)
+		memcpy(boot, r->boot.p, 16);
+	add(o, LITERAL("__CURSOR"), cursor(o, r, index));
+	add_u64(o, LITERAL("__REALTIME_TIMESTAMP"), (uint64_t)r->time_us);
+	add_u64(o, LITERAL("__MONOTONIC_TIMESTAMP"), monotonic(f, r, boot));
+	add(o, LITERAL("_BOOT_ID"), keep(o, boot, 32));
+	add(o, LITERAL("_HOSTNAME"), r->host);
+	add(o, LITERAL("_TRANSPORT"), transport(r, meta));
+	add_u64(o, LITERAL("PRIORITY"), r->severity);
+	add_u64(o, LITERAL("SYSLOG_FACILITY"), r->facility);
+	add_if(o, LITERAL("SYSLOG_IDENTIFIER"), r->app);
+	if (!meta && r->channel != RECORD_KMSG) {
+		add_if(o, LITERAL("_COMM"), r->app);
+		add_if(o, LITERAL("_PID"), r->procid);
+	}
+	if (r->has_guest_ns)
+		add_u64(o, LITERAL("_SOURCE_MONOTONIC_TIMESTAMP"), r->guest_ns / 1000);
+	add_if(o, LITERAL("_KERNEL_SUBSYSTEM"), r->subsystem);
+	add_if(o, LITERAL("_KERNEL_DEVICE"), r->device);
+	add_u64(o, LITERAL("_LOGVISOR_INDEX"), index);
+	add(o, LITERAL("_LOGVISOR_CHANNEL"), span_of(record_channel_name(r->channel)));
+	if (meta)
+		add(o, LITERAL("_LOGVISOR_KIND"), span_of(meta_kind_name(kind)));
+	add(o, LITERAL("_LOGVISOR_FIDELITY"), span_of(record_fidelity_name(r->fidelity)));
+	if (r->has_seq)
+		add_u64(o, LITERAL("_LOGVISOR_SEQ"), r->seq);
+	if (r->has_guest_ns)
+		add_u64(o, LITERAL("_LOGVISOR_GUEST_NS"), r->guest_ns);
+	if (r->has_caller)
+		add_u64(o, LITERAL("_LOGVISOR_CALLER"), r->caller);
+	if (r->cont)
+		add_u64(o, LITERAL("_LOGVISOR_CONT"), 1);
+	if (r->truncated)
+		add_u64(o, LITERAL("_LOGVISOR_TRUNCATED"), 1);
+	add_params(o, r->observed, r->n_observed, LITERAL("_LOGVISOR_"));
+	add_params(o, r->claimed, r->n_claimed, LITERAL("GUEST_"));
+	add(o, LITERAL("MESSAGE"), r->msg);
+}
