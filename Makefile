@@ -89,6 +89,14 @@ $(BUILD)/crash/%: tests/crash/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call QUIET,TEST)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
 
+# Programs that tests and benchmarks use, tests/tool/NAME.c.
+TOOL := $(patsubst tests/tool/%.c,$(BUILD)/tool/%,$(wildcard tests/tool/*.c))
+$(BUILD)/tool/%: tests/tool/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(call QUIET,TOOL)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+tools: $(TOOL)
+.PHONY: tools
+
 unit: $(UNIT) $(CRASH)
 fuzz: $(FUZZ)
 
@@ -100,7 +108,7 @@ san:
 
 JOBS := -j$(shell nproc)
 check-build: deps-check
-	@$(MAKE) --no-print-directory $(JOBS) all unit fuzz san lab
+	@$(MAKE) --no-print-directory $(JOBS) all unit tools fuzz san lab
 	@$(MAKE) --no-print-directory lab-kernels
 check: check-build
 	@tests/run

@@ -329,7 +329,8 @@ int show_main(int argc, char **argv)
 		r = show(s, &e);
 	else
 		r = r > 0 ? cli_usage("show") : cli_fail(&e);
-	ledger_reader_close(s->reader);
+	if (s->reader)
+		ledger_reader_close(s->reader);
 	pattern_free(s->pattern);
 	free(s);
 	return r;

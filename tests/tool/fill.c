@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty]
+ *
+ * COUNT kernel records, a millisecond apart from 2026-11-23T10:00:00Z on, always the same ones. One in
+ * ten thousand speaks of a "Needle". With "nasty", records as a hostile guest may write them come first,
+ * and Logvisor's own of every kind.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger/ledger.h"
+#include "record/meta.h"
+#include "record/record.h"
+
+#define START INT64_C(1795428000000000)
+#define BOOT "0123456789abcdef"
+#define SPAN(s) ((struct span){s, sizeof(s) - 1})
+
+static struct ledger *ledger;
+static struct err e;
+static char leaf[RECORD_LEAF_MAX];
+static int64_t now = START;
+
+static void append(const struct record *r)
+{
+	long n = record_encode(r, leaf, sizeof(leaf));
+
+	if (n < 0) {
+		fprintf(stderr, "fill: record refused: %s\n", strerror((int)-n));
+		exit(2);
+	}
+	if (ledger_append(ledger, leaf, (size_t)n, r->time_us, &e)) {
+		fprintf(stderr, "fill: %s\n", e.text);
+		exit(2);
+	}
+}
+
+static struct record kmsg(uint64_t seq, struct span text)
+{
+	now += 1000;
+	return (struct record){
+		.time_us = now, .severity = 6, .host = SPAN("web01"), .app = SPAN("kernel"),
+		.msgid = SPAN("kmsg"), .channel = RECORD_KMSG, .has_seq = true, .seq = seq,
+		.has_guest_ns = true, .guest_ns = (uint64_t)(now - START) * 1000, .has_caller = true,
+		.caller = (uint32_t)(1 + seq % 300), .boot = SPAN(BOOT), .msg = text,
+	};
+}
+
+static void nasty(void)
+{
+	static char big[32768], binary[512];
+	static const struct span texts[] = {
+		SPAN("plain"), SPAN(""), SPAN("two\nlines"), SPAN("ends in newlines\n\n"),
+		SPAN("nul\0inside"), SPAN("\033[2J\033]0;owned\007cleared"), SPAN("\xff\xfe invalid"),
+		SPAN("C1 \xc2\x9b" "31m"), SPAN("bidi \xe2\x80\xae" "desrever"), SPAN("\xef\xbb\xbf" "bom"),
+		SPAN("\xef\xbb\xbf\xff bom, invalid"), SPAN("quotes \" ] \\ [x@1 y=\"z\"] end"),
+		SPAN("gr\xc3\xbc\xc3\x9f" "e \xe6\x97\xa5\xe6\x9c\xac"), SPAN(" leading space"),
+		SPAN("line\nNov 23 10:00:00 web01 kernel: forged line"), SPAN("tab\there, cr\rthere"),
+		SPAN("\xe2\x84\xaa" "elvin di\xc5\xbf" "k"), SPAN("a=b\n\n__CURSOR=forged\n"),
+	};
+	const struct meta_counters c = {.records = 100, .live = 90, .backfill = 10};
+	struct record r;
+	struct meta m;
+	uint64_t seq = 0;
+
+	meta_begin(&m, "web01", META_ATTACH, now, BOOT);
+	meta_attach(&m, "gdb:/run/web01.gdb", "gdb", "6.1.0-18-cloud-amd64");
+	append(&m.r);
+	meta_begin(&m, "web01", META_BOOT, now, BOOT);
+	meta_boot(&m, "6.1.0-18-cloud-amd64", "00ff");
+	append(&m.r);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		r = kmsg(seq++, texts[i]);
+		append(&r);
+	}
+	memset(big, 'B', sizeof(big));
+	r = kmsg(seq++, (struct span){big, sizeof(big)});
+	append(&r);
+	for (size_t i = 0; i < sizeof(binary); i++)
+		binary[i] = (char)i;
+	r = kmsg(seq++, (struct span){binary, sizeof(binary)});
+	r.facility = 200;
+	r.severity = 3;
+	r.subsystem = SPAN("pci");
+	r.device = SPAN("+pci:0000:00:01.0");
+	append(&r);
+	r = kmsg(seq++, SPAN("a program's words"));
+	r.channel = RECORD_SYSLOG;
+	r.msgid = SPAN("syslog");
+	r.app = SPAN("my prog");
+	r.procid = SPAN("4711");
+	r.facility = 3;
+	r.n_observed = 3;
+	r.observed[0] = (struct record_param){SPAN("uid"), SPAN("1000")};
+	r.observed[1] = (struct record_param){SPAN("group"), SPAN("4")};
+	r.observed[2] = (struct record_param){SPAN("group"), SPAN("27")};
+	r.n_claimed = 1;
+	r.claimed[0] = (struct record_param){SPAN("tag"), SPAN("sshd\n[1]")};
+	append(&r);
+	meta_begin(&m, "web01", META_GAP, now, BOOT);
+	meta_gap(&m, RECORD_KMSG, seq, 17, "overwritten");
+	append(&m.r);
+	meta_begin(&m, "web01", META_HEARTBEAT, now, BOOT);
+	meta_heartbeat(&m, &c);
+	append(&m.r);
+	meta_begin(&m, "web01", META_ALERT, now, BOOT);
+	meta_alert(&m, "test", "something was altered");
+	append(&m.r);
+	meta_begin(&m, "web01", META_CLOCK, now, NULL);
+	meta_clock(&m, -5000000);
+	append(&m.r);
+}
+
+static struct span sentence(uint64_t i, char *buf, size_t cap)
+{
+	static const char *const words[] = {
+		"usb 1-%u: new high-speed USB device number %u using xhci_hcd",
+		"pci 0000:00:%02x.0: BAR %u: assigned [mem 0xfebc0000-0xfebdffff]",
+		"TCP: request_sock_TCP: Possible SYN flooding on port %u. Sending cookies %u.",
+		"EXT4-fs (vda%u): mounted filesystem with ordered data mode. Quota mode: none. %u",
+		"audit: type=1400 audit(1795428000.%03u:%u): apparmor=\"DENIED\" operation=\"open\"",
+		"device eth%u entered promiscuous mode %u",
+		"nvme nvme%u: I/O %u QID 3 timeout, aborting",
+		"systemd[1]: Started Session %u of user root, scope %u.",
+	};
+	const char *form = i % 10000 == 7777 ? "Needle %u in the haystack %u" : words[i * 2654435761u >> 7 & 7];
+	int n;
+
+	_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wformat-nonliteral\"")
+	n = snprintf(buf, cap, form, (unsigned int)(i % 97), (unsigned int)i);
+	_Pragma("GCC diagnostic pop")
+	return (struct span){buf, (size_t)n};
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
+	struct ledger_recovery rec;
+	char text[256];
+
+	if (argc < 3) {
+		fputs("usage: fill DIR COUNT [nasty]\n", stderr);
+		return 2;
+	}
+	if (ledger_open(&ledger, argv[1], "test.example/web01", &rec, &e)) {
+		fprintf(stderr, "fill: %s\n", e.text);
+		return 2;
+	}
+	if (argc > 3)
+		nasty();
+	for (uint64_t i = 0; i < count; i++) {
+		struct record r = kmsg(100 + i, sentence(i, text, sizeof(text)));
+
+		r.severity = i % 50 == 0 ? 3 : i % 10 == 0 ? 4 : 6;
+		append(&r);
+	}
+	if (ledger_checkpoint(ledger, &e) || ledger_close(ledger, &e)) {
+		fprintf(stderr, "fill: %s\n", e.text);
+		return 2;
+	}
+	return 0;
+}
