@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* attach.c - take a stub over from whatever state it is in, learn about the VM, and give it back. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "trap/gdb/gdb.h"
+#include "util/cleanup.h"
+
+/* How long to wait for a stub that another client has: a guardian may be about to free it. */
+#define TAKEN_MS 5000
+/* How long a free stub may take to say its first word. */
+#define HELLO_MS 5000
+#define XML_MAX (256U << 10)
+#define XML_FILES_MAX 64
+
+static int taken(struct gdb *g, struct err *e)
+{
+	return err_set(e, EBUSY, "gdb:%s: the stub has another client already, or does not answer "
+		"(detach the debugger or the other logvisor; the stub serves one at a time)", g->where);
+}
+
+/* Connect @fd within the time a stub has for its first word. 0 or -errno. */
+static int connect_within(int fd, const struct gdb_addr *a)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	int64_t deadline = now_ms() + HELLO_MS;
+	int err;
+	socklen_t len = sizeof(err);
+
+	for (;;) {
+		err = connect(fd, (const struct sockaddr *)&a->sa, a->len) ? errno : 0;
+		if (err != EAGAIN && err != EINTR)
+			break;
+		/* A Unix listener whose queue is full. */
+		if (now_ms() > deadline)
+			return -EBUSY;
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	}
+	if (err == EINPROGRESS || err == EALREADY) {
+		int rc;
+
+		do
+			rc = poll(&p, 1, HELLO_MS);
+		while (rc < 0 && errno == EINTR && now_ms() < deadline);
+		if (rc != 1)
+			return -ETIMEDOUT;
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
+	}
+	return -err;
+}
+
+static int connect_one(struct gdb *g, const struct gdb_addr *a, struct err *e)
+{
+	int fd, rc;
+
+	for (int64_t deadline = now_ms() + TAKEN_MS; peer_taken(a);) {
+		if (now_ms() > deadline)
+			return taken(g, e);
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	}
+	fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_set(e, errno, "gdb:%s: %s", g->where, strerror(errno));
+	/* Before connecting, as that stops the VM. */
+	rc = guardian_start(&g->guardian, fd, a, e);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	rc = connect_within(fd, a);
+	if (rc) {
+		guardian_end(&g->guardian, true);
+		close(fd);
+		if (rc == -EBUSY)
+			return taken(g, e);
+		return err_set(e, -rc, "gdb:%s: %s%s", g->where, strerror(-rc),
+			rc == -ENOENT || rc == -ECONNREFUSED ?
+				" (is the VM running, with -gdb unix:PATH,server=on,wait=off?)" : "");
+	}
+	conn_init(&g->c, fd, g->where);
+	return 0;
+}
+
+static int connect_any(struct gdb *g, const char *target, struct err *e)
+{
+	struct gdb_target t;
+	struct gdb_addr addr[8];
+	int n, rc;
+
+	rc = gdb_target_parse(&t, target, e);
+	if (rc)
+		return rc;
+	if (t.is_unix)
+		snprintf(g->where, sizeof(g->where), "%s", t.path);
+	else
+		snprintf(g->where, sizeof(g->where), "%s:%s", t.host, t.port);
+	n = gdb_target_resolve(&t, addr, 8, e);
+	if (n < 0)
+		return n;
+	rc = -EHOSTUNREACH;
+	for (int i = 0; i < n; i++) {
+		rc = connect_one(g, &addr[i], e);
+		if (rc == 0 || rc == -EBUSY)
+			break;
+	}
+	return rc;
+}
+
+/* Read annex @name of the target description; caller frees. NULL with @e. */
+static char *read_xml(struct gdb *g, const char *name, struct err *e)
+{
+	char *text = malloc(XML_MAX), cmd[128];
+	size_t n = 0;
+
+	while (text) {
+		int rc;
+
+		snprintf(cmd, sizeof(cmd), "qXfer:features:read:%s:%zx,ffb", name, n);
+		rc = conn_request(&g->c, cmd, GDB_REPLY_MS, e);
+		if (rc || g->c.len == 0 || (g->c.pkt[0] != 'l' && g->c.pkt[0] != 'm') ||
+			n + g->c.len > XML_MAX) {
+			if (rc == 0)
+				err_set(e, 0, "gdb:%s: no target description \"%s\"", g->where, name);
+			free(text);
+			return NULL;
+		}
+		memcpy(text + n, g->c.pkt + 1, g->c.len - 1);
+		n += g->c.len - 1;
+		text[n] = '\0';
+		if (g->c.pkt[0] == 'l')
+			return text;
+		if (g->c.len == 1) {
+			err_set(e, 0, "gdb:%s: endless target description", g->where);
+			free(text);
+			return NULL;
+		}
+	}
+	err_set(e, 0, "gdb:%s: out of memory", g->where);
+	return NULL;
+}
+
+/* Registers have numbers, and 'p' answers, only once the description was read. */
+static int read_description(struct gdb *g, struct err *e)
+{
+	_cleanup_free_ char *top = read_xml(g, "target.xml", e);
+	char name[64];
+
+	if (!top)
+		return -ENOTSUP;
+	regs_init(&g->regs);
+	regs_scan(&g->regs, top);
+	for (unsigned i = 0; i < XML_FILES_MAX && regs_include(top, i, name, sizeof(name)) == 0; i++) {
+		_cleanup_free_ char *part = read_xml(g, name, e);
+
+		if (!part)
+			return -ENOTSUP;
+		regs_scan(&g->regs, part);
+	}
+	if (g->regs.num[REG_PC] < 0)
+		return err_set(e, ENOTSUP, "gdb:%s: the target description has no program counter",
+			g->where);
+	return 0;
+}
+
+/* The list of threads: one per vCPU, in their order. */
+static int read_vcpus(struct gdb *g, struct err *e)
+{
+	int rc = conn_request(&g->c, "qfThreadInfo", GDB_REPLY_MS, e);
+
+	while (rc == 0 && g->c.len && g->c.pkt[0] == 'm') {
+		const char *p = g->c.pkt + 1, *end = g->c.pkt + g->c.len;
+
+		for (;;) {
+			if (g->vcpus == GDB_VCPUS_MAX)
+				return err_set(e, E2BIG, "gdb:%s: more than %u vCPUs", g->where,
+					GDB_VCPUS_MAX);
+			if (!rsp_thread(&p, end, &g->vcpu[g->vcpus].pid, &g->vcpu[g->vcpus].tid))
+				return err_set(e, EPROTO, "gdb:%s: bad list of vCPUs \"%.40s\"",
+					g->where, g->c.pkt);
+			g->vcpus++;
+			if (p == end || *p != ',')
+				break;
+			p++;
+		}
+		rc = conn_request(&g->c, "qsThreadInfo", GDB_REPLY_MS, e);
+	}
+	if (rc)
+		return rc;
+	if (g->vcpus == 0)
+		return err_set(e, ENOTSUP, "gdb:%s: the stub lists no vCPU", g->where);
+	return 0;
+}
+
+/*
+ * Was the VM stopped for a reason of its own? Connecting stops a VM that runs ("paused"), a client that
+ * died may have left it so, or at a watchpoint ("paused (debug)"): we let it run in the end. Any other
+ * reason in parentheses (prelaunch, io-error, guest-panicked, ...) is not ours to overrule.
+ */
+static bool stopped_otherwise(struct gdb *g)
+{
+	char text[256] = "";
+	struct err ignored;
+
+	if (conn_monitor(&g->c, "info status", text, sizeof(text), &ignored) != 0)
+		return false;
+	return strchr(text, '(') && !strstr(text, "(debug)");
+}
+
+static void note_stop(void *ctx, const struct rsp_stop *s)
+{
+	struct gdb *g = ctx;
+
+	g->saw_stop = true;
+	if (s->signal == 5) {
+		g->rang = true;
+		g->ring = *s;
+	}
+}
+
+/* Send what frees the VM if ours is only the next in the queue, and give up. */
+static void retreat(struct gdb *g)
+{
+	char bytes[128];
+	struct err ignored;
+
+	conn_send(&g->c, bytes, guardian_release(bytes, false), &ignored);
+	guardian_end(&g->guardian, true);
+	close(g->c.fd);
+}
+
+int gdb_open(struct gdb *g, const char *target, struct err *e)
+{
+	/* Ends what a client that died in the middle of a packet has left (guardian.c). */
+	static const char rest[] = "++#00#00#00";
+	int rc;
+
+	ram_init(&g->ram);
+	rc = connect_any(g, target, e);
+	if (rc)
+		return rc;
+	g->held = true;
+	rc = conn_send(&g->c, rest, sizeof(rest) - 1, e);
+	/* Its "#00" may be refused, as it should; what follows is not. */
+	g->c.ignore_naks = true;
+	if (rc == 0)
+		rc = conn_request(&g->c, "qSupported:multiprocess+;vContSupported+", HELLO_MS, e);
+	if (rc) {
+		retreat(g);
+		return rc == -ETIMEDOUT ? taken(g, e) : rc;
+	}
+	if (!strstr(g->c.pkt, "PacketSize=")) {
+		rc = err_set(e, EPROTO, "gdb:%s: what answers there is not a GDB stub", g->where);
+		retreat(g);
+		return rc;
+	}
+	g->c.ignore_naks = false;
+	g->c.ctx = g;
+	g->c.stop = note_stop;
+	/* Clears every break- and watchpoint, whoever left it. */
+	rc = conn_request(&g->c, "?", GDB_REPLY_MS, e);
+	if (rc == 0) {
+		g->rang = false;
+		g->paused = stopped_otherwise(g);
+		guardian_leave_paused(&g->guardian, g->paused);
+		rc = read_description(g, e);
+	}
+	if (rc == 0)
+		rc = read_vcpus(g, e);
+	if (rc == 0) {
+		g->phys = true; /* unknown: make sure it is off */
+		rc = gdb_phys(g, false, e);
+	}
+	if (rc == 0)
+		rc = gdb_map_ram(g, e);
+	if (rc)
+		gdb_close(g);
+	return rc;
+}
+
+void gdb_close(struct gdb *g)
+{
+	struct err ignored;
+	bool clean = false, was;
+
+	if (g->dead) {
+		clean = true;
+	} else if (gdb_enter(g, &was, &ignored) == 0 && gdb_phys(g, false, &ignored) == 0 &&
+		conn_request(&g->c, "?", GDB_REPLY_MS, &ignored) == 0) {
+		/* Detaching lets the VM run; a VM that others stopped is only left alone. */
+		clean = g->paused || conn_request_ok(&g->c, "D;1", &ignored) == 0;
+		/* Acknowledged, else the next client's first byte is lost. */
+		conn_send(&g->c, "+", 1, &ignored);
+	}
+	guardian_end(&g->guardian, clean);
+	close(g->c.fd);
+	ram_unbind(&g->ram);
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* gdb.c - the gdb backend: watchpoints as doorbells, the VM's stop and go. */
+#include "trap/gdb/gdb.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* How long a VMM takes to end after it closed its stub's connection. */
+#define EXIT_MS 3000
+
+static struct gdb *gdb_of(struct trap *t)
+{
+	return (struct gdb *)t;
+}
+
+/* A stub that is gone stays gone; pass @rc on. */
+static int note(struct gdb *g, int rc)
+{
+	if (rc == -ESRCH)
+		g->dead = true;
+	return rc;
+}
+
+static int stop_vm(struct gdb *g, struct err *e)
+{
+	int rc;
+
+	if (g->dead)
+		return err_set(e, ESRCH, "gdb:%s: the VM is gone", g->where);
+	/*
+	 * \x03 stops a running VM and makes it say so. It is dropped if the stub still waits for an
+	 * acknowledgement, which '+' gives, hence twice; in a stopped VM all of it is ignored.
+	 */
+	g->saw_stop = false;
+	rc = conn_send(&g->c, "\x03+\x03", 3, e);
+	if (rc == 0)
+		rc = conn_request(&g->c, "qC", GDB_REPLY_MS, e);
+	if (rc)
+		return note(g, rc);
+	g->c.acks_due = 0;
+	/* No stop reply: it did not run, so someone else had stopped it. */
+	g->paused = !g->saw_stop;
+	guardian_leave_paused(&g->guardian, g->paused);
+	g->held = true;
+	return 0;
+}
+
+static int start_vm(struct gdb *g, struct err *e)
+{
+	int rc = 0;
+
+	/* A doorbell rang meanwhile: the VM stays held until wait() has reported it. */
+	if (!g->rang && !g->paused) {
+		rc = conn_send(&g->c, "++$c#63", 7, e);
+		if (rc)
+			return note(g, rc);
+		g->c.acks_due++;
+	}
+	g->held = false;
+	return 0;
+}
+
+int gdb_enter(struct gdb *g, bool *was, struct err *e)
+{
+	*was = g->held;
+	return g->held ? 0 : g->rang ? (g->held = true, 0) : stop_vm(g, e);
+}
+
+int gdb_leave(struct gdb *g, bool was, struct err *e)
+{
+	return was || g->dead ? 0 : start_vm(g, e);
+}
+
+static int op_attach(struct trap **out, const char *target, struct err *e)
+{
+	struct gdb *g = calloc(1, sizeof(*g));
+	int rc;
+
+	if (!g)
+		return err_set(e, ENOMEM, "gdb:%s: out of memory", target);
+	rc = gdb_open(g, target, e);
+	if (rc) {
+		free(g);
+		return rc;
+	}
+	g->t.ops = &trap_gdb;
+	g->t.mem = (struct gmem){.read = gdb_mem_read, .next = gdb_mem_next, .ctx = g,
+		.ram_bytes = ram_total(&g->ram)};
+	g->t.vcpus = g->vcpus;
+	g->t.pid = g->ram.pid;
+	if (g->ram.pid)
+		snprintf(g->t.desc, sizeof(g->t.desc), "QEMU pid %d, %u vCPU%s, %llu MiB, stub %.90s",
+			(int)g->ram.pid, g->vcpus, g->vcpus == 1 ? "" : "s",
+			(unsigned long long)(g->t.mem.ram_bytes >> 20), g->where);
+	else
+		snprintf(g->t.desc, sizeof(g->t.desc),
+			"QEMU, %u vCPU%s, %llu MiB, stub %.40s, memory through the stub: %.40s", g->vcpus,
+			g->vcpus == 1 ? "" : "s", (unsigned long long)(g->t.mem.ram_bytes >> 20),
+			g->where, g->no_process);
+	rc = start_vm(g, e);
+	if (rc) {
+		gdb_close(g);
+		free(g);
+		return rc;
+	}
+	*out = &g->t;
+	return 0;
+}
+
+/* One register of the vCPU selected; 0 in *v if the CPU has no such register. */
+static int read_reg(struct gdb *g, enum gdb_reg reg, uint64_t *v, struct err *e)
+{
+	uint8_t bytes[8] = {0};
+	char cmd[16];
+	int rc, n;
+
+	*v = 0;
+	if (g->regs.num[reg] < 0)
+		return 0;
+	snprintf(cmd, sizeof(cmd), "p%x", (unsigned)g->regs.num[reg]);
+	rc = conn_request(&g->c, cmd, GDB_REPLY_MS, e);
+	if (rc)
+		return note(g, rc);
+	n = rsp_unhex(g->c.pkt, g->c.len, bytes, sizeof(bytes));
+	if (n <= 0)
+		return err_set(e, EPROTO, "gdb:%s: register %d cannot be read (\"%.20s\")", g->where,
+			g->regs.num[reg], g->c.pkt);
+	for (int i = n - 1; i >= 0; i--)
+		*v = *v << 8 | bytes[i];
+	return 0;
+}
+
+static int op_cpu(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e)
+{
+	struct gdb *g = gdb_of(t);
+	char cmd[64];
+	bool was;
+	int rc, rc2;
+
+	memset(out, 0, sizeof(*out));
+	if (vcpu >= g->vcpus)
+		return err_set(e, ENOENT, "gdb:%s: no vCPU %u", g->where, vcpu);
+	rc = gdb_enter(g, &was, e);
+	if (rc)
+		return rc;
+	snprintf(cmd, sizeof(cmd), "Hgp%llx.%llx", (unsigned long long)g->vcpu[vcpu].pid,
+		(unsigned long long)g->vcpu[vcpu].tid);
+	rc = conn_request_ok(&g->c, cmd, e);
+	if (rc == 0)
+		rc = read_reg(g, REG_PC, &out->rip, e);
+	if (rc == 0)
+		rc = read_reg(g, REG_CR0, &out->cr0, e);
+	if (rc == 0)
+		rc = read_reg(g, REG_CR3, &out->cr3, e);
+	if (rc == 0)
+		rc = read_reg(g, REG_CR4, &out->cr4, e);
+	if (rc == 0)
+		rc = read_reg(g, REG_EFER, &out->efer, e);
+	rc = note(g, rc);
+	rc2 = gdb_leave(g, was, rc ? NULL : e);
+	return rc ? rc : rc2;
+}
+
+/* Z2 or z2: a write watchpoint set or cleared. */
+static int watchpoint(struct gdb *g, char zed, const struct trap_site *s, struct err *e)
+{
+	char cmd[64];
+
+	snprintf(cmd, sizeof(cmd), "%c2,%llx,%x", zed, (unsigned long long)s->gva, s->len);
+	return note(g, conn_request_ok(&g->c, cmd, e));
+}
+
+static int op_plant(struct trap *t, const struct trap_site *site, struct err *e)
+{
+	struct gdb *g = gdb_of(t);
+	unsigned i = 0;
+	bool was;
+	int rc, rc2;
+
+	if (site->kind != SITE_WATCH)
+		return err_set(e, ENOTSUP, "gdb:%s: this backend takes watchpoints only", g->where);
+	if ((site->len != 1 && site->len != 2 && site->len != 4 && site->len != 8) ||
+		site->gva % site->len)
+		return err_set(e, EINVAL, "gdb:%s: cannot watch %u bytes at 0x%llx", g->where, site->len,
+			(unsigned long long)site->gva);
+	while (i < TRAP_SITES_MAX && g->site[i].used)
+		i++;
+	if (i == TRAP_SITES_MAX)
+		return err_set(e, ENOSPC, "gdb:%s: no more than %d sites", g->where, TRAP_SITES_MAX);
+	rc = gdb_enter(g, &was, e);
+	if (rc)
+		return rc;
+	rc = watchpoint(g, 'Z', site, e);
+	if (rc == -EINVAL)
+		rc = err_set(e, ENOSPC, "gdb:%s: the VMM takes no more watchpoints (a KVM guest has 4)",
+			g->where);
+	if (rc == 0) {
+		g->site[i].used = true;
+		g->site[i].site = *site;
+	}
+	rc2 = gdb_leave(g, was, rc ? NULL : e);
+	return rc ? rc : rc2;
+}
+
+static int op_unplant(struct trap *t, uint32_t tag, struct err *e)
+{
+	struct gdb *g = gdb_of(t);
+	bool entered = false, was = true;
+	int rc = 0, rc2;
+
+	for (unsigned i = 0; i < TRAP_SITES_MAX; i++) {
+		int one;
+
+		if (!g->site[i].used || g->site[i].site.tag != tag)
+			continue;
+		if (!entered) {
+			rc = gdb_enter(g, &was, e);
+			if (rc)
+				return rc;
+			entered = true;
+		}
+		one = watchpoint(g, 'z', &g->site[i].site, e);
+		/* Not there any more is as good as removed. */
+		if (one == 0 || one == -EINVAL)
+			g->site[i].used = false;
+		else
+			rc = one;
+	}
+	rc2 = gdb_leave(g, was, rc ? NULL : e);
+	return rc ? rc : rc2;
+}
+
+static int op_hold(struct trap *t, struct err *e)
+{
+	bool was;
+
+	return gdb_enter(gdb_of(t), &was, e);
+}
+
+static int op_resume(struct trap *t, struct err *e)
+{
+	struct gdb *g = gdb_of(t);
+
+	return g->held ? start_vm(g, e) : 0;
+}
+
+/* The event for a stop at a doorbell; false if none of ours is there. */
+static bool ring(struct gdb *g, const struct rsp_stop *s, struct trap_event *ev)
+{
+	const struct trap_site *hit = NULL;
+	struct timespec ts;
+
+	for (unsigned i = 0; i < TRAP_SITES_MAX; i++) {
+		const struct trap_site *site = &g->site[i].site;
+
+		if (!g->site[i].used)
+			continue;
+		/*
+		 * Two vCPUs that hit at once are reported as one stop, and then as another that names
+		 * no address.
+		 */
+		if (s->watch ? s->addr - site->gva < site->len : hit == NULL)
+			hit = site;
+	}
+	if (!hit)
+		return false;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ev->type = TRAP_STOPPED;
+	ev->tag = hit->tag;
+	ev->time_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	for (unsigned i = 0; s->thread && i < g->vcpus; i++)
+		if (g->vcpu[i].tid == s->tid && g->vcpu[i].pid == s->pid)
+			ev->vcpu = i;
+	return true;
+}
+
+/* The stub closed or said goodbye: TRAP_GONE if the VMM ended, else an error. */
+static int ended(struct gdb *g, struct trap_event *ev, struct err *e)
+{
+	g->dead = true;
+	for (int64_t deadline = now_ms() + EXIT_MS; g->ram.pidfd >= 0;) {
+		struct pollfd p = {.fd = g->ram.pidfd, .events = POLLIN};
+		int64_t left = deadline - now_ms();
+
+		if (poll(&p, 1, left > 0 ? (int)left : 0) == 1)
+			break;
+		if (left <= 0)
+			return err_set(e, ECONNRESET, "gdb:%s: the VMM (pid %d) closed the stub; the VM "
+				"may still run (attach again)", g->where, (int)g->ram.pid);
+	}
+	ev->type = TRAP_GONE;
+	return 0;
+}
+
+/*
+ * A stop reply that came by itself. 1: @ev holds an event; 0: nothing to report; -errno.
+ */
+static int take_stop(struct gdb *g, const struct rsp_stop *s, struct trap_event *ev, struct err *e)
+{
+	bool stale = g->c.acks_due > 0;
+	int rc;
+
+	if (s->signal != 5) {
+		/*
+		 * Paused by someone else, or in a state it cannot leave by itself. Older than our own
+		 * last "continue" it is only the echo of the VM having been started behind our back.
+		 */
+		if (!stale) {
+			g->paused = true;
+			guardian_leave_paused(&g->guardian, true);
+			snprintf(ev->text, sizeof(ev->text), "the VM was paused (signal %u)", s->signal);
+		}
+		return 0;
+	}
+	if (stale) {
+		/* It went on since; to report the doorbell the VM must be held. */
+		rc = stop_vm(g, e);
+		if (rc)
+			return rc;
+	}
+	g->held = true;
+	g->paused = false;
+	guardian_leave_paused(&g->guardian, false);
+	if (ring(g, s, ev))
+		return 1;
+	/* A watchpoint removed meanwhile. */
+	return start_vm(g, e);
+}
+
+static int op_wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct err *e)
+{
+	struct gdb *g = gdb_of(t);
+	int64_t deadline = now_ms() + timeout_ms;
+
+	memset(ev, 0, sizeof(*ev));
+	ev->type = TRAP_IDLE;
+	ev->vcpu = UINT32_MAX;
+	for (;;) {
+		struct rsp_stop s;
+		int rc;
+
+		if (g->rang) {
+			g->rang = false;
+			g->held = true;
+			if (ring(g, &g->ring, ev))
+				return 0;
+			rc = start_vm(g, e);
+			if (rc)
+				return rc == -ESRCH ? ended(g, ev, e) : rc;
+		}
+		if (g->dead)
+			return ended(g, ev, e);
+		rc = conn_packet(&g->c, deadline, true, e);
+		if (rc == -ETIMEDOUT || rc == -EINTR)
+			return 0;
+		if (rc == -EAGAIN) /* the only packet under way is "continue" */
+			rc = conn_send(&g->c, "$c#63", 5, e);
+		else if (rc == 0 && rsp_parse_stop(g->c.pkt, g->c.len, &s)) {
+			if (s.kind == 'W' || s.kind == 'X')
+				return ended(g, ev, e);
+			rc = take_stop(g, &s, ev, e);
+			if (rc == 1)
+				return 0;
+		}
+		if (rc == -ESRCH)
+			return ended(g, ev, e);
+		if (rc)
+			return rc;
+	}
+}
+
+static void op_detach(struct trap *t)
+{
+	struct gdb *g = gdb_of(t);
+
+	gdb_close(g);
+	free(g);
+}
+
+const struct trap_ops trap_gdb = {
+	.name = "gdb",
+	.caps = TRAP_WATCH,
+	.attach = op_attach,
+	.cpu = op_cpu,
+	.plant = op_plant,
+	.unplant = op_unplant,
+	.wait = op_wait,
+	.hold = op_hold,
+	.resume = op_resume,
+	.detach = op_detach,
+};

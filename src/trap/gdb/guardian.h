@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * guardian.h - a process that outlives the worker just long enough to let the VM go.
+ *
+ * A GDB client that dies leaves its VM stopped, or with watchpoints armed so that the next hit stops it
+ * for ever. The guardian, in its own session, holds the connection too, so that nobody else gets the
+ * stub meanwhile; when the worker ends without having detached, it connects anew (a new connection has
+ * a known state whatever was under way on the old one), clears all watchpoints and lets the VM run.
+ *
+ * It needs nothing of the worker but the address: all it sends is composed beforehand and sent without
+ * waiting for replies, so that even its own death after that changes nothing.
+ */
+#ifndef LOGVISOR_TRAP_GDB_GUARDIAN_H
+#define LOGVISOR_TRAP_GDB_GUARDIAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "trap/gdb/target.h"
+#include "util/err.h"
+
+struct guardian_page;
+
+struct guardian {
+	struct guardian_page *page; /* shared with the process */
+	int ctl; /* its other end sees it closed */
+};
+
+/*
+ * Start the guardian for the socket @fd, to be connected to @a right afterwards by the caller. 0 or
+ * -errno with @e.
+ */
+int guardian_start(struct guardian *g, int fd, const struct gdb_addr *a, struct err *e);
+
+/* Someone else stopped the VM (true): clear watchpoints, but leave it stopped. */
+void guardian_leave_paused(struct guardian *g, bool leave);
+
+/*
+ * End it: nothing is left to do if @clean, else it does its work at once, not waiting for this
+ * process's end.
+ */
+void guardian_end(struct guardian *g, bool clean);
+
+/* Its process id, for tests and messages. */
+pid_t guardian_pid(const struct guardian *g);
+
+/*
+ * What frees a VM from an unknown state over a fresh connection, into @out (at least 128 bytes): bring
+ * the stub's parser to rest, clear all break- and watchpoints ('?' does), detach, which lets the VM run,
+ * unless @leave_paused. Returns the length.
+ */
+size_t guardian_release(char *out, bool leave_paused);
+
+#endif

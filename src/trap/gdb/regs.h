@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * regs.h - which number a register has in 'p' packets, out of the stub's target description (GDB
+ * manual, appendix "Target Descriptions"): registers count up in the order of their <reg> elements,
+ * through all files that target.xml includes, unless "regnum" says otherwise.
+ */
+#ifndef LOGVISOR_TRAP_GDB_REGS_H
+#define LOGVISOR_TRAP_GDB_REGS_H
+
+#include <stddef.h>
+
+enum gdb_reg { REG_PC, REG_CR0, REG_CR3, REG_CR4, REG_EFER, REG_COUNT };
+
+struct gdb_regs {
+	unsigned next; /* the number the next <reg> gets */
+	int num[REG_COUNT]; /* -1: the description has none */
+};
+
+void regs_init(struct gdb_regs *r);
+/* Take in one file of the description, in the order of inclusion. */
+void regs_scan(struct gdb_regs *r, const char *xml);
+/*
+ * The name of the @i-th file that @xml includes, into @name; 0, or -1 if there is none or it has
+ * characters no such name has.
+ */
+int regs_include(const char *xml, unsigned i, char *name, size_t cap);
+
+#endif
