@@ -1,0 +1,80 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: BSD-3-Clause
+# e2e.sh - for tests that run ./logvisor on lab virtual machines: source it from the tree's top.
+# Everything lies in $dir, store included; VMs and workers end with the test.
+. tests/tap.sh
+dir=$(mktemp -d)
+LOGVISOR_STORE=$dir/store
+export LOGVISOR_STORE
+workers='' vms=''
+
+# shellcheck disable=SC2317
+e2e_cleanup() {
+	for e2e_pid in $workers; do
+		kill -9 "$e2e_pid" 2>/dev/null
+	done
+	for e2e_vm in $vms; do
+		tests/lab/vm stop "$dir/$e2e_vm"
+	done
+	grep -q " $dir/[^ ]* tmpfs " /proc/mounts &&
+		awk -v d="$dir/" 'index($2, d) == 1 { print $2 }' /proc/mounts | xargs -r umount -l
+	rm -rf "$dir"
+}
+trap e2e_cleanup EXIT
+trap 'exit 2' HUP INT TERM
+
+# start_vm NAME [vm start's options]
+start_vm() {
+	e2e_vm=$1
+	shift
+	mkdir -p "$dir/$e2e_vm"
+	vms="$vms $e2e_vm"
+	tests/lab/vm start "$dir/$e2e_vm" "$@"
+}
+
+# guest NAME COMMAND: in the guest; its output and status.
+guest() {
+	e2e_vm=$1
+	shift
+	tests/lab/vm run -t 120 "$dir/$e2e_vm" "$*"
+}
+
+# attach NAME [attach's options]: start a worker for $dir/NAME/gdb; sets $worker, log in $dir/NAME.log.
+attach() {
+	e2e_vm=$1
+	shift
+	./logvisor attach "$@" "$e2e_vm=gdb:$dir/$e2e_vm/gdb" >"$dir/$e2e_vm.log" 2>&1 &
+	worker=$!
+	workers="$workers $worker"
+}
+
+# stored NAME REGEX: is there such a record in NAME's ledger?
+stored() {
+	[ -n "$(./logvisor show --no-pager -o cat -g "$2" "$1" 2>/dev/null | head -n 1)" ]
+}
+
+# settled NAME: everything the guest has logged up to now is stored (waits 60 s).
+settled_n=0
+settled() {
+	settled_n=$((settled_n + 1))
+	guest "$1" "echo settled-$$-$settled_n- >/dev/kmsg" &&
+		within 60 stored "$1" "settled-$$-$settled_n-"
+}
+
+ended() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# detach_worker PID: SIGTERM, wait, return its status.
+detach_worker() {
+	kill -TERM "$1" 2>/dev/null
+	wait "$1"
+}
+
+# exact NAME DUMP: the ledger of NAME equals the guest's own reading, nothing missing, twice or lost.
+exact() {
+	build/lab/kmsgcmp "$LOGVISOR_STORE/$1" "$2" >"$dir/exact" 2>"$dir/exact.err"
+	e2e_status=$?
+	sed 's/^/# /' "$dir/exact" "$dir/exact.err"
+	return $e2e_status
+}
