@@ -25,6 +25,7 @@ struct tables {
 	size_t tokens, index, markers, names, names_len;
 	uint32_t n;
 	bool seqs;
+	unsigned word; /* alignment of a table of words: 8 until 6.x, 4 in 7.x */
 	uint32_t budget;
 };
 
@@ -54,9 +55,10 @@ static uint64_t u64_at(const uint8_t *p)
 	return v;
 }
 
-static size_t align8(size_t n)
+/* Up to the next multiple of @a, a power of two. */
+static size_t align(size_t n, unsigned a)
 {
-	return (n + 7) & ~(size_t)7;
+	return (n + a - 1) & ~(size_t)(a - 1);
 }
 
 static uint16_t token_at(const struct tables *t, unsigned i)
@@ -98,12 +100,12 @@ static bool find_tokens(struct tables *t, size_t hit)
 		if (p - hit > TOKENS_MAX)
 			return false;
 	}
-	t->index = align8(p);
+	t->index = align(p, t->word == 8 ? 8 : 2);
 	if (t->index > t->len || t->len - t->index < 512 || token_at(t, 0) != 0 ||
 		token_at(t, '0') > hit)
 		return false;
 	t->tokens = hit - token_at(t, '0');
-	return t->tokens % 8 == 0 && index_fits(t);
+	return (t->word != 8 || t->tokens % 8 == 0) && index_fits(t);
 }
 
 /* Length of the entry at names[o], length bytes included; 0 if it does not fit before @end. */
@@ -140,7 +142,7 @@ static bool names_fit(struct tables *t, size_t s, uint32_t n)
 			return false;
 		o += l;
 	}
-	return align8(o) == end;
+	return align(o, t->word) == end;
 }
 
 /*
@@ -154,13 +156,13 @@ static bool find_names(struct tables *t, uint32_t count)
 
 	if (t->markers < last)
 		return false;
-	for (size_t s = (t->markers - last) & ~(size_t)7, tried = 0; s >= 8 && tried < tail_max;
-		s -= 8, tried += 8) {
-		uint32_t n = u32_at(t->buf + s - 8);
+	for (size_t s = (t->markers - last) & ~(size_t)(t->word - 1), tried = 0;
+		s >= t->word && tried < tail_max; s -= t->word, tried += t->word) {
+		uint32_t n = u32_at(t->buf + s - t->word);
 
 		if (!spend(t, 1))
 			return false;
-		if (n == 0 || n > SYMBOLS_MAX || (n + 255) / 256 != count || u32_at(t->buf + s - 4))
+		if (n == 0 || n > SYMBOLS_MAX || (n + 255) / 256 != count)
 			continue;
 		if (!names_fit(t, s, n))
 			continue;
@@ -175,9 +177,10 @@ static bool find_names(struct tables *t, uint32_t count)
 /* After @count markers come the tokens, or seqs_of_names and then the tokens. */
 static bool markers_meet_tokens(struct tables *t)
 {
-	size_t end = align8(t->markers + (size_t)(t->n + 255) / 256 * 4);
+	unsigned a = t->word == 8 ? 8 : 1;
+	size_t end = align(t->markers + (size_t)(t->n + 255) / 256 * 4, a);
 
-	t->seqs = align8(end + (size_t)3 * t->n) == t->tokens;
+	t->seqs = align(end + (size_t)3 * t->n, a) == t->tokens;
 	return t->seqs || end == t->tokens;
 }
 
@@ -190,10 +193,10 @@ static bool find_markers(struct tables *t)
 {
 	size_t stop = t->tokens > SEQS_MAX ? t->tokens - SEQS_MAX : 0;
 
-	for (size_t q = t->tokens & ~(size_t)7; q >= stop + 8;) {
+	for (size_t q = t->tokens & ~(size_t)(t->word - 1); q >= stop + t->word;) {
 		uint32_t count = 1, prev = 0;
 
-		q -= 8;
+		q -= t->word;
 		if (!spend(t, 1))
 			return false;
 		if (u32_at(t->buf + q) != 0)
@@ -271,7 +274,7 @@ static bool try_based(struct kallsyms *k, const struct tables *t, size_t offsets
 
 static const char *find_addresses(struct kallsyms *k, const struct tables *t)
 {
-	size_t size = align8((size_t)4 * t->n), after = align8(t->index + 512);
+	size_t size = align((size_t)4 * t->n, 8), after = align(t->index + 512, t->word);
 
 	if (t->names >= 16 + size && try_based(k, t, t->names - 16 - size, t->names - 16))
 		return t->seqs ? "offsets-first+seqs" : "offsets-first";
@@ -360,15 +363,17 @@ int kallsyms_load(struct kallsyms *k, const uint8_t *buf, size_t len, uint64_t g
 		if (!hit || !spend(&t, 512))
 			break;
 		from = (size_t)(hit - buf) + 1;
-		if (!find_tokens(&t, from - 1))
-			continue;
-		r = -EBADMSG;
-		*why = "no names and markers before its tokens";
-		if (!find_markers(&t))
-			continue;
-		r = load_at(k, &t, why);
-		if (r != -EBADMSG)
-			return r;
+		for (t.word = 8; t.word >= 4; t.word /= 2) {
+			if (!find_tokens(&t, (size_t)(hit - buf)))
+				continue;
+			r = -EBADMSG;
+			*why = "no names and markers before its tokens";
+			if (!find_markers(&t))
+				continue;
+			r = load_at(k, &t, why);
+			if (r != -EBADMSG)
+				return r;
+		}
 	}
 	return r;
 }
