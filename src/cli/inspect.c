@@ -1,8 +1,219 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * inspect - what can be found in a running guest's memory, and how long that takes. Attaches as
+ * `attach` does, reads, and lets go; the guest is not changed.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
 #include "cli/cli.h"
+#include "guest/guest.h"
+#include "trap/trap.h"
+
+struct ring {
+	uint64_t gva;        /* of struct printk_ringbuffer; 0: not found */
+	const char *kind;    /* "static" (early boot's, or log_buf_len not set) or "dynamic" */
+	uint64_t descs;      /* descriptors */
+	uint64_t text_bytes; /* size of the text data ring */
+};
+
+struct report {
+	const struct guest_info *info;
+	const struct trap *trap;
+	struct ring ring;
+	uint32_t attach_us, total_us;
+};
+
+static uint32_t since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint32_t)((now.tv_sec - start->tv_sec) * 1000000 +
+		(now.tv_nsec - start->tv_nsec) / 1000);
+}
+
+/* 1 << the unsigned int at @member of the ring at @gva; 0 if it cannot be had or is impossible. */
+static uint64_t ring_size(const struct guest *g, uint64_t gva, const char *member)
+{
+	uint32_t off, size, bits;
+
+	if (guest_member(g, "printk_ringbuffer", member, &off, &size) || size != sizeof(bits) ||
+		guest_read(g, gva + off, &bits, sizeof(bits)) || bits > 40)
+		return 0;
+	return 1ull << bits;
+}
+
+/* `prb` points to the ring in use (kernel/printk/printk.c, 5.10+). */
+static void find_ring(const struct guest *g, struct ring *ring)
+{
+	uint64_t prb, fixed = 0;
+
+	if (guest_symbol(g, "prb", &prb) || guest_read(g, prb, &ring->gva, sizeof(ring->gva)))
+		return;
+	guest_symbol(g, "printk_rb_static", &fixed);
+	ring->kind = ring->gva == fixed ? "static" : "dynamic";
+	ring->descs = ring_size(g, ring->gva, "desc_ring.count_bits");
+	ring->text_bytes = ring_size(g, ring->gva, "text_data_ring.size_bits");
+}
+
+static void print_text(const struct report *r)
+{
+	const struct guest_info *i = r->info;
+
+	printf("%-14s%s\n", "target", r->trap->desc);
+	printf("%-14s%u\n", "vCPUs", r->trap->vcpus);
+	printf("%-14s%" PRIu64 " MiB\n", "RAM", r->trap->mem.ram_bytes >> 20);
+	printf("%-14s%s\n", "OS release", i->release);
+	printf("%-14s%s\n", "build id", *i->build_id ? i->build_id : "not told by this kernel");
+	printf("%-14s%s\n", "boot id", i->boot);
+	printf("%-14s0x%" PRIx64 " virtual, at 0x%" PRIx64 " physical\n", "KASLR", i->kaslr_virt,
+		i->kaslr_phys);
+	printf("%-14s%d levels, root 0x%" PRIx64 "\n", "page table", i->la57 ? 5 : 4, i->cr3);
+	printf("%-14s%" PRIu32 " symbols, layout %s\n", "kallsyms", i->kallsyms_count,
+		i->kallsyms_layout);
+	if (i->btf_bytes)
+		printf("%-14s%" PRIu64 " bytes\n", "BTF", i->btf_bytes);
+	else
+		printf("%-14snone in this kernel\n", "BTF");
+	if (r->ring.gva)
+		printf("%-14s0x%" PRIx64 " (%s), %" PRIu64 " descriptors, %" PRIu64 " bytes of text\n",
+			"printk ring", r->ring.gva, r->ring.kind, r->ring.descs, r->ring.text_bytes);
+	else
+		printf("%-14snot found\n", "printk ring");
+	printf("%-14s%.1f ms: attach %.1f", "time", r->total_us / 1000.0, r->attach_us / 1000.0);
+	for (unsigned k = 0; k < i->steps; k++)
+		printf(", %s %.1f", i->step[k].name, i->step[k].us / 1000.0);
+	printf("\n");
+}
+
+/* @s as a JSON string; every byte that is not plain ASCII is written as \u00XX. */
+static void json_string(const char *s)
+{
+	putchar('"');
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+			printf("\\u%04x", c);
+		else
+			putchar(c);
+	}
+	putchar('"');
+}
+
+static void json_field(const char *key, const char *value)
+{
+	printf("\"%s\":", key);
+	json_string(value);
+	putchar(',');
+}
+
+/* Addresses are strings: JSON's numbers do not hold 64 bits. */
+static void json_address(const char *key, uint64_t value)
+{
+	printf("\"%s\":\"0x%" PRIx64 "\",", key, value);
+}
+
+static void print_json(const struct report *r)
+{
+	const struct guest_info *i = r->info;
+
+	putchar('{');
+	json_field("target", r->trap->desc);
+	printf("\"vcpus\":%u,\"ram_bytes\":%" PRIu64 ",", r->trap->vcpus, r->trap->mem.ram_bytes);
+	json_field("release", i->release);
+	json_field("build_id", i->build_id);
+	json_field("boot_id", i->boot);
+	json_address("kaslr_virtual", i->kaslr_virt);
+	json_address("kaslr_physical", i->kaslr_phys);
+	printf("\"page_table_levels\":%d,", i->la57 ? 5 : 4);
+	json_address("page_table", i->cr3);
+	json_field("kallsyms_layout", i->kallsyms_layout);
+	printf("\"kallsyms_count\":%" PRIu32 ",\"btf_bytes\":%" PRIu64 ",", i->kallsyms_count,
+		i->btf_bytes);
+	if (r->ring.gva) {
+		printf("\"ring\":{");
+		json_address("address", r->ring.gva);
+		json_field("kind", r->ring.kind);
+		printf("\"descriptors\":%" PRIu64 ",\"text_bytes\":%" PRIu64 "},", r->ring.descs,
+			r->ring.text_bytes);
+	} else {
+		printf("\"ring\":null,");
+	}
+	printf("\"time_us\":{\"attach\":%" PRIu32, r->attach_us);
+	for (unsigned k = 0; k < i->steps; k++)
+		printf(",\"%s\":%" PRIu32, i->step[k].name, i->step[k].us);
+	printf(",\"total\":%" PRIu32 "}}\n", r->total_us);
+}
+
+static int print_symbol(void *ctx, const char *name, char type, uint64_t gva)
+{
+	(void)ctx;
+	return printf("%016" PRIx64 " %c %s\n", gva, type, name) < 0;
+}
+
+static int inspect(struct trap *t, const struct timespec *start, bool json, bool symbols)
+{
+	struct report r = {.trap = t, .attach_us = since(start)};
+	struct guest *g = NULL;
+	struct gcpu cpu;
+	struct err e;
+
+	if (t->ops->cpu(t, 0, &cpu, &e) || guest_find(&g, &t->mem, &cpu, &e)) {
+		err_prefix(&e, "%s", t->desc);
+		return cli_fail(&e);
+	}
+	r.info = guest_info(g);
+	find_ring(g, &r.ring);
+	r.total_us = since(start);
+	if (symbols)
+		guest_each_symbol(g, print_symbol, NULL);
+	else if (json)
+		print_json(&r);
+	else
+		print_text(&r);
+	guest_free(g);
+	if (fflush(stdout) || ferror(stdout))
+		return cli_failf("cannot write to standard output: %s", strerror(errno));
+	return EXIT_OK;
+}
 
 int inspect_main(int argc, char **argv)
 {
-	(void)argc;
-	return cli_failf("%s: not built yet", argv[0]);
+	static const struct option options[] = {
+		{"output", required_argument, NULL, 'o'},
+		{"symbols", no_argument, NULL, 's'},
+		{NULL, 0, NULL, 0},
+	};
+	bool json = false, symbols = false;
+	struct timespec start;
+	struct trap *t;
+	struct err e;
+	int c, ret;
+
+	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+		if (c == 's')
+			symbols = true;
+		else if (c == 'o' && !strcmp(optarg, "json"))
+			json = true;
+		else if (c == 'o' && !strcmp(optarg, "text"))
+			json = false;
+		else if (c == 'o')
+			return cli_failf("inspect: unknown output form '%s' (text, json)", optarg);
+		else
+			return cli_usage("inspect");
+	}
+	if (optind + 1 != argc)
+		return cli_usage("inspect");
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	if (trap_attach(&t, argv[optind], &e))
+		return cli_fail(&e);
+	ret = inspect(t, &start, json, symbols);
+	t->ops->detach(t);
+	return ret;
 }
