@@ -1,8 +1,67 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * detach.c - logvisor detach NAME: ask the VM's worker to end, and wait until it has.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
 #include "cli/cli.h"
+#include "ledger/ledger.h"
+
+#define WAIT_STEP_NS 20000000L
+#define WAIT_STEPS 500 /* 10 s */
+
+static int wait_gone(const char *dir, pid_t pid)
+{
+	const struct timespec step = {0, WAIT_STEP_NS};
+	pid_t now;
+
+	for (int i = 0; i < WAIT_STEPS; i++) {
+		if (ledger_writer(dir, &now) != 1 || now != pid)
+			return 0;
+		nanosleep(&step, NULL);
+	}
+	return -ETIMEDOUT;
+}
 
 int detach_main(int argc, char **argv)
 {
-	(void)argc;
-	return cli_failf("%s: not built yet", argv[0]);
+	static const struct option options[] = {
+		{"store", required_argument, NULL, 's'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *store = NULL, *name;
+	struct err e = {""};
+	char dir[4096];
+	pid_t pid = 0;
+	int c, r;
+
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 's')
+			return cli_usage(argv[0]);
+		store = optarg;
+	}
+	if (argc - optind != 1)
+		return cli_usage(argv[0]);
+	name = argv[optind];
+	if (cli_ledger_path(store, name, dir, sizeof(dir), &e))
+		return cli_fail(&e);
+	r = ledger_writer(dir, &pid);
+	if (r == -ENOENT)
+		return cli_failf("%s: there is no ledger of that name in the store; "
+			"'logvisor list' shows those there are", name);
+	if (r < 0)
+		return cli_failf("%s: cannot look at its ledger: %s", name, strerror(-r));
+	if (r == 0)
+		return cli_failf("%s: no worker is attached", name);
+	if (kill(pid, SIGTERM))
+		return cli_failf("%s: cannot signal its worker, process %d: %s", name, (int)pid,
+			strerror(errno));
+	if (wait_gone(dir, pid))
+		return cli_failf("%s: its worker, process %d, did not end within 10 s", name, (int)pid);
+	return EXIT_OK;
 }

@@ -1,8 +1,272 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * list.c - logvisor list: the ledgers of a store, who writes them, and what they hold. All of it is read
+ * from the ledgers; --json prints one object a line with stable names.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "cli/cli.h"
+#include "ledger/ledger.h"
+#include "record/meta.h"
+#include "util/cleanup.h"
+
+#define LOOK_BACK 2000000 /* leaves searched for Logvisor's own records, newest first */
+
+struct row {
+	char name[RECORD_NAME_MAX + 1], target[128];
+	const char *state; /* attached, detached, ended, dead, unreadable */
+	pid_t pid;
+	uint64_t records, lost, bytes;
+	bool has_lost;
+	int64_t last_us; /* 0: none */
+};
+
+static uint64_t bytes_of(const char *dir)
+{
+	char log[4200];
+	struct dirent *d;
+	struct stat st;
+	uint64_t n = 0;
+	DIR *at;
+
+	snprintf(log, sizeof(log), "%s/log", dir);
+	at = opendir(log);
+	while (at && (d = readdir(at)))
+		if (!fstatat(dirfd(at), d->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode))
+			n += (uint64_t)st.st_blocks * 512;
+	if (at)
+		closedir(at);
+	return n;
+}
+
+/*
+ * From Logvisor's own records, newest first: how the last session ended or what its last heartbeat
+ * counted, gaps since, and the target.
+ */
+static bool take_meta(struct row *row, const struct record *r, uint64_t *gaps)
+{
+	enum meta_kind kind;
+	struct span target;
+	uint64_t n;
+
+	if (!meta_is(r, &kind))
+		return false;
+	target = meta_get(r, "target");
+	if (target.n && !row->target[0])
+		snprintf(row->target, sizeof(row->target), "%.*s", (int)target.n, target.p);
+	if (!row->has_lost && kind == META_GAP && meta_get_u64(r, "count", &n))
+		*gaps += n;
+	if (!row->has_lost && meta_get_u64(r, "lost", &n)) {
+		row->has_lost = true;
+		row->lost = kind == META_HEARTBEAT ? n + *gaps : n;
+	}
+	if (!row->state)
+		row->state = kind == META_DETACH ? "detached" : kind == META_END ? "ended" : "dead";
+	if (kind != META_ATTACH)
+		return false;
+	if (!row->has_lost)
+		row->lost = *gaps;
+	row->has_lost = true;
+	return true;
+}
+
+static int read_ledger(struct row *row, const char *dir, struct record *r, char *scratch)
+{
+	struct ledger_reader *reader;
+	uint64_t gaps = 0, index;
+	struct span leaf;
+	uint8_t severity;
+	int ret = ledger_reader_open(&reader, dir, NULL);
+
+	if (ret)
+		return ret;
+	row->records = ledger_reader_end(reader) - ledger_reader_first(reader);
+	ret = ledger_reader_seek(reader, ledger_reader_end(reader), NULL);
+	for (unsigned n = 0; !ret && n < LOOK_BACK; n++) {
+		if (ledger_reader_prev(reader, &leaf, &index, NULL) != 1)
+			break;
+		if (!n)
+			record_peek(leaf.p, leaf.n, &row->last_us, &severity);
+		if (!memmem(leaf.p, leaf.n < 160 ? leaf.n : 160, " logvisor - ", 12))
+			continue;
+		if (!record_decode(leaf.p, leaf.n, r, scratch, RECORD_LEAF_MAX, NULL) &&
+			take_meta(row, r, &gaps))
+			break;
+	}
+	ledger_reader_close(reader);
+	return ret;
+}
+
+static void fill(struct row *row, const char *store, const char *name, struct record *r,
+	char *scratch)
+{
+	char dir[4096 + RECORD_NAME_MAX + 2];
+	int w;
+
+	memset(row, 0, sizeof(*row));
+	snprintf(row->name, sizeof(row->name), "%.*s", RECORD_NAME_MAX, name);
+	snprintf(dir, sizeof(dir), "%.4095s/%.*s", store, RECORD_NAME_MAX, name);
+	row->bytes = bytes_of(dir);
+	if (read_ledger(row, dir, r, scratch))
+		row->state = "unreadable";
+	w = ledger_writer(dir, &row->pid);
+	if (w == 1)
+		row->state = "attached";
+	else
+		row->pid = 0;
+	if (!row->state)
+		row->state = "empty";
+}
+
+static void print_json_string(const char *s)
+{
+	putchar('"');
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else if (c < 0x20 || c >= 0x7f)
+			printf("\\u%04x", c);
+		else
+			putchar(c);
+	}
+	putchar('"');
+}
+
+static void print_json(const struct row *row)
+{
+	fputs("{\"name\":", stdout);
+	print_json_string(row->name);
+	fputs(",\"target\":", stdout);
+	print_json_string(row->target);
+	printf(",\"state\":\"%s\",\"pid\":%d,\"records\":%" PRIu64 ",\"lost\":", row->state,
+		(int)row->pid, row->records);
+	if (row->has_lost)
+		printf("%" PRIu64, row->lost);
+	else
+		fputs("null", stdout);
+	printf(",\"bytes\":%" PRIu64 ",\"last_us\":%" PRId64 "}\n", row->bytes, row->last_us);
+}
+
+static void print_safe(const char *s, int width)
+{
+	for (; *s; s++, width--)
+		putchar((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
+	printf("%*s", width > 0 ? width : 0, "");
+}
+
+static void print_row(const struct row *row, int name_w, int target_w)
+{
+	static const char units[] = "BKMGT";
+	char state[32], size[16], last[32] = "-", lost[24] = "-";
+	double n = (double)row->bytes;
+	time_t t = row->last_us / 1000000;
+	struct tm tm;
+	int u = 0;
+
+	for (; n >= 1024 && u < 4; u++)
+		n /= 1024;
+	snprintf(size, sizeof(size), n < 10 && u ? "%.1f%c" : "%.0f%c", n, units[u]);
+	if (row->pid)
+		snprintf(state, sizeof(state), "%s (%d)", row->state, (int)row->pid);
+	else
+		snprintf(state, sizeof(state), "%s", row->state);
+	if (row->last_us && localtime_r(&t, &tm))
+		strftime(last, sizeof(last), "%Y-%m-%d %H:%M:%S", &tm);
+	if (row->has_lost)
+		snprintf(lost, sizeof(lost), "%" PRIu64, row->lost);
+	print_safe(row->name, name_w + 2);
+	print_safe(row->target[0] ? row->target : "-", target_w + 2);
+	printf("%-19s %10" PRIu64 " %7s %6s  %s\n", state, row->records, lost, size, last);
+}
+
+static int is_ledger(const struct dirent *d)
+{
+	return record_name_ok(d->d_name);
+}
+
+static int list_store(const char *store, bool json)
+{
+	_cleanup_free_ struct record *r = malloc(sizeof(*r));
+	_cleanup_free_ char *scratch = malloc(RECORD_LEAF_MAX);
+	int name_w = 4, target_w = 6, found = 0;
+	struct dirent **names;
+	struct row *rows;
+	int n = scandir(store, &names, is_ledger, alphasort);
+
+	if (n < 0 && errno == ENOENT) /* no store, no ledgers */
+		n = 0, names = NULL;
+	if (n < 0)
+		return cli_failf("cannot read the store %.200s: %s", store, strerror(errno));
+	rows = calloc((size_t)n + 1, sizeof(*rows));
+	for (int i = 0; i < n; i++) {
+		char lock[4096 + RECORD_NAME_MAX + 8];
+
+		snprintf(lock, sizeof(lock), "%.4095s/%.*s/lock", store,
+			RECORD_NAME_MAX, names[i]->d_name);
+		if (rows && r && scratch && !access(lock, F_OK)) {
+			struct row *row = &rows[found++];
+
+			fill(row, store, names[i]->d_name, r, scratch);
+			if ((int)strlen(row->name) > name_w)
+				name_w = (int)strlen(row->name);
+			if ((int)strlen(row->target) > target_w)
+				target_w = (int)strlen(row->target);
+		}
+		free(names[i]);
+	}
+	free(names);
+	if (!json && found)
+		printf("%-*s%-*s%-19s %10s %7s %6s  %s\n", name_w + 2, "NAME", target_w + 2, "TARGET",
+			"STATE", "RECORDS", "LOST", "SIZE", "LAST");
+	for (int i = 0; i < found; i++) {
+		if (json)
+			print_json(&rows[i]);
+		else
+			print_row(&rows[i], name_w, target_w);
+	}
+	free(rows);
+	if (!json && !found)
+		fprintf(stderr, "logvisor: no ledgers in %s\n", store);
+	return fflush(stdout) ? cli_failf("cannot write: %s", strerror(errno)) : EXIT_OK;
+}
 
 int list_main(int argc, char **argv)
 {
-	(void)argc;
-	return cli_failf("%s: not built yet", argv[0]);
+	static const struct option options[] = {
+		{"store", required_argument, NULL, 's'},
+		{"json", no_argument, NULL, 'j'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *store = NULL;
+	struct err e = {""};
+	bool json = false;
+	char dir[4096];
+	int c;
+
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 's')
+			store = optarg;
+		else if (c == 'j')
+			json = true;
+		else
+			return cli_usage(argv[0]);
+	}
+	if (optind != argc)
+		return cli_usage(argv[0]);
+	if (cli_store(store, dir, sizeof(dir), &e))
+		return cli_fail(&e);
+	return list_store(dir, json);
 }

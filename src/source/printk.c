@@ -64,7 +64,7 @@ static int start(struct printk *p, const struct source_resume *resume, struct er
 	same = same_record(p, resume);
 	p->resumed = same == 1 || (same < 0 && !strcmp(resume->boot, p->boot));
 	if (p->resumed)
-		p->want = resume->seq + 1;
+		p->want = resume->next > resume->seq ? resume->next : resume->seq + 1;
 	return 0;
 }
 
@@ -176,7 +176,6 @@ unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, 
 		const struct { uint64_t gva; uint32_t tag; } f[] = {
 			{p->code_commit, PRINTK_TAG_COMMIT}, {p->code_final, PRINTK_TAG_FINAL}};
 
-		p->code = true;
 		for (; n < 2; n++)
 			sites[n] = (struct trap_site){
 				.kind = SITE_CODE,
@@ -207,6 +206,7 @@ void printk_armed(struct printk *p)
 
 	if (!printk_bounds(&p->l, &p->m, p->want, &head, &tail) && head + 1 > p->backfill_end)
 		p->backfill_end = head + 1;
+	p->armed = true;
 }
 
 /* ---- draining ---- */
@@ -404,16 +404,16 @@ int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct er
 }
 
 /*
- * How far a poll may go. Where copies come from traps, a record that has just become final has its copy
- * on the way: leave it until the next poll.
+ * How far a poll may go. Where traps are armed, a record that has just become final has its trap under
+ * way: leave it until the next poll, which then takes what was missed.
  */
 static uint64_t poll_limit(struct printk *p, bool idle)
 {
 	uint64_t limit = p->polled, head, tail;
 
-	if (!p->code || p->first_drain)
+	if (!idle || !p->armed || p->first_drain)
 		return UINT64_MAX;
-	if (idle && !printk_bounds(&p->l, &p->m, p->want, &head, &tail))
+	if (!printk_bounds(&p->l, &p->m, p->want, &head, &tail))
 		p->polled = head + 1;
 	return limit;
 }
@@ -447,6 +447,17 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 	return r;
 }
 
+int printk_end_blind(struct printk *p, int64_t now_us, struct err *e)
+{
+	int r = 0;
+
+	if (p->has_part && p->part.seq == p->want) {
+		r = printk_emit(p, &p->part, RECORD_PARTIAL, now_us, e);
+		p->want += !r;
+	}
+	return r ? r : printk_flush_gap(p, now_us, e);
+}
+
 int printk_end(struct printk *p, int64_t now_us, struct err *e)
 {
 	uint64_t head, tail;
@@ -462,16 +473,8 @@ int printk_end(struct printk *p, int64_t now_us, struct err *e)
 	}
 	if (r < 0 && r != -EFAULT)
 		return r;
-	if (r == -EFAULT || printk_bounds(&p->l, &p->m, p->want, &head, &tail)) {
-		/* The memory went with the VM: what was seen of the unfinished record is all. */
-		if (p->has_part && p->part.seq == p->want)
-			r = printk_emit(p, &p->part, RECORD_PARTIAL, now_us, e);
-		else
-			r = 0;
-		if (!r && p->has_part && p->part.seq == p->want)
-			p->want++;
-		return r ? r : printk_flush_gap(p, now_us, e);
-	}
+	if (r == -EFAULT || printk_bounds(&p->l, &p->m, p->want, &head, &tail))
+		return printk_end_blind(p, now_us, e); /* the memory went with the VM */
 	for (; p->want <= head && head + 1 - p->want <= p->l.g.desc_mask + 1; p->want++) {
 		enum printk_found f = printk_read(&p->l, &p->m, p->want, true, &p->entry, &why);
 

@@ -79,6 +79,9 @@ int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us,
 /* The VM ended: emit what is left, including what was never finished. 0 or what the sink returned. */
 int printk_end(struct printk *p, int64_t now_us, struct err *e);
 
+/* The same when the ring's memory is another's by now: only what was seen before is emitted. */
+int printk_end_blind(struct printk *p, int64_t now_us, struct err *e);
+
 const struct source_counters *printk_counters(const struct printk *p);
 /* The next sequence number to be emitted. */
 uint64_t printk_next(const struct printk *p);

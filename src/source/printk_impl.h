@@ -29,8 +29,8 @@ struct printk {
 	const struct source_sink *sink;
 	char boot[17];
 	bool resumed;
-	bool code;             /* copies come from SITE_CODE sites */
-	uint64_t polled;       /* head + 1 at the last poll: copies of these have come if they ever do */
+	bool armed;
+	uint64_t polled;       /* head + 1 at the last poll: traps of these have come if ever */
 	uint64_t code_commit, code_final; /* GVAs of the two functions, 0 if unknown */
 
 	uint64_t want;         /* the next to emit */

@@ -194,6 +194,28 @@ static int check_array(const struct printk_mem *m, const char *name, uint64_t gv
 	return 0;
 }
 
+/*
+ * The id of record 0. Two are possible; the one by which the oldest descriptor's id and sequence number
+ * correspond is it. On a ring without any record yet it is by the range in which the newest id is.
+ */
+static uint64_t first_id(const struct printk_layout *l, const struct printk_mem *m, uint64_t head,
+	uint64_t tail)
+{
+	const struct prb_geometry *g = &l->g;
+	const uint64_t narrow = (uint32_t)-(g->desc_mask + 1), wide = -(g->desc_mask + 1) & PRB_ID_MASK;
+	uint64_t sv, seq;
+
+	if (!m->read(m->ctx, prb_desc_gva(g, tail), &sv, sizeof(sv)) &&
+		!m->read(m->ctx, prb_info_gva(g, tail) + l->off.seq, &seq, sizeof(seq)) &&
+		prb_id(sv) == tail) {
+		if (((seq + narrow) & PRB_ID_MASK) == tail)
+			return narrow;
+		if (((seq + wide) & PRB_ID_MASK) == tail)
+			return wide;
+	}
+	return head + 1 >= narrow && head + 1 < wide ? narrow : wide;
+}
+
 int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint64_t rb,
 	struct err *e)
 {
@@ -246,10 +268,14 @@ int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint
 		r = check_array(m, "infos", g->infos, (g->desc_mask + 1) * g->info_size, e);
 	if (!r)
 		r = check_array(m, "texts", g->data, g->data_mask + 1, e);
+	if (r)
+		return r;
+	g->first_id = first_id(l, m, prb_id(word(raw, o->desc_ring + o->head_id)),
+		prb_id(word(raw, o->desc_ring + o->tail_id)));
 	l->head_id = rb + o->desc_ring + o->head_id;
 	l->tail_id = rb + o->desc_ring + o->tail_id;
 	l->last_final = o->last_final ? rb + o->desc_ring + o->last_final : 0;
 	l->head_lpos = rb + o->text_ring + o->head_lpos;
 	l->fail = rb + o->fail;
-	return r;
+	return 0;
 }

@@ -90,7 +90,7 @@ static enum printk_found place(const struct prb_geometry *g, uint64_t sv, uint64
 
 	if (d == 0)
 		return PRINTK_WHOLE;
-	/* Never used: zero, which as an id would be that of record `count`, index 0. */
+	/* Never used: zero, which may also be the id of a record, of index 0. */
 	if (sv == 0 && seq <= g->desc_mask)
 		return PRINTK_FUTURE;
 	if ((uint64_t)d & g->desc_mask) {

@@ -18,7 +18,8 @@
  *             comm], dev_info; same index as the descriptor
  *   data      blocks of 8 bytes of id, then text, padded to 8
  *
- * i = id & mask = seq & mask, and id = seq - count (mod 2^62): the first id given out is -count.
+ * i = id & mask = seq & mask. The first id given out, that of record 0, is -count: of 32 bits up to
+ * 6.17 (_DESCS_COUNT was an unsigned int), of 62 bits later. From there on both count up by one.
  *
  * A block that does not fit before the end of data wraps: only its id stands at begin, id and text
  * at offset 0. Up to 6.17 a block ending exactly at the end wraps too, later it does not ("don't
@@ -51,6 +52,7 @@ struct prb_geometry {
 	__u64 descs; /* GVAs of the three arrays */
 	__u64 infos;
 	__u64 data;
+	__u64 first_id;  /* the id of record 0 */
 	__u64 desc_mask; /* number of descriptors - 1 */
 	__u64 data_mask; /* bytes of data - 1 */
 	__u32 data_bits;
@@ -103,11 +105,11 @@ PRB_INLINE enum prb_state prb_state(__u64 state_var)
 	return (enum prb_state)(state_var >> 62);
 }
 
-/* The id that the record with sequence number @seq has, on a ring used since prb_init(). */
+/* The id that the record with sequence number @seq has. */
 PRB_INLINE __u64 prb_seq_to_id(const struct prb_geometry *g,
 	__u64 seq)
 {
-	return (seq - g->desc_mask - 1) & PRB_ID_MASK;
+	return (seq + g->first_id) & PRB_ID_MASK;
 }
 
 PRB_INLINE __u64 prb_desc_gva(const struct prb_geometry *g, __u64 n)

@@ -30,6 +30,7 @@ struct source_resume {
 	uint64_t seq;       /* the last one stored */
 	uint64_t guest_ns;  /* its guest time ... */
 	uint64_t text_hash; /* ... and a hash of its text, to recognise the same boot by content */
+	uint64_t next;      /* the first not accounted for: seq + 1, or after the gaps that follow */
 };
 
 struct source_counters {

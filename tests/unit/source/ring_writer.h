@@ -95,9 +95,12 @@ static inline void rw_init(struct ring_writer *w, unsigned desc_bits, unsigned d
 	bool new_wrap, bool has_last)
 {
 	uint64_t count = 1ULL << desc_bits, id0 = RW_ID(-(count + 1));
+	/* _DESCS_COUNT was 1U << bits up to 6.17 */
 	struct printk_offsets *o = &w->layout.off;
 
 	memset(w, 0, sizeof(*w));
+	if (!new_wrap)
+		id0 = (uint32_t)id0;
 	w->new_wrap = new_wrap;
 	w->desc_bits = desc_bits;
 	w->data_bits = data_bits;

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "worker/follow.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIND_FIRST_MS 100 /* between two looks for a kernel; doubled up to ... */
+#define FIND_MAX_MS 1000
+#define TICK_STILL_MS 1000 /* the guest's clock stood still for so long: is it another guest? */
+#define CHECK_MAX_MS 60000
+#define HOLD_STEP_US 10000
+
+void follow_init(struct follow *f, struct trap *t, struct store *s, struct status *st,
+	unsigned max_hold_ms)
+{
+	memset(f, 0, sizeof(*f));
+	f->t = t;
+	f->store = s;
+	f->status = st;
+	f->sink = (struct source_sink){store_put, s};
+	f->max_hold_ms = max_hold_ms;
+	f->find_pause_ms = FIND_FIRST_MS;
+}
+
+static void add(struct source_counters *a, const struct source_counters *b)
+{
+	a->records += b->records;
+	a->live += b->live;
+	a->backfill += b->backfill;
+	a->late += b->late;
+	a->partial += b->partial;
+	if (__builtin_add_overflow(a->lost, b->lost, &a->lost))
+		a->lost = UINT64_MAX;
+	a->gaps += b->gaps;
+	a->truncated += b->truncated;
+}
+
+void follow_counters(const struct follow *f, struct meta_counters *c)
+{
+	struct source_counters s = f->before;
+
+	if (f->p)
+		add(&s, printk_counters(f->p));
+	*c = (struct meta_counters){s.records, s.live, s.backfill, s.late, s.partial, s.lost, s.gaps,
+		s.truncated, (uint64_t)store_lag(f->store) * 1000};
+}
+
+/* Say a trouble once, until it changes. */
+static void say(struct follow *f, const struct err *why)
+{
+	if (!strcmp(f->trouble.text, why->text))
+		return;
+	f->trouble = *why;
+	status_log(f->status, "%s", why->text);
+}
+
+/* An alert that cannot be stored was at least said. */
+static void alert(struct follow *f, const char *what, const char *text)
+{
+	struct meta *m = store_meta(f->store, META_ALERT);
+
+	status_log(f->status, "alert: %s", text);
+	meta_alert(m, what, text);
+	store_put_meta(f->store, NULL);
+}
+
+/* ---- sites ---- */
+
+static bool same_site(const struct trap_site *a, const struct trap_site *b)
+{
+	return a->kind == b->kind && a->gva == b->gva && a->tag == b->tag;
+}
+
+static int unplant(struct follow *f, unsigned i)
+{
+	uint32_t tag = f->planted[i].tag;
+
+	f->planted[i] = f->planted[--f->n_planted];
+	return f->t->ops->unplant(f->t, tag, NULL);
+}
+
+static void unplant_all(struct follow *f)
+{
+	while (f->n_planted)
+		unplant(f, f->n_planted - 1);
+}
+
+/* Bring the planted sites to what the source wants. */
+static int plant(struct follow *f, struct err *e)
+{
+	struct trap_site want[TRAP_SITES_MAX];
+	unsigned n = printk_sites(f->p, f->t->ops->caps, want, TRAP_SITES_MAX), j;
+	int r;
+
+	for (unsigned i = f->n_planted; i-- > 0;) {
+		for (j = 0; j < n && !same_site(&want[j], &f->planted[i]); j++)
+			;
+		if (j == n)
+			unplant(f, i);
+	}
+	for (j = 0; j < n; j++) {
+		unsigned i = 0;
+
+		while (i < f->n_planted && !same_site(&want[j], &f->planted[i]))
+			i++;
+		if (i < f->n_planted)
+			continue;
+		r = f->t->ops->plant(f->t, &want[j], e);
+		if (r)
+			return r;
+		f->planted[f->n_planted++] = want[j];
+	}
+	return n ? 0 : err_set(e, ENOTSUP, "the guest's kernel has nothing this backend can trap");
+}
+
+/* ---- finding ---- */
+
+static void forget(struct follow *f)
+{
+	unplant_all(f);
+	if (f->p)
+		add(&f->before, printk_counters(f->p));
+	printk_close(f->p);
+	guest_free(f->g);
+	f->p = NULL;
+	f->g = NULL;
+	f->find_pause_ms = FIND_FIRST_MS;
+	f->next_find_ms = 0;
+	f->waiting[0] = 0;
+}
+
+/* Errors that pass by themselves while a guest boots. */
+static bool passing(int r)
+{
+	return r == -EAGAIN || r == -EFAULT || r == -EBADMSG || r == -ESTALE;
+}
+
+static int not_yet(struct follow *f, int r, struct err *e)
+{
+	if (!passing(r))
+		return r;
+	if (strcmp(f->waiting, e->text)) {
+		memcpy(f->waiting, e->text, sizeof(f->waiting));
+		status_log(f->status, "waiting for the guest's kernel: %s", e->text);
+	}
+	f->next_find_ms = store_now_ms() + f->find_pause_ms;
+	f->find_pause_ms = f->find_pause_ms * 2 < FIND_MAX_MS ? f->find_pause_ms * 2 : FIND_MAX_MS;
+	return 0;
+}
+
+static int drain(struct follow *f, enum printk_why why, int64_t now_us, struct err *e)
+{
+	int r;
+
+	do
+		r = printk_drain(f->p, why, now_us, e);
+	while (r > 0);
+	return r;
+}
+
+/* The kernel is found and its ring open: write it down, arm, take what is there. */
+static int begin(struct follow *f, struct err *e)
+{
+	const struct guest_info *info = guest_info(f->g);
+	uint64_t records, bytes;
+	struct meta *m;
+	int r;
+
+	memcpy(f->store->boot, info->boot, sizeof(f->store->boot));
+	if (!printk_resumed(f->p)) {
+		m = store_meta(f->store, META_BOOT);
+		meta_boot(m, info->release, info->build_id);
+		store_put_meta(f->store, NULL);
+	}
+	f->jiffies_gva = 0;
+	if (guest_symbol(f->g, "jiffies_64", &f->jiffies_gva))
+		guest_symbol(f->g, "jiffies", &f->jiffies_gva);
+	guest_trim(f->g);
+	malloc_trim(0);
+	r = plant(f, e);
+	if (r == -ESRCH)
+		return r;
+	if (r) {
+		alert(f, "no-doorbell", e->text);
+		status_log(f->status, "records are taken by polling only, every %d ms", FOLLOW_POLL_MS);
+	}
+	printk_armed(f->p);
+	printk_size(f->p, &records, &bytes);
+	status_log(f->status, "following %s, boot %s, ring of %" PRIu64 " records and %" PRIu64 " KiB%s",
+		info->release, info->boot, records, bytes >> 10,
+		printk_resumed(f->p) ? ", where the ledger stopped" : "");
+	f->ticked_ms = store_now_ms();
+	f->check_pause_ms = TICK_STILL_MS;
+	f->next_check_ms = f->ticked_ms + f->check_pause_ms;
+	f->next_poll_ms = 0;
+	return 0;
+}
+
+static int find(struct follow *f, struct err *e)
+{
+	struct gcpu cpu;
+	int r = f->t->ops->cpu(f->t, 0, &cpu, e);
+
+	if (r)
+		return not_yet(f, r, e);
+	r = guest_find(&f->g, &f->t->mem, &cpu, e);
+	if (r)
+		return not_yet(f, r, e);
+	r = printk_open(&f->p, f->g, &f->sink, &f->store->resume, e);
+	if (r) {
+		guest_free(f->g);
+		f->g = NULL;
+		return not_yet(f, r, e);
+	}
+	return begin(f, e);
+}
+
+/* ---- following ---- */
+
+/*
+ * Another kernel runs, or none. @intact: the old one's memory is still there, so that its last words
+ * can be taken.
+ */
+static void rebooted(struct follow *f, bool intact, const struct err *why)
+{
+	struct err e;
+
+	status_log(f->status, "the guest rebooted: %s", why->text);
+	if (intact)
+		printk_end(f->p, store_now_us(), &e);
+	else
+		printk_end_blind(f->p, store_now_us(), &e);
+	forget(f);
+}
+
+/* 1 if the guest followed is gone (and was forgotten). */
+static int check_alive(struct follow *f)
+{
+	struct err why = {""};
+
+	if (guest_alive(f->g, &why) != -ESTALE)
+		return 0;
+	rebooted(f, false, &why);
+	return 1;
+}
+
+/*
+ * After a reset the old kernel's memory may stay as it was for a while: only its clock stands still.
+ * So does that of an idle or paused guest, so ask a CPU, ever less often.
+ */
+static void check_ticking(struct follow *f, int64_t now)
+{
+	struct err why = {""};
+	struct gcpu cpu;
+	uint64_t jiffies;
+
+	if (!f->jiffies_gva || guest_read(f->g, f->jiffies_gva, &jiffies, sizeof(jiffies)))
+		return;
+	if (jiffies != f->jiffies) {
+		f->jiffies = jiffies;
+		f->ticked_ms = now;
+		f->check_pause_ms = TICK_STILL_MS;
+		f->next_check_ms = now + f->check_pause_ms;
+		return;
+	}
+	if (now < f->next_check_ms)
+		return;
+	f->check_pause_ms = f->check_pause_ms * 2 < CHECK_MAX_MS ? f->check_pause_ms * 2 : CHECK_MAX_MS;
+	f->next_check_ms = now + f->check_pause_ms;
+	if (f->t->ops->cpu(f->t, 0, &cpu, NULL))
+		return;
+	if (guest_runs_on(f->g, &cpu, &why) == -ESTALE)
+		rebooted(f, true, &why);
+}
+
+/* What to make of a drain's result: 0 to go on. */
+static int after_drain(struct follow *f, int r, struct err *e)
+{
+	switch (r) {
+	case 0:
+		f->trouble.text[0] = 0;
+		return 0;
+	case -ESRCH:
+		return 0; /* the backend will say so itself */
+	case -ESTALE:
+		status_log(f->status, "%s", e->text);
+		forget(f);
+		return 0;
+	default:
+		say(f, e);
+		return 0;
+	}
+}
+
+/*
+ * The VM is held at a doorbell and the store takes nothing: wait a little for room, then let it go on,
+ * since the ring will hold the records for a while longer.
+ */
+static int drain_held(struct follow *f, int64_t time_us, struct err *e)
+{
+	int64_t until = store_now_ms() + f->max_hold_ms;
+	int r = drain(f, PRINTK_AT_TRAP, time_us, e);
+
+	while (r && f->store->failing && !f->gave_up) {
+		say(f, e);
+		if (store_now_ms() >= until) {
+			f->gave_up = true;
+			status_log(f->status, "the VM was held for %u ms; it runs on, and what its ring "
+				"cannot keep meanwhile will be a gap", f->max_hold_ms);
+			break;
+		}
+		usleep(HOLD_STEP_US);
+		store_tick(f->store);
+		if (!f->store->failing)
+			r = drain(f, PRINTK_AT_TRAP, time_us, e);
+	}
+	if (!r)
+		f->gave_up = false;
+	return r;
+}
+
+static int stopped(struct follow *f, const struct trap_event *ev, struct err *e)
+{
+	int r;
+
+	f->event_ms = store_now_ms();
+	if (f->p && !check_alive(f)) {
+		r = after_drain(f, drain_held(f, ev->time_us, e), e);
+		if (!r && f->p && printk_sites_change(f->p))
+			r = plant(f, e);
+		if (r && r != -ESRCH)
+			say(f, e);
+	}
+	return f->t->ops->resume(f->t, e);
+}
+
+int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
+{
+	int r = 0;
+
+	switch (ev->type) {
+	case TRAP_IDLE:
+		if (ev->text[0])
+			status_log(f->status, "%s", ev->text);
+		return 0;
+	case TRAP_STOPPED:
+		r = stopped(f, ev, e);
+		return r == -ESRCH ? 0 : r;
+	case TRAP_COPY:
+		f->event_ms = store_now_ms();
+		if (f->p)
+			r = printk_copy(f->p, ev->data, ev->len, ev->time_us, e);
+		return f->p ? after_drain(f, r, e) : 0;
+	case TRAP_LOST:
+		status_log(f->status, "the backend dropped %" PRIu64 " events; the ring is walked",
+			ev->lost);
+		f->next_poll_ms = 0;
+		f->event_ms = 0;
+		return 0;
+	case TRAP_ALERT:
+		alert(f, "trap", ev->text);
+		f->next_poll_ms = 0;
+		f->event_ms = 0;
+		return 0;
+	case TRAP_GONE:
+		if (f->p && printk_end(f->p, ev->time_us ? ev->time_us : store_now_us(), e))
+			say(f, e);
+		return 1;
+	}
+	return 0;
+}
+
+int follow_tick(struct follow *f, struct err *e)
+{
+	int64_t now = store_now_ms();
+
+	if (!f->p) {
+		int r = now >= f->next_find_ms ? find(f, e) : 0;
+
+		return r == -ESRCH ? 0 : r;
+	}
+	if (now < f->next_poll_ms)
+		return 0;
+	f->next_poll_ms = now + FOLLOW_POLL_MS;
+	if (check_alive(f))
+		return 0;
+	check_ticking(f, now);
+	/* While doorbells ring there is nothing a poll would add. */
+	if (!f->p || now - f->event_ms < FOLLOW_POLL_MS)
+		return 0;
+	return after_drain(f, drain(f, PRINTK_AT_POLL, store_now_us(), e), e);
+}
+
+int follow_due(const struct follow *f, int max)
+{
+	int64_t at = f->p ? f->next_poll_ms : f->next_find_ms, left = at - store_now_ms();
+
+	return left < 0 ? 0 : left < max ? (int)left : max;
+}
+
+void follow_stop(struct follow *f)
+{
+	struct err e;
+
+	if (!f->p)
+		return;
+	if (!f->t->ops->hold(f->t, &e)) {
+		if (!guest_alive(f->g, &e))
+			drain(f, PRINTK_AT_TRAP, store_now_us(), &e);
+		unplant_all(f);
+		f->t->ops->resume(f->t, &e);
+	}
+	forget(f);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "worker/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "source/printk.h"
+
+#define CLOCK_STEP_US 500000 /* a clock that jumps by more was set, not slewed */
+
+static int64_t clock_us(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t store_now_ms(void)
+{
+	return clock_us(CLOCK_BOOTTIME) / 1000 + 1;
+}
+
+int64_t store_now_us(void)
+{
+	return clock_us(CLOCK_REALTIME);
+}
+
+static int64_t clock_offset(void)
+{
+	return clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME);
+}
+
+/* The store directory itself; the VM's own is the ledger's to make. */
+static int make_parent(const char *dir, struct err *e)
+{
+	char parent[4096];
+	size_t n = strlen(dir);
+
+	if (n >= sizeof(parent))
+		return err_set(e, ENAMETOOLONG, "the store directory's name is too long");
+	memcpy(parent, dir, n + 1);
+	for (char *p = parent + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = 0;
+		if (mkdir(parent, 0750) && errno != EEXIST)
+			return err_set(e, errno, "cannot make %s: %s; choose another with --store",
+				parent, strerror(errno));
+		*p = '/';
+	}
+	return 0;
+}
+
+int store_open(struct store *s, const char *dir, const char *name, struct ledger_recovery *rec,
+	struct err *e)
+{
+	int r;
+
+	memset(s, 0, sizeof(*s));
+	s->name = name;
+	s->clock_us = clock_offset();
+	r = make_parent(dir, e);
+	if (r)
+		return r;
+	s->leaf = malloc(RECORD_LEAF_MAX);
+	if (!s->leaf)
+		return err_set(e, ENOMEM, "out of memory");
+	r = ledger_open(&s->ledger, dir, name, rec, e);
+	if (!r && !rec->created)
+		r = store_find_resume(dir, &s->resume, e);
+	if (r) {
+		if (s->ledger)
+			ledger_abandon(s->ledger);
+		free(s->leaf);
+		s->ledger = NULL;
+		s->leaf = NULL;
+	}
+	return r;
+}
+
+static int failed(struct store *s, int r, const struct err *why)
+{
+	s->failing = true;
+	s->retry_ms = store_now_ms() + STORE_RETRY_MS;
+	if (why != &s->why)
+		s->why = *why;
+	return r;
+}
+
+/* Remember @r as where to go on. */
+static void note_resume(struct source_resume *at, const struct record *r)
+{
+	uint64_t first, count;
+
+	if (r->channel != RECORD_KMSG)
+		return;
+	if (!r->has_seq) { /* a gap: accounted for, nothing to recognise the boot by */
+		if (span_is(r->boot, at->boot) && meta_is(r, NULL) && meta_get_u64(r, "first", &first) &&
+			meta_get_u64(r, "count", &count) && first + count > at->next)
+			at->next = first + count;
+		return;
+	}
+	if (at->known && span_is(r->boot, at->boot) && r->seq < at->seq)
+		return; /* filled in late */
+	at->known = true;
+	memset(at->boot, 0, sizeof(at->boot));
+	if (r->boot.n < sizeof(at->boot))
+		memcpy(at->boot, r->boot.p, r->boot.n);
+	at->seq = r->seq;
+	at->next = r->seq + 1;
+	at->guest_ns = r->guest_ns;
+	at->text_hash = printk_text_hash(r->msg.p, r->msg.n);
+}
+
+int store_put(void *store, struct record *r, struct err *e)
+{
+	struct store *s = store;
+	struct err why;
+	long n;
+	int ret;
+
+	r->host = span_of(s->name);
+	n = record_encode(r, s->leaf, RECORD_LEAF_MAX);
+	if (n < 0)
+		return err_set(e, EINVAL, "a record could not be encoded (%s)", strerror((int)-n));
+	ret = ledger_append(s->ledger, s->leaf, (size_t)n, r->time_us, &why);
+	if (ret) {
+		if (e)
+			*e = why;
+		return failed(s, ret, &why);
+	}
+	if (!s->dirty_ms)
+		s->dirty_ms = store_now_ms();
+	if (!s->unsigned_ms)
+		s->unsigned_ms = s->dirty_ms;
+	note_resume(&s->resume, r);
+	return 0;
+}
+
+struct meta *store_meta(struct store *s, enum meta_kind kind)
+{
+	meta_begin(&s->meta, s->name, kind, store_now_us(), s->boot);
+	return &s->meta;
+}
+
+int store_put_meta(struct store *s, struct err *e)
+{
+	return store_put(s, &s->meta.r, e);
+}
+
+static int watch_clock(struct store *s)
+{
+	int64_t now = clock_offset(), step = now - s->clock_us;
+	int r = 0;
+
+	if (step > CLOCK_STEP_US || step < -CLOCK_STEP_US) {
+		store_meta(s, META_CLOCK);
+		meta_clock(&s->meta, step);
+		r = store_put_meta(s, &s->why);
+	}
+	if (!r)
+		s->clock_us = now; /* a slewed clock drifts: only jumps count */
+	return r;
+}
+
+int store_tick(struct store *s)
+{
+	int64_t now = store_now_ms();
+	int r;
+
+	if (s->failing && now < s->retry_ms)
+		return -EAGAIN;
+	r = watch_clock(s);
+	if (!r && s->unsigned_ms && now - s->unsigned_ms >= STORE_CHECKPOINT_MS) {
+		r = ledger_checkpoint(s->ledger, &s->why);
+		if (!r)
+			s->unsigned_ms = s->dirty_ms = 0;
+	} else if (!r && s->dirty_ms && now - s->dirty_ms >= STORE_COMMIT_MS) {
+		r = ledger_commit(s->ledger, &s->why);
+		if (!r)
+			s->dirty_ms = 0;
+	}
+	if (r)
+		return failed(s, r, &s->why);
+	if (s->failing && (s->dirty_ms || s->unsigned_ms)) {
+		/* It failed, nothing was due: see whether it works again. */
+		r = ledger_commit(s->ledger, &s->why);
+		if (r)
+			return failed(s, r, &s->why);
+		s->dirty_ms = 0;
+	}
+	s->failing = false;
+	return 0;
+}
+
+static int64_t until(int64_t since, int64_t after, int64_t now, int64_t max)
+{
+	int64_t left = since + after - now;
+
+	return left < 0 ? 0 : left < max ? left : max;
+}
+
+int store_due(const struct store *s, int max)
+{
+	int64_t now = store_now_ms(), left = max;
+
+	if (s->failing)
+		return (int)until(s->retry_ms, 0, now, left);
+	if (s->dirty_ms)
+		left = until(s->dirty_ms, STORE_COMMIT_MS, now, left);
+	if (s->unsigned_ms)
+		left = until(s->unsigned_ms, STORE_CHECKPOINT_MS, now, left);
+	return (int)left;
+}
+
+int64_t store_lag(const struct store *s)
+{
+	return s->dirty_ms ? store_now_ms() - s->dirty_ms : 0;
+}
+
+int store_close(struct store *s, struct err *e)
+{
+	int r = s->ledger ? ledger_close(s->ledger, e) : 0;
+
+	free(s->leaf);
+	s->ledger = NULL;
+	s->leaf = NULL;
+	return r;
+}
+
+/* ---- where to go on, from the ledger ---- */
+
+#define RESUME_LOOK 256 /* kmsg leaves looked at: late ones come out of order */
+
+int store_find_resume(const char *dir, struct source_resume *at, struct err *e)
+{
+	char *scratch = malloc(RECORD_LEAF_MAX);
+	struct record *r = malloc(sizeof(*r));
+	struct ledger_reader *reader = NULL;
+	unsigned kmsg = 0;
+	struct span leaf;
+	uint64_t index, next = 0;
+	char boot[sizeof(at->boot)] = "";
+	int ret = -ENOMEM;
+
+	memset(at, 0, sizeof(*at));
+	if (scratch && r)
+		ret = ledger_reader_open(&reader, dir, e);
+	else
+		err_set(e, ENOMEM, "out of memory");
+	if (!ret)
+		ret = ledger_reader_seek(reader, ledger_reader_end(reader), e);
+	while (!ret && kmsg < RESUME_LOOK && ledger_reader_prev(reader, &leaf, &index, e) == 1) {
+		uint64_t first, count;
+
+		if (record_decode(leaf.p, leaf.n, r, scratch, RECORD_LEAF_MAX, NULL) ||
+			r->channel != RECORD_KMSG)
+			continue;
+		if (at->known && !span_is(r->boot, at->boot))
+			break;
+		if (r->has_seq) {
+			kmsg++;
+			if (at->known && r->seq <= at->seq)
+				continue;
+			at->known = false;
+			note_resume(at, r);
+		} else if (meta_get_u64(r, "first", &first) && meta_get_u64(r, "count", &count) &&
+			first + count > next && r->boot.n < sizeof(boot)) {
+			next = first + count;
+			memset(boot, 0, sizeof(boot));
+			memcpy(boot, r->boot.p, r->boot.n);
+		}
+	}
+	if (next > at->next && !strcmp(boot, at->boot))
+		at->next = next;
+	ledger_reader_close(reader);
+	free(scratch);
+	free(r);
+	return ret;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * store.h - the worker's end of the ledger: takes records, makes them durable in groups, signs, writes
+ * Logvisor's own records, and keeps trying when the disk is full or broken.
+ *
+ * A record is durable within STORE_COMMIT_MS of being put, under a checkpoint within
+ * STORE_CHECKPOINT_MS, provided store_tick() is called at least that often.
+ */
+#ifndef LOGVISOR_WORKER_STORE_H
+#define LOGVISOR_WORKER_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ledger/ledger.h"
+#include "record/meta.h"
+#include "record/record.h"
+#include "source/source.h"
+#include "util/err.h"
+
+#define STORE_COMMIT_MS 40
+#define STORE_CHECKPOINT_MS 900
+#define STORE_RETRY_MS 200
+
+struct store {
+	struct ledger *ledger;
+	const char *name;
+	char boot[17];               /* of records that store_meta() begins */
+	struct source_resume resume; /* the last kmsg record put: where to go on */
+	int64_t dirty_ms;            /* since when something is not committed, 0: nothing is */
+	int64_t unsigned_ms;         /* since when something is not signed, 0: nothing is */
+	bool failing;                /* the last write did not succeed */
+	int64_t retry_ms;            /* not before */
+	struct err why;              /* of the failure */
+	int64_t clock_us;            /* CLOCK_REALTIME - CLOCK_BOOTTIME when last looked */
+	char *leaf;                  /* RECORD_LEAF_MAX bytes */
+	struct meta meta;
+};
+
+/* Milliseconds of a clock that nobody sets, and microseconds since the epoch. */
+int64_t store_now_ms(void);
+int64_t store_now_us(void);
+
+/*
+ * Open the ledger in @dir (made if need be, with its parent) for VM @name, and find where capture
+ * stopped. @rec says what had to be repaired. Errors are ledger_open()'s.
+ */
+int store_open(struct store *s, const char *dir, const char *name, struct ledger_recovery *rec,
+	struct err *e);
+
+/* Put one record; fills in the host. 0 or the ledger's -errno (not put; `failing` set). */
+int store_put(void *store, struct record *r, struct err *e);
+
+/* Begin one of Logvisor's own records in s->meta, to be completed and put. */
+struct meta *store_meta(struct store *s, enum meta_kind kind);
+int store_put_meta(struct store *s, struct err *e);
+
+/*
+ * Commit and sign what is due; note a clock that was set. 0, or -errno with the reason in s->why when
+ * the ledger does not take it: then it is tried again every STORE_RETRY_MS.
+ */
+int store_tick(struct store *s);
+
+/* Milliseconds until store_tick() has something to do, at most @max. */
+int store_due(const struct store *s, int max);
+
+/* Milliseconds for which the oldest record not yet durable has waited. */
+int64_t store_lag(const struct store *s);
+
+/* Sign and close. What could not be written is told in @e. */
+int store_close(struct store *s, struct err *e);
+
+/* Where to go on according to the ledger in @dir: its last kmsg records (resume.c). */
+int store_find_resume(const char *dir, struct source_resume *r, struct err *e);
+
+#endif

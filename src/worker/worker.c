@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/follow.h"
+#include "worker/status.h"
+#include "worker/store.h"
+
+#define WAIT_MAX_MS 100 /* a signal that comes just before the wait is seen this late */
+#define PRUNE_EVERY_MS 60000
+
+struct worker {
+	const struct worker_options *o;
+	struct trap *t;
+	struct store store;
+	struct status status;
+	struct follow follow;
+	int64_t next_heartbeat_ms, next_prune_ms;
+	bool store_said;
+};
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int sig)
+{
+	caught = sig;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	caught = 0;
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	sa.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &sa, NULL);
+}
+
+/* Ledger first if it exists: then a second worker is refused before it disturbs the VM. */
+static int open_both(struct worker *w, struct ledger_recovery *rec, struct err *e)
+{
+	const struct worker_options *o = w->o;
+	bool old = access(o->dir, F_OK) == 0;
+	int r = old ? store_open(&w->store, o->dir, o->name, rec, e) : 0;
+
+	if (!r)
+		r = trap_attach(&w->t, o->target, e);
+	if (!r && !old)
+		r = store_open(&w->store, o->dir, o->name, rec, e);
+	return r;
+}
+
+static void first_records(struct worker *w, const struct ledger_recovery *rec)
+{
+	struct meta *m;
+
+	if (rec->needed && !rec->created) {
+		m = store_meta(&w->store, META_RECOVERY);
+		meta_recovery(m, rec->torn_bytes, rec->unsigned_kept, rec->hashes_rebuilt);
+		store_put_meta(&w->store, NULL);
+		status_log(&w->status, "the ledger was recovered after a crash: %" PRIu64 " bytes of an "
+			"incomplete record cut, %" PRIu64 " records not yet signed kept",
+			rec->torn_bytes, rec->unsigned_kept);
+	}
+	m = store_meta(&w->store, META_ATTACH);
+	meta_attach(m, w->o->target, w->t->ops->name, NULL);
+	store_put_meta(&w->store, NULL);
+	status_log(&w->status, "attached: %s", w->t->desc);
+}
+
+static void heartbeat(struct worker *w, int64_t now)
+{
+	struct meta_counters c;
+	struct meta *m;
+
+	if (now < w->next_heartbeat_ms)
+		return;
+	w->next_heartbeat_ms = now + (int64_t)w->o->heartbeat_s * 1000;
+	follow_counters(&w->follow, &c);
+	m = store_meta(&w->store, META_HEARTBEAT);
+	meta_heartbeat(m, &c);
+	meta_str(m, "target", w->o->target);
+	if (w->follow.p)
+		meta_u64(m, "guest_failed", printk_failed(w->follow.p));
+	store_put_meta(&w->store, NULL);
+}
+
+static void prune(struct worker *w, int64_t now)
+{
+	const struct worker_options *o = w->o;
+	uint64_t pruned = 0;
+	struct err e = {""};
+
+	if ((!o->keep_bytes && !o->keep_us) || now < w->next_prune_ms)
+		return;
+	w->next_prune_ms = now + PRUNE_EVERY_MS;
+	if (ledger_prune(w->store.ledger, o->keep_bytes, o->keep_us ? store_now_us() - o->keep_us : 0,
+		&pruned, &e))
+		status_log(&w->status, "%s", e.text);
+	else if (pruned)
+		status_log(&w->status, "removed the oldest %" PRIu64 " records (retention)", pruned);
+}
+
+static void tick_store(struct worker *w)
+{
+	int r = store_tick(&w->store);
+
+	if (r && r != -EAGAIN && !w->store_said) {
+		w->store_said = true;
+		status_log(&w->status, "%s; trying again", w->store.why.text);
+	} else if (!r && w->store_said) {
+		w->store_said = false;
+		status_log(&w->status, "the store takes records again");
+	}
+}
+
+static void show(struct worker *w, int64_t now)
+{
+	struct meta_counters c;
+	struct status_figures f;
+
+	follow_counters(&w->follow, &c);
+	f = (struct status_figures){c.records, c.lost, store_lag(&w->store),
+		w->store.failing ? "the store takes nothing" :
+			w->follow.p ? NULL : "waiting for the guest's kernel"};
+	status_show(&w->status, now, &f);
+}
+
+/* Until a signal (0), the VM's end (1), or trouble. */
+static int loop(struct worker *w, struct err *e)
+{
+	struct trap_event ev;
+	int r = 0;
+
+	while (!caught) {
+		int64_t now;
+
+		r = follow_tick(&w->follow, e);
+		if (r)
+			return r;
+		r = w->t->ops->wait(w->t, follow_due(&w->follow, store_due(&w->store, WAIT_MAX_MS)),
+			&ev, e);
+		if (!r)
+			r = follow_event(&w->follow, &ev, e);
+		if (r)
+			return r;
+		now = store_now_ms();
+		tick_store(w);
+		heartbeat(w, now);
+		prune(w, now);
+		show(w, now);
+	}
+	return 0;
+}
+
+/* The last record of a session; then everything is signed. */
+static int finish(struct worker *w, int r, const struct err *why, struct err *e)
+{
+	struct meta_counters c;
+	struct err close_why;
+	struct meta *m;
+
+	follow_stop(&w->follow);
+	follow_counters(&w->follow, &c);
+	w->t->ops->detach(w->t);
+	m = store_meta(&w->store, r == 1 ? META_END : META_DETACH);
+	if (r == 1)
+		meta_end(m, "the VMM ended", &c);
+	else
+		meta_detach(m, r < 0 ? why->text : strsignal(caught), &c);
+	store_put_meta(&w->store, NULL);
+	show(w, w->status.next_ms);
+	status_end(&w->status);
+	status_log(&w->status, "%s: %" PRIu64 " records (%" PRIu64 " live), %" PRIu64 " lost",
+		r == 1 ? "the VM ended" : r < 0 ? "the attachment broke" : "detached, the VM runs on",
+		c.records, c.live, c.lost);
+	if (store_close(&w->store, &close_why) && r >= 0)
+		return err_set(e, EIO, "%s; what could not be written is lost", close_why.text);
+	return r < 0 ? r : c.lost ? 1 : 0;
+}
+
+int worker_run(const struct worker_options *o, struct err *e)
+{
+	struct worker w = {.o = o};
+	struct ledger_recovery rec = {0};
+	struct err why = {""};
+	int r;
+
+	status_init(&w.status, o->name);
+	catch_signals();
+	r = open_both(&w, &rec, e);
+	if (r) {
+		if (w.t)
+			w.t->ops->detach(w.t);
+		if (w.store.ledger)
+			store_close(&w.store, NULL);
+		return r;
+	}
+	follow_init(&w.follow, w.t, &w.store, &w.status, o->max_hold_ms);
+	first_records(&w, &rec);
+	w.next_heartbeat_ms = store_now_ms() + (int64_t)o->heartbeat_s * 1000;
+	r = loop(&w, &why);
+	if (r < 0)
+		*e = why;
+	return finish(&w, r, &why, e);
+}
