@@ -7,48 +7,50 @@ static void split(struct scan *s, uint64_t count)
 	struct scan_bundle *b = &s->bundle;
 	const unsigned char *p = (const unsigned char *)b->bytes.p, *end = p + b->bytes.n;
 
-	b->n = 0;
 	if (count > LEDGER_BUNDLE)
 		count = LEDGER_BUNDLE;
 	while (b->n < count) {
 		size_t len = end - p >= 2 ? (size_t)p[0] << 8 | p[1] : 0;
 
-		if (len == 0 || (size_t)(end - p) - 2 < len) {
-			s->damaged(s->ctx, b->base + b->n, b->base + count,
-				"an entry's length does not fit");
+		if (len == 0 || (size_t)(end - p) - 2 < len)
 			return;
-		}
 		b->leaf[b->n] = (struct span){(const char *)p + 2, len};
 		b->skip[b->n++] = false;
 		p += 2 + len;
 	}
 }
 
-static uint64_t bundle_begin(uint64_t index)
+/*
+ * Read the bundle of @index: entries *begin to *end - 1, as far as from <= entry < to is concerned.
+ * What of them cannot be read is told. False if nothing of it is to be visited.
+ */
+static bool load(struct scan *s, uint64_t index, uint64_t from, uint64_t to, uint64_t *begin,
+	uint64_t *end)
 {
-	return index / LEDGER_BUNDLE * LEDGER_BUNDLE;
-}
+	uint64_t first = ledger_reader_first(s->reader), last = ledger_reader_end(s->reader);
+	struct err e = {"its bundle cannot be read"};
+	uint64_t count = 0;
 
-/* Read the bundle of @index. *begin and *end say what it should hold; false if it is to be skipped. */
-static bool load(struct scan *s, uint64_t index, uint64_t *begin, uint64_t *end)
-{
-	struct err e = {"cannot be read"};
-	uint64_t count;
-
-	*begin = bundle_begin(index);
+	*begin = index / LEDGER_BUNDLE * LEDGER_BUNDLE;
 	*end = *begin + LEDGER_BUNDLE;
-	if (ledger_reader_bundle(s->reader, index, &s->bundle.bytes, &s->bundle.base, &count, &e)) {
-		s->damaged(s->ctx, *begin, *end, e.text);
-		return false;
-	}
-	if (count == 0 || s->bundle.base > index || s->bundle.base + count <= index) {
-		s->damaged(s->ctx, index, *end, "its bundle does not hold it");
-		return false;
-	}
-	split(s, count);
+	if (*begin < first)
+		*begin = first;
+	if (*end > last)
+		*end = last;
+	s->bundle.n = 0;
+	s->bundle.base = *begin;
+	if (ledger_reader_bundle(s->reader, *begin, &s->bundle.bytes, &s->bundle.base, &count, &e) == 0 &&
+	    s->bundle.base <= *begin)
+		split(s, count);
 	*begin = s->bundle.base;
-	*end = s->bundle.base + count;
-	return !s->select || s->select(s->ctx, &s->bundle);
+	first = *begin + s->bundle.n;
+	if (first < from)
+		first = from;
+	if (to > *end)
+		to = *end;
+	if (first < to)
+		s->damaged(s->ctx, first, to, count ? "an entry's length does not fit" : e.text);
+	return s->bundle.n && (!s->select || s->select(s->ctx, &s->bundle));
 }
 
 int scan_forward(struct scan *s, uint64_t from, uint64_t to)
@@ -58,7 +60,7 @@ int scan_forward(struct scan *s, uint64_t from, uint64_t to)
 	int r;
 
 	for (; from < to; from = end) {
-		if (!load(s, from, &begin, &end))
+		if (!load(s, from, from, to, &begin, &end))
 			continue;
 		for (uint64_t i = from; i < end && i < to && i - begin < b->n; i++) {
 			if (b->skip[i - begin])
@@ -78,7 +80,7 @@ int scan_backward(struct scan *s, uint64_t from, uint64_t to)
 	int r;
 
 	for (; from < to; to = begin) {
-		if (!load(s, to - 1, &begin, &end))
+		if (!load(s, to - 1, from, to, &begin, &end))
 			continue;
 		for (uint64_t i = to; i-- > begin && i >= from;) {
 			if (i - begin >= b->n || b->skip[i - begin])

@@ -34,26 +34,47 @@ struct show {
 	uint64_t found, at; /* while counting: how many, and the index of the last found */
 	uint64_t printed;
 	uint64_t damages;
+	uint64_t bad_from, bad_to; /* damaged entries not told of yet */
+	struct err bad_why;
 	int write_error; /* errno of the write that failed */
 	char scratch[RECORD_LEAF_MAX];
 };
 
-static void report_damage(void *ctx, uint64_t from, uint64_t to, const char *why)
+/* Tell of the damage met last. */
+static void flush_damage(struct show *s)
 {
-	struct show *s = ctx;
-	uint64_t end = ledger_reader_end(s->reader);
+	uint64_t from = s->bad_from, to = s->bad_to;
 
-	if (s->counting)
+	if (from == to)
 		return;
-	if (to > end)
-		to = end;
 	s->damages++;
 	fflush(stdout);
 	if (to - from == 1)
-		cli_failf("%s: record %" PRIu64 " is damaged and left out (%.300s)", s->o.name, from, why);
+		cli_failf("%s: record %" PRIu64 " is damaged and left out (%.300s)", s->o.name, from,
+			s->bad_why.text);
 	else
 		cli_failf("%s: records %" PRIu64 " to %" PRIu64 " are damaged and left out (%.300s)",
-			s->o.name, from, to - 1, why);
+			s->o.name, from, to - 1, s->bad_why.text);
+	s->bad_from = s->bad_to = 0;
+}
+
+/* Neighbours become one message, with the first one's reason. */
+static void report_damage(void *ctx, uint64_t from, uint64_t to, const char *why)
+{
+	struct show *s = ctx;
+
+	if (s->counting)
+		return;
+	if (s->bad_from < s->bad_to && from == s->bad_to) {
+		s->bad_to = to;
+	} else if (s->bad_from < s->bad_to && to == s->bad_from) {
+		s->bad_from = from;
+	} else {
+		flush_damage(s);
+		s->bad_from = from;
+		s->bad_to = to;
+		err_set(&s->bad_why, EBADMSG, "%s", why);
+	}
 }
 
 /*
@@ -214,6 +235,7 @@ static int follow(struct show *s, uint64_t next, struct err *e)
 	int watch = ledger_reader_watch(s->reader, NULL), r;
 
 	for (;;) {
+		flush_damage(s);
 		if (fflush(stdout))
 			return -EIO;
 		r = ledger_reader_refresh(s->reader, e);
@@ -268,6 +290,7 @@ static int open_ledger(struct show *s, struct err *e)
 /* Everything was printed, or the reader of our output left: fine. Else why not. */
 static int finish(struct show *s, int r, struct err *e)
 {
+	flush_damage(s);
 	if (fflush(stdout))
 		s->write_error = errno;
 	if (s->write_error) {
@@ -277,8 +300,8 @@ static int finish(struct show *s, int r, struct err *e)
 		return cli_fail(e);
 	}
 	if (s->damages)
-		cli_failf("%s: %" PRIu64 " damaged places; 'logvisor verify %s' tells more", s->o.name,
-			s->damages, s->o.name);
+		cli_failf("%s: damaged in %" PRIu64 " %s; 'logvisor verify %s' tells more", s->o.name,
+			s->damages, s->damages == 1 ? "place" : "places", s->o.name);
 	return s->damages ? EXIT_FINDING : EXIT_OK;
 }
 
@@ -329,8 +352,7 @@ int show_main(int argc, char **argv)
 		r = show(s, &e);
 	else
 		r = r > 0 ? cli_usage("show") : cli_fail(&e);
-	if (s->reader)
-		ledger_reader_close(s->reader);
+	ledger_reader_close(s->reader);
 	pattern_free(s->pattern);
 	free(s);
 	return r;

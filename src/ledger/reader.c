@@ -190,8 +190,13 @@ fail:
 
 void ledger_reader_close(struct ledger_reader *r)
 {
-	int *fds[] = {&r->dir, &r->watch, &r->fd};
+	int *fds[3];
 
+	if (!r)
+		return;
+	fds[0] = &r->dir;
+	fds[1] = &r->watch;
+	fds[2] = &r->fd;
 	for (unsigned i = 0; i < 3; i++)
 		if (*fds[i] >= 0)
 			close(*fds[i]);
@@ -211,9 +216,14 @@ uint64_t ledger_reader_end(const struct ledger_reader *r)
 	return r->tail_segment * LEDGER_SEGMENT + r->tail_n;
 }
 
-/* The offsets of the open segment's bundles, from its length prefixes. */
-static int walk_segment(struct ledger_reader *r)
+/*
+ * The offsets of the open segment's bundles, from its length prefixes, instead of the index's: if they
+ * reach beyond bundle @b. If they do not it is the entries that are damaged, and the index still leads
+ * to the bundles behind.
+ */
+static int walk_segment(struct ledger_reader *r, uint64_t b)
 {
+	struct index_row rows[LAYOUT_ROWS];
 	struct entries s;
 	struct span leaf;
 	uint64_t n = 0;
@@ -223,11 +233,14 @@ static int walk_segment(struct ledger_reader *r)
 	while (!x && n < LEDGER_SEGMENT && (x = entries_next(&s, &leaf)) == 1) {
 		x = 0;
 		if (++n % LEDGER_BUNDLE == 0)
-			r->rows[n / LEDGER_BUNDLE - 1].end = s.off;
+			rows[n / LEDGER_BUNDLE - 1].end = s.off;
 	}
 	entries_close(&s);
-	r->n_rows = n / LEDGER_BUNDLE;
 	r->walked = true;
+	if (n / LEDGER_BUNDLE > b || b >= r->n_rows) {
+		r->n_rows = n / LEDGER_BUNDLE;
+		memcpy(r->rows, rows, r->n_rows * sizeof(rows[0]));
+	}
 	return x < 0 ? x : 0;
 }
 
@@ -340,7 +353,7 @@ static int bundle(struct ledger_reader *r, uint64_t index, struct err *e)
 	}
 	if (x == 0) {
 		/* Damaged: the prefixes tell. */
-		x = walk_segment(r);
+		x = walk_segment(r, b);
 		if (!x)
 			x = load_bundle(r, b);
 	}
@@ -350,8 +363,8 @@ static int bundle(struct ledger_reader *r, uint64_t index, struct err *e)
 	r->count = 0;
 	if (x < 0)
 		return err_set(e, -x, "ledger: record %" PRIu64 ": %s", index, strerror(-x));
-	return err_set(e, EBADMSG, "ledger: record %" PRIu64 " is damaged: the entries of segment %"
-		PRIu64 " end before it", index, r->segment);
+	return err_set(e, EBADMSG, "ledger: record %" PRIu64 " is damaged: the entries of its "
+		"bundle in segment %" PRIu64 " end before it", index, r->segment);
 }
 
 int ledger_reader_seek(struct ledger_reader *r, uint64_t index, struct err *e)
