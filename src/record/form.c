@@ -155,9 +155,9 @@ void form_put(struct form *f, FILE *out, const struct record *r, struct span lea
 	case FORM_EXPORT:
 		form_fields(f, r, index, &fields);
 		if (f->kind == FORM_JSON)
-			form_json_put(out, &fields);
+			form_json_put(f, out, &fields);
 		else
-			form_export_put(out, &fields, f->terminal);
+			form_export_put(f, out, &fields);
 		break;
 	case FORM_RAW:
 	case FORM_FRAMED:

@@ -74,7 +74,8 @@ struct form_fields {
 /* The fields of @r by journald's names, MESSAGE last. */
 void form_fields(struct form *f, const struct record *r, uint64_t index, struct form_fields *out);
 
-void form_json_put(FILE *out, const struct form_fields *fields);
-void form_export_put(FILE *out, const struct form_fields *fields, bool terminal);
+/* Of @f only `terminal` and `ascii` count. */
+void form_json_put(const struct form *f, FILE *out, const struct form_fields *fields);
+void form_export_put(const struct form *f, FILE *out, const struct form_fields *fields);
 
 #endif

@@ -21,15 +21,15 @@ static bool printable(struct span s)
 	return true;
 }
 
-void form_export_put(FILE *out, const struct form_fields *f, bool terminal)
+void form_export_put(const struct form *f, FILE *out, const struct form_fields *fields)
 {
-	for (size_t i = 0; i < f->n; i++) {
-		struct span key = f->field[i].key, value = f->field[i].value;
+	for (size_t i = 0; i < fields->n; i++) {
+		struct span key = fields->field[i].key, value = fields->field[i].value;
 
 		fwrite_unlocked(key.p, 1, key.n, out);
-		if (terminal) {
+		if (f->terminal) {
 			putc_unlocked('=', out);
-			harmless_put(out, value, false, HARMLESS_ONE_LINE);
+			harmless_put(out, value, f->ascii, HARMLESS_ONE_LINE);
 		} else if (printable(value)) {
 			putc_unlocked('=', out);
 			fwrite_unlocked(value.p, 1, value.n, out);

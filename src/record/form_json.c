@@ -34,7 +34,7 @@ static void put_escape(FILE *out, uint32_t cp)
 		fprintf(out, "\\u%04x", cp);
 }
 
-static void put_string(FILE *out, struct span s)
+static void put_string(FILE *out, struct span s, bool ascii)
 {
 	size_t i = 0, run, len;
 	uint32_t cp = 0;
@@ -56,7 +56,7 @@ static void put_string(FILE *out, struct span s)
 		if (cp == '"' || cp == '\\') {
 			putc_unlocked('\\', out);
 			putc_unlocked((int)cp, out);
-		} else if (cp < 0xa0 || harmless_is_format(cp)) {
+		} else if (cp < 0xa0 || ascii || harmless_is_format(cp)) {
 			put_escape(out, cp);
 		} else {
 			fwrite_unlocked(s.p + i, 1, len, out);
@@ -66,10 +66,10 @@ static void put_string(FILE *out, struct span s)
 	putc_unlocked('"', out);
 }
 
-static void put_value(FILE *out, struct span s)
+static void put_value(FILE *out, struct span s, bool ascii)
 {
 	if (all_utf8(s)) {
-		put_string(out, s);
+		put_string(out, s, ascii);
 		return;
 	}
 	for (size_t i = 0; i < s.n; i++)
@@ -94,7 +94,7 @@ static size_t next_of_same(const struct form_fields *f, size_t i)
 	return k;
 }
 
-void form_json_put(FILE *out, const struct form_fields *f)
+void form_json_put(const struct form *form, FILE *out, const struct form_fields *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		size_t next = f->n;
@@ -106,14 +106,14 @@ void form_json_put(FILE *out, const struct form_fields *f)
 		fputs_unlocked("\":", out);
 		next = next_of_same(f, i);
 		if (next == f->n) {
-			put_value(out, f->field[i].value);
+			put_value(out, f->field[i].value, form->ascii);
 			continue;
 		}
 		putc_unlocked('[', out);
-		put_value(out, f->field[i].value);
+		put_value(out, f->field[i].value, form->ascii);
 		for (; next < f->n; next = next_of_same(f, next)) {
 			putc_unlocked(',', out);
-			put_value(out, f->field[next].value);
+			put_value(out, f->field[next].value, form->ascii);
 		}
 		putc_unlocked(']', out);
 	}

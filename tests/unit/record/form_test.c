@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * form_test.c - what is printed of a record, and that none of it can drive a terminal.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "record/form.h"
+#include "record/harmless.h"
+#include "record/meta.h"
+
+#define SPAN(s) ((struct span){s, sizeof(s) - 1})
+
+static char *text;
+static size_t size;
+
+static struct record sample(struct span msg)
+{
+	return (struct record){
+		.time_us = INT64_C(1795475944123456), .severity = 6, .host = SPAN("web01"),
+		.app = SPAN("kernel"), .msgid = SPAN("kmsg"), .channel = RECORD_KMSG, .has_seq = true,
+		.seq = 7, .has_guest_ns = true, .guest_ns = 12345678901, .boot = SPAN("0123456789abcdef"),
+		.msg = msg,
+	};
+}
+
+static const char *put(struct form *f, const struct record *r)
+{
+	static const struct span leaf = SPAN("<6>1 the leaf\n\033");
+	FILE *out;
+
+	free(text);
+	text = NULL;
+	out = open_memstream(&text, &size);
+	assert_non_null(out);
+	form_put(f, out, r, leaf, 42);
+	fclose(out);
+	return text;
+}
+
+static const char *put_as(enum form_kind kind, const struct record *r)
+{
+	struct form f = {.kind = kind, .utc = true};
+
+	return put(&f, r);
+}
+
+static void human_forms(void **state)
+{
+	struct record r = sample(SPAN("text"));
+
+	(void)state;
+	assert_string_equal(put_as(FORM_SHORT, &r), "Nov 23 23:19:04 web01 kernel: text\n");
+	assert_string_equal(put_as(FORM_SHORT_ISO, &r),
+		"2026-11-23T23:19:04+0000 web01 kernel: text\n");
+	assert_string_equal(put_as(FORM_SHORT_MONOTONIC, &r), "[   12.345678] web01 kernel: text\n");
+	assert_string_equal(put_as(FORM_CAT, &r), "text\n");
+	r.procid = SPAN("77");
+	r.app = SPAN("a\nb");
+	r.truncated = true;
+	assert_string_equal(put_as(FORM_SHORT, &r),
+		"Nov 23 23:19:04 web01 a\\x0ab[77]: text [truncated]\n");
+	r.has_guest_ns = false;
+	assert_string_equal(put_as(FORM_SHORT_MONOTONIC, &r),
+		"[            ] web01 a\\x0ab[77]: text [truncated]\n");
+}
+
+static void local_time(void **state)
+{
+	struct record r = sample(SPAN("text"));
+	struct form f = {.kind = FORM_SHORT_ISO};
+
+	(void)state;
+	setenv("TZ", "CET-1", 1);
+	tzset();
+	assert_string_equal(put(&f, &r), "2026-11-24T00:19:04+0100 web01 kernel: text\n");
+	f.utc = true;
+	f.has_second = false;
+	assert_string_equal(put(&f, &r), "2026-11-23T23:19:04+0000 web01 kernel: text\n");
+}
+
+static void lines_cannot_be_forged(void **state)
+{
+	struct record r = sample(SPAN("one\nNov 23 23:19:04 web01 kernel: two\n\n"));
+
+	(void)state;
+	assert_string_equal(put_as(FORM_SHORT, &r), "Nov 23 23:19:04 web01 kernel: one\n"
+		"                              Nov 23 23:19:04 web01 kernel: two\n");
+}
+
+static void own_records(void **state)
+{
+	const struct meta_counters c = {0};
+	struct form f = {.kind = FORM_SHORT, .utc = true};
+	struct meta m;
+
+	(void)state;
+	meta_begin(&m, "web01", META_GAP, INT64_C(1795475944123456), NULL);
+	meta_gap(&m, RECORD_KMSG, 5, 2, "overwritten");
+	assert_true(form_shows(&f, &m.r));
+	assert_string_equal(put(&f, &m.r), "Nov 23 23:19:04 web01 logvisor: gap: 2 records of kmsg lost "
+					   "from sequence number 5 on: overwritten\n");
+	f.kind = FORM_CAT;
+	assert_true(form_shows(&f, &m.r));
+	assert_string_equal(put(&f, &m.r), "-- logvisor gap: 2 records of kmsg lost from sequence number "
+					   "5 on: overwritten --\n");
+	meta_begin(&m, "web01", META_HEARTBEAT, 1, NULL);
+	meta_heartbeat(&m, &c);
+	assert_false(form_shows(&f, &m.r));
+	f.kind = FORM_SHORT;
+	assert_false(form_shows(&f, &m.r));
+	f.all = true;
+	assert_true(form_shows(&f, &m.r));
+	f = (struct form){.kind = FORM_JSON};
+	assert_true(form_shows(&f, &m.r));
+}
+
+static void json(void **state)
+{
+	struct record r = sample(SPAN("q\" b\\ n\n e\033 c1\xc2\x9b \xe2\x80\xae \xc3\xbc"));
+	const char *s = put_as(FORM_JSON, &r);
+
+	(void)state;
+	assert_non_null(strstr(s, "\"MESSAGE\":\"q\\\" b\\\\ n\\n e\\u001b c1\\u009b \\u202e \xc3\xbc\"}\n"));
+	assert_non_null(strstr(s, "\"__CURSOR\":\"vm=web01;i=42\""));
+	assert_non_null(strstr(s, "\"_SOURCE_MONOTONIC_TIMESTAMP\":\"12345678\""));
+	r.msg = SPAN("\xff\0");
+	r.n_claimed = 3;
+	r.claimed[0] = (struct record_param){SPAN("a.b"), SPAN("1")};
+	r.claimed[1] = (struct record_param){SPAN("x"), SPAN("\xf3\xa0\x80\x81")};
+	r.claimed[2] = (struct record_param){SPAN("A-B"), SPAN("2")};
+	s = put_as(FORM_JSON, &r);
+	assert_non_null(strstr(s, "\"MESSAGE\":[255,0]}\n"));
+	assert_non_null(strstr(s, "\"GUEST_A_B\":[\"1\",\"2\"],\"GUEST_X\":\"\\udb40\\udc01\","));
+}
+
+static void export(void **state)
+{
+	struct record r = sample(SPAN("a\nb"));
+	struct form f = {.kind = FORM_EXPORT};
+
+	(void)state;
+	put(&f, &r);
+	assert_non_null(memmem(text, size, "\nMESSAGE\n\3\0\0\0\0\0\0\0a\nb\n\n", 22));
+	assert_non_null(strstr(text, "\n__MONOTONIC_TIMESTAMP=12345678\n"));
+	/* printk's stamps may step back a little within a boot; an entry's monotonic time may not */
+	r.guest_ns -= 5000000;
+	put(&f, &r);
+	assert_non_null(strstr(text, "\n__MONOTONIC_TIMESTAMP=12345678\n"));
+	assert_non_null(strstr(text, "\n_SOURCE_MONOTONIC_TIMESTAMP=12340678\n"));
+	r.boot = SPAN("fedcba9876543210");
+	put(&f, &r);
+	assert_non_null(strstr(text, "\n__MONOTONIC_TIMESTAMP=12340678\n"));
+}
+
+static void exact_forms(void **state)
+{
+	struct record r = sample(SPAN(""));
+	struct form f = {.kind = FORM_FRAMED, .terminal = true};
+
+	(void)state;
+	assert_string_equal(put_as(FORM_RAW, &r), "<6>1 the leaf\n\033\n");
+	assert_string_equal(put_as(FORM_FRAMED, &r), "15 <6>1 the leaf\n\033");
+	assert_string_equal(put(&f, &r), "15 <6>1 the leaf\\x0a\\x1b\n");
+}
+
+/* On a terminal no form lets through anything but printable text, newline, tab, and our own colours. */
+static void terminals_are_safe(void **state)
+{
+	char msg[256 + 64];
+	struct record r;
+
+	(void)state;
+	for (int i = 0; i < 256; i++)
+		msg[i] = (char)i;
+	memcpy(msg + 256, "\xc2\x80\xc2\x9f\xe2\x80\xae\xe2\x81\xa6\xef\xbb\xbf\xc3\xa9", 16);
+	r = sample((struct span){msg, 272});
+	r.app = r.procid = r.subsystem = r.device = r.msg;
+	r.n_observed = 1;
+	r.observed[0] = (struct record_param){SPAN("p"), r.msg};
+	for (int kind = 0; kind < FORM_KINDS; kind++) {
+		for (int ascii = 0; ascii < 2; ascii++) {
+			struct form f = {.kind = (enum form_kind)kind, .terminal = true, .ascii = ascii};
+
+			put(&f, &r);
+			for (size_t i = 0; i < size; i++) {
+				unsigned char c = (unsigned char)text[i];
+
+				if (c == 0xc2)
+					assert_true((unsigned char)text[i + 1] >= 0xa0);
+				else
+					assert_true(c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f) ||
+						(c >= 0x80 && !ascii));
+			}
+			assert_null(memmem(text, size, "\xe2\x80\xae", 3));
+			assert_null(memmem(text, size, "\xe2\x81\xa6", 3));
+		}
+	}
+}
+
+static void colours(void **state)
+{
+	struct form f = {.kind = FORM_SHORT, .utc = true, .colour = true};
+	struct record r = sample(SPAN("text"));
+
+	(void)state;
+	assert_null(strchr(put(&f, &r), '\033'));
+	r.severity = 3;
+	assert_string_equal(put(&f, &r), "Nov 23 23:19:04 web01 kernel: \033[1;31mtext\033[0m\n");
+}
+
+static void names(void **state)
+{
+	(void)state;
+	for (int k = 0; k < FORM_KINDS; k++)
+		assert_int_equal(form_by_name(form_name((enum form_kind)k)), k);
+	assert_int_equal(form_by_name("verbose"), -1);
+}
+
+static int free_text(void **state)
+{
+	(void)state;
+	free(text);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(human_forms),
+		cmocka_unit_test(local_time),
+		cmocka_unit_test(lines_cannot_be_forged),
+		cmocka_unit_test(own_records),
+		cmocka_unit_test(json),
+		cmocka_unit_test(export),
+		cmocka_unit_test(exact_forms),
+		cmocka_unit_test(terminals_are_safe),
+		cmocka_unit_test(colours),
+		cmocka_unit_test(names),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, free_text);
+}
