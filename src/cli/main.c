@@ -4,6 +4,8 @@
  */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,17 +24,36 @@ const struct command commands[] = {
 	{NULL, NULL, NULL, NULL},
 };
 
+/* What was printed has arrived, or it is trouble: a full disk must not look like success. */
+static int flushed(int ret)
+{
+	if (fflush(stdout) && errno != EPIPE)
+		return cli_failf("cannot write: %s", strerror(errno));
+	return ret;
+}
+
+static bool asks_help(int argc, char **argv)
+{
+	return argc == 3 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"));
+}
+
 int main(int argc, char **argv)
 {
+	char *help[] = {"help", NULL, NULL};
+
 	if (argc < 2)
 		return cli_usage(NULL);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		argv[1] = "help";
 	if (!strcmp(argv[1], "--version"))
 		argv[1] = "version";
-	for (const struct command *c = commands; c->name; c++)
-		if (!strcmp(argv[1], c->name))
-			return c->main(argc - 1, argv + 1);
-	cli_failf("unknown command '%s'; 'logvisor help' lists them", argv[1]);
-	return EXIT_TROUBLE;
+	for (const struct command *c = commands; c->name; c++) {
+		if (strcmp(argv[1], c->name) != 0)
+			continue;
+		if (!asks_help(argc, argv))
+			return flushed(c->main(argc - 1, argv + 1));
+		help[1] = argv[1];
+		return flushed(help_main(2, help));
+	}
+	return cli_failf("unknown command '%.80s'; 'logvisor help' lists them", argv[1]);
 }

@@ -55,7 +55,8 @@ void pager_end(pid_t pid)
 {
 	if (pid <= 0)
 		return;
-	fclose(stdout);
+	fflush(stdout);
+	close(STDOUT_FILENO); /* not fclose(): main() flushes what is left, which is nothing */
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }

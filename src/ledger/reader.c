@@ -110,6 +110,8 @@ int ledger_reader_refresh(struct ledger_reader *r, struct err *e)
 	char events[4096];
 	int grew = 0, x;
 
+	if (r->count < LEDGER_BUNDLE)
+		r->count = 0; /* the bundle in memory may have grown */
 	while (r->watch >= 0 && read(r->watch, events, sizeof(events)) > 0)
 		continue;
 	x = layout_first(r->dir, &r->first);
@@ -217,16 +219,16 @@ uint64_t ledger_reader_end(const struct ledger_reader *r)
 }
 
 /*
- * The offsets of the open segment's bundles, from its length prefixes, instead of the index's: if they
- * reach beyond bundle @b. If they do not it is the entries that are damaged, and the index still leads
- * to the bundles behind.
+ * The offsets of the open segment's bundles, from its length prefixes, instead of the index's: if these
+ * lead to every entry there should be, or the index does not reach bundle @b. Otherwise it is the
+ * entries that are damaged, and the index still leads to the bundles behind.
  */
 static int walk_segment(struct ledger_reader *r, uint64_t b)
 {
 	struct index_row rows[LAYOUT_ROWS];
+	uint64_t want = r->segment == r->tail_segment ? r->tail_n : LEDGER_SEGMENT, n = 0;
 	struct entries s;
 	struct span leaf;
-	uint64_t n = 0;
 	int x;
 
 	x = entries_open(&s, r->fd, 0, UINT64_MAX);
@@ -237,7 +239,7 @@ static int walk_segment(struct ledger_reader *r, uint64_t b)
 	}
 	entries_close(&s);
 	r->walked = true;
-	if (n / LEDGER_BUNDLE > b || b >= r->n_rows) {
+	if (n >= want || b > r->n_rows) {
 		r->n_rows = n / LEDGER_BUNDLE;
 		memcpy(r->rows, rows, r->n_rows * sizeof(rows[0]));
 	}

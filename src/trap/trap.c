@@ -11,6 +11,11 @@ extern const struct trap_ops trap_gdb;
 static const struct trap_ops *const backends[] = {&trap_gdb};
 #define BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
+const char *trap_backend_name(unsigned int i)
+{
+	return i < BACKENDS ? backends[i]->name : NULL;
+}
+
 int trap_attach(struct trap **out, const char *target, struct err *e)
 {
 	char known[128] = "";

@@ -102,4 +102,7 @@ struct trap {
  */
 int trap_attach(struct trap **out, const char *target, struct err *e);
 
+/* The backends by name: NULL from the first @i on that there is none of. */
+const char *trap_backend_name(unsigned int i);
+
 #endif
