@@ -72,7 +72,7 @@ struct record {
 	uint64_t guest_ns;     /* guest's time stamp, ns since its boot, from the ring */
 	bool has_caller;       /* printk's caller id: thread id, or 0x80000000 + CPU */
 	uint32_t caller;
-	bool cont;             /* printk LOG_CONT: continues, or may be continued */
+	bool cont;             /* printk LOG_CONT, the 'c' of /dev/kmsg: meant as a continuation */
 	bool truncated;        /* the guest's record did not fit in a leaf; MSG is its beginning */
 	struct span boot;      /* 16 lower-case hex digits naming the guest's boot */
 	struct span subsystem; /* printk dev_info */

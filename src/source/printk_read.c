@@ -211,7 +211,7 @@ void printk_to_record(const struct printk_layout *l, const struct printk_entry *
 	r->guest_ns = e->ts_nsec;
 	r->has_caller = true;
 	r->caller = e->caller_id;
-	r->cont = e->flags & PRINTK_LOG_CONT || !(e->flags & PRINTK_LOG_NEWLINE);
+	r->cont = e->flags & PRINTK_LOG_CONT;
 	r->subsystem = name(e->info + o->subsystem, o->subsystem_len);
 	r->device = name(e->info + o->device, o->device_len);
 	if (o->comm_len) {

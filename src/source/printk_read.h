@@ -28,7 +28,7 @@ struct printk_entry {
 };
 
 /* enum printk_info_flags, kernel/printk/printk.c (5.10), internal.h (later) */
-enum { PRINTK_LOG_NEWLINE = 2, PRINTK_LOG_CONT = 8 };
+enum { PRINTK_LOG_CONT = 8 };
 
 enum printk_found {
 	PRINTK_WHOLE,      /* final: *entry is filled */

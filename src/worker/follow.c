@@ -12,6 +12,7 @@
 #define TICK_STILL_MS 1000 /* the guest's clock stood still for so long: is it another guest? */
 #define CHECK_MAX_MS 60000
 #define HOLD_STEP_US 10000
+#define ALIVE_MS 20
 
 void follow_init(struct follow *f, struct trap *t, struct store *s, struct status *st,
 	unsigned max_hold_ms)
@@ -195,7 +196,7 @@ static int begin(struct follow *f, struct err *e)
 	f->ticked_ms = store_now_ms();
 	f->check_pause_ms = TICK_STILL_MS;
 	f->next_check_ms = f->ticked_ms + f->check_pause_ms;
-	f->next_poll_ms = 0;
+	f->next_poll_ms = f->next_alive_ms = 0;
 	return 0;
 }
 
@@ -236,11 +237,15 @@ static void rebooted(struct follow *f, bool intact, const struct err *why)
 	forget(f);
 }
 
-/* 1 if the guest followed is gone (and was forgotten). */
+/* 1 if the guest followed is gone (and was forgotten). Looked at no more often than is of use. */
 static int check_alive(struct follow *f)
 {
 	struct err why = {""};
+	int64_t now = store_now_ms();
 
+	if (now < f->next_alive_ms)
+		return 0;
+	f->next_alive_ms = now + ALIVE_MS;
 	if (guest_alive(f->g, &why) != -ESTALE)
 		return 0;
 	rebooted(f, false, &why);

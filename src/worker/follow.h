@@ -33,7 +33,7 @@ struct follow {
 	int64_t next_find_ms, find_pause_ms;
 	char waiting[sizeof(((struct err *)0)->text)]; /* said already */
 	int64_t event_ms;   /* of the last doorbell */
-	int64_t next_poll_ms;
+	int64_t next_poll_ms, next_alive_ms;
 	bool gave_up;       /* the store takes nothing and the VM was held long enough */
 	struct err trouble; /* said already */
 

@@ -256,7 +256,7 @@ static void continued(void **state)
 	print(201, 5);
 	drain(PRINTK_AT_TRAP);
 	expect(&seen[200], 200, 20, RECORD_LIVE);
-	assert_true(seen[200].cont);
+	assert_false(seen[200].cont);
 	expect(&seen[201], 201, 5, RECORD_LIVE);
 	end();
 }
