@@ -121,6 +121,8 @@ int printk_open(struct printk **out, const struct guest *g, const struct source_
 		(*out)->code_commit = sym;
 	if (!guest_symbol(g, "prb_final_commit", &sym))
 		(*out)->code_final = sym;
+	if (!guest_symbol(g, "console_seq", &sym) && !(sym & 7))
+		(*out)->console_seq = sym;
 	return 0;
 }
 
@@ -141,30 +143,26 @@ bool printk_resumed(const struct printk *p)
 
 /* ---- sites ---- */
 
-bool printk_sites_change(const struct printk *p)
+/*
+ * The words that are written when a record has become final: last_finalized_id or _seq where there is
+ * one. Before 5.19 the console's position is the next best: console_unlock() moves it past each record
+ * before it is printed, still within printk(). Only if the console is found not to follow (locked,
+ * suspended) the ring's head is watched too, at the price of a second stop for each record.
+ */
+static unsigned watch_sites(const struct printk *p, struct trap_site *sites, unsigned max)
 {
-	return !p->l.last_final;
-}
-
-/* State words of the records being written, so that the moment they are whole is not missed. */
-static unsigned flight_sites(struct printk *p, struct trap_site *sites, unsigned max)
-{
-	uint64_t head, tail, seq;
+	const struct { uint64_t gva; uint32_t tag; } words[] = {
+		{p->l.last_final, PRINTK_TAG_LAST},
+		{p->l.last_final ? 0 : p->console_seq, PRINTK_TAG_CONSOLE},
+		{!p->l.last_final && (!p->console_seq || p->missed) ? p->l.head_id : 0,
+			PRINTK_TAG_HEAD},
+	};
 	unsigned n = 0;
 
-	if (printk_bounds(&p->l, &p->m, p->want, &head, &tail))
-		return 0;
-	/* The record at head + 1 will be the next one: its state word is not written before it is
-	 * reserved, and the doorbell rings then. */
-	if (head + 1 - p->want > p->l.g.desc_mask + 1)
-		return 0;
-	for (seq = p->want; n < max && seq != head + 1 && seq - p->want < 4; seq++)
-		sites[n++] = (struct trap_site){
-			.kind = SITE_WATCH,
-			.gva = prb_desc_gva(&p->l.g, seq),
-			.len = 8,
-			.tag = PRINTK_TAG_FLIGHT + (uint32_t)(seq & 3),
-		};
+	for (unsigned i = 0; i < 3 && n < max; i++)
+		if (words[i].gva)
+			sites[n++] = (struct trap_site){.kind = SITE_WATCH, .gva = words[i].gva,
+				.len = 8, .tag = words[i].tag};
 	return n;
 }
 
@@ -187,17 +185,7 @@ unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, 
 			};
 		return n;
 	}
-	if (!(caps & TRAP_WATCH) || !max)
-		return 0;
-	sites[n++] = (struct trap_site){
-		.kind = SITE_WATCH,
-		.gva = p->l.last_final ? p->l.last_final : p->l.head_id,
-		.len = 8,
-		.tag = PRINTK_TAG_WATCH,
-	};
-	if (!p->l.last_final)
-		n += flight_sites(p, sites + n, max - n);
-	return n;
+	return caps & TRAP_WATCH ? watch_sites(p, sites, max) : 0;
 }
 
 void printk_armed(struct printk *p)
@@ -421,7 +409,7 @@ static uint64_t poll_limit(struct printk *p, bool idle)
 int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e)
 {
 	bool idle = why == PRINTK_AT_POLL;
-	uint64_t limit = poll_limit(p, idle);
+	uint64_t limit = poll_limit(p, idle), late = p->counters.late;
 	int r = 0;
 
 	for (unsigned n = 0; n < DRAIN_MAX; n++) {
@@ -435,6 +423,9 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 		return r;
 	if (r > 0)
 		return 1;
+	/* Found by a poll although a doorbell is armed: it does not ring for all. */
+	if (idle && p->armed && p->counters.late > late)
+		p->missed = true;
 	r = fill_skipped(p, now_us, e);
 	if (!r)
 		r = printk_flush_gap(p, now_us, e);

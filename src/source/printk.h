@@ -21,11 +21,12 @@ struct printk;
 
 /* Tags of the sites; all below PRINTK_TAG_END. */
 enum {
-	PRINTK_TAG_WATCH = 0x100, /* the ring's newest record */
-	PRINTK_TAG_COMMIT,        /* prb_commit() */
-	PRINTK_TAG_FINAL,         /* prb_final_commit() */
-	PRINTK_TAG_FLIGHT,        /* state words of records being written: this and the next three */
-	PRINTK_TAG_END = PRINTK_TAG_FLIGHT + 4
+	PRINTK_TAG_LAST = 0x100, /* the ring's newest final record */
+	PRINTK_TAG_CONSOLE,      /* console_seq: the console's position */
+	PRINTK_TAG_HEAD,         /* the ring's newest record */
+	PRINTK_TAG_COMMIT,       /* prb_commit() */
+	PRINTK_TAG_FINAL,        /* prb_final_commit() */
+	PRINTK_TAG_END
 };
 
 /* Why the ring is looked at, which decides the fidelity of what is found. */
@@ -53,12 +54,10 @@ void printk_close(struct printk *p);
 bool printk_resumed(const struct printk *p);
 
 /*
- * The sites wanted of a backend with @caps, at most @max, into @sites. On kernels whose ring has no
- * word for the newest final record (5.10) the set changes with the records being written: then ask
- * again after every trap (printk_sites_change()).
+ * The sites wanted of a backend with @caps, at most @max, into @sites. They may become more when polls
+ * find what they missed, so ask again now and then.
  */
 unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, unsigned max);
-bool printk_sites_change(const struct printk *p);
 
 /* The sites are planted: what the ring holds up to now is backfill. */
 void printk_armed(struct printk *p);

@@ -29,9 +29,10 @@ struct printk {
 	const struct source_sink *sink;
 	char boot[17];
 	bool resumed;
-	bool armed;
+	bool armed, missed;    /* sites are planted; they turned out to miss records */
 	uint64_t polled;       /* head + 1 at the last poll: traps of these have come if ever */
 	uint64_t code_commit, code_final; /* GVAs of the two functions, 0 if unknown */
+	uint64_t console_seq;             /* GVA of that variable, 0 if there is none (5.19 on) */
 
 	uint64_t want;         /* the next to emit */
 	uint64_t backfill_end; /* records before it are older than the attachment */

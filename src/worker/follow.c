@@ -184,6 +184,7 @@ static int begin(struct follow *f, struct err *e)
 	r = plant(f, e);
 	if (r == -ESRCH)
 		return r;
+	f->armed = !r;
 	if (r) {
 		alert(f, "no-doorbell", e->text);
 		status_log(f->status, "records are taken by polling only, every %d ms", FOLLOW_POLL_MS);
@@ -281,22 +282,21 @@ static void check_ticking(struct follow *f, int64_t now)
 		rebooted(f, true, &why);
 }
 
-/* What to make of a drain's result: 0 to go on. */
-static int after_drain(struct follow *f, int r, struct err *e)
+/* What to make of a drain's result. */
+static void after_drain(struct follow *f, int r, struct err *e)
 {
 	switch (r) {
 	case 0:
 		f->trouble.text[0] = 0;
-		return 0;
-	case -ESRCH:
-		return 0; /* the backend will say so itself */
+		break;
+	case -ESRCH: /* the backend will say so itself */
+		break;
 	case -ESTALE:
 		status_log(f->status, "%s", e->text);
 		forget(f);
-		return 0;
+		break;
 	default:
 		say(f, e);
-		return 0;
 	}
 }
 
@@ -329,16 +329,9 @@ static int drain_held(struct follow *f, int64_t time_us, struct err *e)
 
 static int stopped(struct follow *f, const struct trap_event *ev, struct err *e)
 {
-	int r;
-
 	f->event_ms = store_now_ms();
-	if (f->p && !check_alive(f)) {
-		r = after_drain(f, drain_held(f, ev->time_us, e), e);
-		if (!r && f->p && printk_sites_change(f->p))
-			r = plant(f, e);
-		if (r && r != -ESRCH)
-			say(f, e);
-	}
+	if (f->p && !check_alive(f))
+		after_drain(f, drain_held(f, ev->time_us, e), e);
 	return f->t->ops->resume(f->t, e);
 }
 
@@ -357,8 +350,8 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 	case TRAP_COPY:
 		f->event_ms = store_now_ms();
 		if (f->p)
-			r = printk_copy(f->p, ev->data, ev->len, ev->time_us, e);
-		return f->p ? after_drain(f, r, e) : 0;
+			after_drain(f, printk_copy(f->p, ev->data, ev->len, ev->time_us, e), e);
+		return 0;
 	case TRAP_LOST:
 		status_log(f->status, "the backend dropped %" PRIu64 " events; the ring is walked",
 			ev->lost);
@@ -396,7 +389,13 @@ int follow_tick(struct follow *f, struct err *e)
 	/* While doorbells ring there is nothing a poll would add. */
 	if (!f->p || now - f->event_ms < FOLLOW_POLL_MS)
 		return 0;
-	return after_drain(f, drain(f, PRINTK_AT_POLL, store_now_us(), e), e);
+	after_drain(f, drain(f, PRINTK_AT_POLL, store_now_us(), e), e);
+	/* The source may want more sites by now. */
+	if (f->p && f->armed && plant(f, e)) {
+		f->armed = false;
+		say(f, e);
+	}
+	return 0;
 }
 
 int follow_due(const struct follow *f, int max)

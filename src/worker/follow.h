@@ -29,6 +29,7 @@ struct follow {
 	struct source_counters before; /* of boots that are over */
 	struct trap_site planted[TRAP_SITES_MAX];
 	unsigned n_planted;
+	bool armed;         /* all sites wanted are planted */
 
 	int64_t next_find_ms, find_pause_ms;
 	char waiting[sizeof(((struct err *)0)->text)]; /* said already */
