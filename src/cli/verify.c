@@ -1,8 +1,207 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * verify.c - logvisor verify: one line for each finding, and one that says what was proven.
+ */
 #include "cli/cli.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/vkey.h"
+#include "ledger/file.h"
+#include "ledger/verify.h"
+#include "util/base64.h"
+#include "util/cleanup.h"
+
+struct report {
+	const char *name;
+	bool json, any;
+};
+
+/* A JSON string; bytes that are not printable ASCII as \u00NN. */
+static void json_string(const char *s)
+{
+	putchar('"');
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else if (c < ' ' || c > '~')
+			printf("\\u%04x", c);
+		else
+			putchar(c);
+	}
+	putchar('"');
+}
+
+static void put_harmless(const char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < ' ' || c > '~')
+			printf("\\x%02x", c);
+		else
+			putchar(c);
+	}
+}
+
+static void tell(void *ctx, const struct finding *f)
+{
+	struct report *r = ctx;
+
+	if (!r->json) {
+		printf("%s: ", r->name);
+		put_harmless(f->text);
+		putchar('\n');
+		return;
+	}
+	printf("%s{\"kind\":\"%s\",\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"text\":",
+		r->any ? "," : "", finding_name(f->kind), f->first, f->last);
+	json_string(f->text);
+	putchar('}');
+	r->any = true;
+}
+
+static const char *when(int64_t us, char out[32])
+{
+	time_t t = (time_t)(us / 1000000);
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) || !strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		snprintf(out, 32, "?");
+	return out;
+}
+
+static void put_key(const struct verify_sum *s, char out[NOTE_NAME_MAX + 16])
+{
+	if (s->has_key)
+		snprintf(out, NOTE_NAME_MAX + 16, "%s+%08" PRIx32, s->key.name, s->key.id);
+	else
+		snprintf(out, NOTE_NAME_MAX + 16, "unknown");
+}
+
+static void print_json(const struct verify_sum *s, bool pinned)
+{
+	char root[BASE64_LEN(LEDGER_HASH) + 1], key[NOTE_NAME_MAX + 16], a[32];
+
+	base64_encode(s->root.b, LEDGER_HASH, root);
+	put_key(s, key);
+	printf("],\"ok\":%s,\"findings_total\":%" PRIu64 ",\"first\":%" PRIu64 ",\"signed\":%" PRIu64
+		",\"end\":%" PRIu64 ",\"torn_bytes\":%" PRIu64 ",\"root\":\"%s\",\"key\":",
+		s->findings ? "false" : "true", s->findings, s->first, s->size, s->end, s->torn, root);
+	json_string(key);
+	printf(",\"pinned\":%s,\"boots\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"lost\":%" PRIu64,
+		pinned ? "true" : "false", s->boots, s->gaps, s->lost);
+	if (s->has_time) {
+		printf(",\"since\":\"%s\"", when(s->min_us, a));
+		printf(",\"until\":\"%s\"", when(s->max_us, a));
+	}
+	if (s->since)
+		printf(",\"consistent_with\":%" PRIu64, s->since_size);
+	puts("}");
+}
+
+/* The one line. */
+static void print_text(const char *name, const struct verify_sum *s, bool pinned)
+{
+	char root[BASE64_LEN(LEDGER_HASH) + 1], key[NOTE_NAME_MAX + 16], a[32], b[32];
+	uint64_t n = s->size > s->first ? s->size - s->first : 0;
+
+	base64_encode(s->root.b, LEDGER_HASH, root);
+	put_key(s, key);
+	if (s->findings)
+		printf("%s: NOT PROVEN: %" PRIu64 " finding%s; checked ", name, s->findings,
+			s->findings == 1 ? "" : "s");
+	else
+		printf("%s: complete and unaltered: ", name);
+	printf("%" PRIu64 " signed records", n);
+	if (n)
+		printf(" (%" PRIu64 " to %" PRIu64 ")", s->first, s->size - 1);
+	if (s->first)
+		printf(", the %" PRIu64 " before them pruned", s->first);
+	if (s->has_time)
+		printf(", %s to %s", when(s->min_us, a), when(s->max_us, b));
+	printf(", %" PRIu64 " boot%s, %" PRIu64 " gap%s, %" PRIu64 " lost", s->boots,
+		s->boots == 1 ? "" : "s", s->gaps, s->gaps == 1 ? "" : "s", s->lost);
+	if (s->since && !s->findings)
+		printf(", consistent with the checkpoint of %" PRIu64, s->since_size);
+	printf("; root %s, key %s%s", root, key, pinned ? "" : " (not pinned)");
+	if (s->end > s->size)
+		printf("; %" PRIu64 " not yet signed", s->end - s->size);
+	putchar('\n');
+}
 
 int verify_main(int argc, char **argv)
 {
-	(void)argc;
-	return cli_failf("%s: not built yet", argv[0]);
+	static const struct option options[] = {
+		{"store", required_argument, NULL, 's'}, {"vkey", required_argument, NULL, 'k'},
+		{"since-checkpoint", required_argument, NULL, 'c'},
+		{"output", required_argument, NULL, 'o'}, {"threads", required_argument, NULL, 't'},
+		{NULL, 0, NULL, 0},
+	};
+	_cleanup_free_ char *since = NULL;
+	struct verify_options opt = {0};
+	struct report report = {0};
+	const char *store = NULL;
+	struct verify_sum sum;
+	struct vkey pin;
+	char dir[4096];
+	struct err e;
+	int c, r;
+
+	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+		if (c == 's') {
+			store = optarg;
+		} else if (c == 'k') {
+			if (cli_vkey(optarg, &pin, &e))
+				return cli_fail(&e);
+			opt.pin = &pin;
+		} else if (c == 'c') {
+			free(since);
+			since = NULL;
+			r = file_load(AT_FDCWD, optarg, NOTE_MAX, &since, &opt.since_len);
+			if (r)
+				return cli_failf("--since-checkpoint %s: %s", optarg, strerror(-r));
+			opt.since = since;
+		} else if (c == 'o' && (!strcmp(optarg, "json") || !strcmp(optarg, "text"))) {
+			report.json = *optarg == 'j';
+		} else if (c == 't' && atoi(optarg) > 0) {
+			opt.threads = (unsigned)atoi(optarg);
+		} else {
+			return cli_usage(argv[0]);
+		}
+	}
+	if (optind + 1 != argc)
+		return cli_usage(argv[0]);
+	report.name = argv[optind];
+	if (cli_ledger_path(store, report.name, dir, sizeof(dir), &e))
+		return cli_fail(&e);
+	opt.tell = tell;
+	opt.ctx = &report;
+	if (report.json) {
+		fputs("{\"ledger\":", stdout);
+		json_string(report.name);
+		fputs(",\"findings\":[", stdout);
+	}
+	r = ledger_verify(dir, &opt, &sum, &e);
+	if (r < 0) {
+		if (report.json) {
+			fputs("],\"ok\":false,\"error\":", stdout);
+			json_string(e.text);
+			puts("}");
+		}
+		return cli_failf("%s: %s", report.name, e.text);
+	}
+	if (report.json)
+		print_json(&sum, opt.pin);
+	else
+		print_text(report.name, &sum, opt.pin);
+	return r ? EXIT_FINDING : EXIT_OK;
 }

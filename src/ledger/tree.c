@@ -78,11 +78,11 @@ void tree_sha256(const void *data, size_t n, struct hash *out)
 
 #pragma GCC diagnostic pop
 
-void tree_add(struct tree *t, const struct hash *leaf,
+void tree_add_subtree(struct tree *t, unsigned height, const struct hash *root,
 	void (*up)(void *ctx, unsigned level, uint64_t index, const struct hash *h), void *ctx)
 {
-	struct hash h = *leaf;
-	unsigned height = 0;
+	uint64_t leaves = (uint64_t)1 << height;
+	struct hash h = *root;
 
 	for (; t->size >> height & 1; height++) {
 		tree_node_hash(&t->sub[height], &h, &h);
@@ -90,7 +90,13 @@ void tree_add(struct tree *t, const struct hash *leaf,
 			up(ctx, (height + 1) / 8, t->size >> (height + 1), &h);
 	}
 	t->sub[height] = h;
-	t->size++;
+	t->size += leaves;
+}
+
+void tree_add(struct tree *t, const struct hash *leaf,
+	void (*up)(void *ctx, unsigned level, uint64_t index, const struct hash *h), void *ctx)
+{
+	tree_add_subtree(t, 0, leaf, up, ctx);
 }
 
 void tree_root(const struct tree *t, struct hash *out)

@@ -39,6 +39,10 @@ void tree_sha256(const void *data, size_t n, struct hash *out);
 void tree_add(struct tree *t, const struct hash *leaf,
 	void (*up)(void *ctx, unsigned level, uint64_t index, const struct hash *h), void *ctx);
 
+/* Add the root of a complete subtree of 2^@height leaves; t->size must be a multiple of that. */
+void tree_add_subtree(struct tree *t, unsigned height, const struct hash *root,
+	void (*up)(void *ctx, unsigned level, uint64_t index, const struct hash *h), void *ctx);
+
 /* The root; of the empty tree SHA-256 of nothing. */
 void tree_root(const struct tree *t, struct hash *out);
 

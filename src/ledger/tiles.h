@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tiles.h - the ledger as the standard tree of files (c2sp.org/tlog-tiles) that any web server can serve:
+ * checkpoint, tile/L/N[.p/W], tile/entries/N[.p/W]; and vkey beside them.
+ */
+#ifndef LOGVISOR_LEDGER_TILES_H
+#define LOGVISOR_LEDGER_TILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+struct tiles_sum {
+	uint64_t size, first; /* signed records, and the first one kept */
+	uint64_t files;
+};
+
+/* Tile index @n as path elements of three digits, "x001/x234/067". @out has 32 bytes. */
+void tiles_path(uint64_t n, char *out);
+
+/*
+ * Write what the present checkpoint covers to @out, created if it is not there; a tree exported before
+ * from the same log is brought up to date. The checkpoint comes last. 0; -EBADMSG: a leaf does not have
+ * its stored hash; -EEXIST: @out is another log's; or another -errno.
+ */
+int tiles_export(const char *dir, const char *out, struct tiles_sum *sum, struct err *e);
+
+#endif
