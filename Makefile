@@ -134,6 +134,17 @@ deps-build:
 deps-check:
 	@packaging/deps.sh build guest check
 
+# Where things go, below DESTDIR.
+bindir  = $(DESTDIR)$(PREFIX)/bin
+man1dir = $(DESTDIR)$(PREFIX)/share/man/man1
+compdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+install: logvisor
+	install -D -m 755 logvisor '$(bindir)/logvisor'
+	install -D -m 644 doc/man/logvisor.1 '$(man1dir)/logvisor.1'
+	install -D -m 644 packaging/completion/logvisor.bash '$(compdir)/logvisor'
+uninstall:
+	rm -f '$(bindir)/logvisor' '$(man1dir)/logvisor.1' '$(compdir)/logvisor'
+
 clean:
 	rm -rf $(BUILD) logvisor
 

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2207
+# Bash completion for logvisor(1).
+
+# The names of the store's ledgers: $1, or the same default as the program's.
+_logvisor_names() {
+	local store=$1 d
+	if [ -z "$store" ]; then
+		if [ -n "$LOGVISOR_STORE" ]; then
+			store=$LOGVISOR_STORE
+		elif [ "$EUID" -eq 0 ]; then
+			store=/var/lib/logvisor
+		else
+			store=${XDG_STATE_HOME:-$HOME/.local/state}/logvisor
+		fi
+	fi
+	for d in "$store"/*/checkpoint; do
+		[ -e "$d" ] && d=${d%/checkpoint} && printf '%s\n' "${d##*/}"
+	done
+}
+
+_logvisor() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+	local commands="attach detach list inspect show verify prove check-proof export help version"
+	local options store='' i
+	COMPREPLY=()
+
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		COMPREPLY=($(compgen -W "$commands" -- "$cur"))
+		return
+	fi
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		[ "${COMP_WORDS[i]}" = --store ] && store=${COMP_WORDS[i + 1]}
+	done
+	case $prev in
+	--store | --tiles)
+		COMPREPLY=($(compgen -d -- "$cur"))
+		return
+		;;
+	--vkey | --since-checkpoint)
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return
+		;;
+	-o | --output)
+		if [ "$command" = show ]; then
+			COMPREPLY=($(compgen -W "short short-iso short-monotonic json export cat raw framed" -- "$cur"))
+		else
+			COMPREPLY=($(compgen -W "json" -- "$cur"))
+		fi
+		return
+		;;
+	-p | --priority)
+		COMPREPLY=($(compgen -W "emerg alert crit err warning notice info debug" -- "$cur"))
+		return
+		;;
+	-S | --since | -U | --until)
+		COMPREPLY=($(compgen -W "now today yesterday -5min -1h" -- "$cur"))
+		return
+		;;
+	-n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold)
+		return
+		;;
+	esac
+	case $command in
+	attach) options="--store --keep --keep-time --heartbeat --max-hold" ;;
+	detach | prove) options="--store" ;;
+	list) options="--store --json" ;;
+	inspect) options="-o" ;;
+	show)
+		options="--all --boot --case-sensitive --follow --grep --lines --no-pager --output --priority
+			--reverse --since --store --until --utc"
+		;;
+	verify) options="--store --since-checkpoint --vkey" ;;
+	check-proof) options="--vkey" ;;
+	export) options="--store --tiles" ;;
+	esac
+	case $command:$cur in
+	help:*) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+	*:-*) COMPREPLY=($(compgen -W "$options" -- "$cur")) ;;
+	detach:* | show:* | verify:* | prove:* | export:*)
+		COMPREPLY=($(compgen -W "$(_logvisor_names "$store")" -- "$cur"))
+		;;
+	check-proof:*) COMPREPLY=($(compgen -f -- "$cur")) ;;
+	esac
+}
+
+complete -F _logvisor logvisor
