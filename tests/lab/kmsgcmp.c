@@ -146,9 +146,7 @@ static void take_leaf(struct span leaf, uint64_t index)
 
 	if (record_decode(leaf.p, leaf.n, &r, scratch, sizeof(scratch), &e))
 		die("entry %" PRIu64 ": %s", index, e.text);
-	if (r.channel == RECORD_META && span_is(r.msgid, "gap"))
-		gap_records += param(&r, "count");
-	if (r.channel != RECORD_KMSG || !r.has_seq)
+	if (r.channel != RECORD_KMSG)
 		return;
 	if (r.boot.n != 16)
 		die("entry %" PRIu64 ": a kmsg record without a boot id", index);
@@ -157,6 +155,11 @@ static void take_leaf(struct span leaf, uint64_t index)
 		for (size_t i = 0; i < n_entries; i++)
 			forget(&entries[i]);
 		gap_records = 0;
+	}
+	if (!r.has_seq) { /* a gap stands in the channel it is of */
+		if (span_is(r.app, "logvisor") && span_is(r.msgid, "gap"))
+			gap_records += param(&r, "count");
+		return;
 	}
 	en = entry(r.seq);
 	if (en->count++)
