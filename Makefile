@@ -71,7 +71,7 @@ $(BUILD)/lab/say: tests/lab/say.c
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -o $@ $<
 $(BUILD)/lab/initramfs: tests/lab/initramfs tests/lab/init $(BUILD)/lab/guest/lab $(BUILD)/lab/guest/special
-	$(call QUIET,LAB)tests/lab/initramfs $@
+	$(call QUIET,LAB)tests/lab/initramfs --file "$$(command -v dmesg)=usr/bin/dmesg" $@
 # Is the ledger what the guest read? Linked with the library, run on the host.
 $(BUILD)/lab/kmsgcmp: tests/lab/kmsgcmp.c $(LIB)
 	@mkdir -p $(@D)
