@@ -44,8 +44,6 @@ _logvisor() {
 	-o | --output)
 		if [ "$command" = show ]; then
 			COMPREPLY=($(compgen -W "short short-iso short-monotonic json export cat raw framed" -- "$cur"))
-		elif [ "$command" = prove ]; then
-			COMPREPLY=($(compgen -f -- "$cur"))
 		else
 			COMPREPLY=($(compgen -W "json" -- "$cur"))
 		fi
@@ -59,21 +57,20 @@ _logvisor() {
 		COMPREPLY=($(compgen -W "now today yesterday -5min -1h" -- "$cur"))
 		return
 		;;
-	-n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --threads)
+	-n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold)
 		return
 		;;
 	esac
 	case $command in
 	attach) options="--store --keep --keep-time --heartbeat --max-hold" ;;
-	detach) options="--store" ;;
-	prove) options="--store --output" ;;
+	detach | prove) options="--store" ;;
 	list) options="--store --json" ;;
 	inspect) options="-o" ;;
 	show)
 		options="--all --boot --case-sensitive --follow --grep --lines --no-pager --output --priority
 			--reverse --since --store --until --utc"
 		;;
-	verify) options="--store --since-checkpoint --vkey --output --threads" ;;
+	verify) options="--store --since-checkpoint --vkey" ;;
 	check-proof) options="--vkey" ;;
 	export) options="--store --tiles" ;;
 	esac

@@ -17,8 +17,7 @@ struct in {
 
 static int bad(const struct in *in, const char *what)
 {
-	err_set(in->e, EBADMSG, "leaf: %s at byte %zu", what, (size_t)(in->p - in->start));
-	return -EBADMSG;
+	return err_set(in->e, EBADMSG, "leaf: %s at byte %zu", what, (size_t)(in->p - in->start));
 }
 
 static bool take(struct in *in, const char *s, size_t n)

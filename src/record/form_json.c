@@ -94,26 +94,26 @@ static size_t next_of_same(const struct form_fields *f, size_t i)
 	return k;
 }
 
-void form_json_put(const struct form *f, FILE *out, const struct form_fields *fields)
+void form_json_put(const struct form *form, FILE *out, const struct form_fields *f)
 {
-	for (size_t i = 0; i < fields->n; i++) {
-		size_t next;
+	for (size_t i = 0; i < f->n; i++) {
+		size_t next = f->n;
 
-		if (seen_before(fields, i))
+		if (seen_before(f, i))
 			continue;
 		fputs_unlocked(i ? ",\"" : "{\"", out);
-		fwrite_unlocked(fields->field[i].key.p, 1, fields->field[i].key.n, out);
+		fwrite_unlocked(f->field[i].key.p, 1, f->field[i].key.n, out);
 		fputs_unlocked("\":", out);
-		next = next_of_same(fields, i);
-		if (next == fields->n) {
-			put_value(out, fields->field[i].value, f->ascii);
+		next = next_of_same(f, i);
+		if (next == f->n) {
+			put_value(out, f->field[i].value, form->ascii);
 			continue;
 		}
 		putc_unlocked('[', out);
-		put_value(out, fields->field[i].value, f->ascii);
-		for (; next < fields->n; next = next_of_same(fields, next)) {
+		put_value(out, f->field[i].value, form->ascii);
+		for (; next < f->n; next = next_of_same(f, next)) {
 			putc_unlocked(',', out);
-			put_value(out, fields->field[next].value, f->ascii);
+			put_value(out, f->field[next].value, form->ascii);
 		}
 		putc_unlocked(']', out);
 	}

@@ -147,7 +147,7 @@ static void take_leaf(struct span leaf, uint64_t index)
 
 	if (record_decode(leaf.p, leaf.n, &r, scratch, sizeof(scratch), &e))
 		die("entry %" PRIu64 ": %s", index, e.text);
-	if (r.channel == RECORD_META && span_is(r.msgid, "gap"))
+	if (span_is(r.app, "logvisor") && span_is(r.msgid, "gap"))
 		gap_records += param(&r, "count");
 	if (r.channel != RECORD_KMSG || !r.has_seq)
 		return;
