@@ -20,6 +20,16 @@ static void split(struct scan *s, uint64_t count)
 	}
 }
 
+/* Is all of the bundle of @index too old or too new? */
+static bool out_of_time(const struct scan *s, uint64_t index)
+{
+	int64_t min, max;
+
+	return (s->since_us > INT64_MIN || s->until_us < INT64_MAX) &&
+		ledger_reader_times(s->reader, index, &min, &max) &&
+		(max < s->since_us || min > s->until_us);
+}
+
 /*
  * Read the bundle of @index: entries *begin to *end - 1, as far as from <= entry < to is concerned.
  * What of them cannot be read is told. False if nothing of it is to be visited.
@@ -39,6 +49,8 @@ static bool load(struct scan *s, uint64_t index, uint64_t from, uint64_t to, uin
 		*end = last;
 	s->bundle.n = 0;
 	s->bundle.base = *begin;
+	if (out_of_time(s, index))
+		return false;
 	if (ledger_reader_bundle(s->reader, *begin, &s->bundle.bytes, &s->bundle.base, &count, &e) == 0 &&
 	    s->bundle.base <= *begin)
 		split(s, count);

@@ -25,6 +25,8 @@ struct scan_bundle {
 
 struct scan {
 	struct ledger_reader *reader;
+	/* Bundles that the index says have nothing of this time are not read. */
+	int64_t since_us, until_us;
 	/* Optional: look at a whole bundle first, and set skip[]. Returns false to pass over all. */
 	bool (*select)(void *ctx, struct scan_bundle *b);
 	/* One entry. Returns 0 to go on, 1 to end the walk, or -errno. */

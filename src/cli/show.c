@@ -186,6 +186,8 @@ static void find_latest_boot(struct show *s)
 	struct scan scan = s->scan;
 
 	scan.visit = visit_for_boot;
+	scan.since_us = INT64_MIN;
+	scan.until_us = INT64_MAX;
 	scan.select = NULL;
 	s->counting = true;
 	scan_backward(&scan, ledger_reader_first(s->reader), ledger_reader_end(s->reader));
@@ -314,7 +316,9 @@ static int show(struct show *s, struct err *e)
 
 	prepare_form(&s->o.form, terminal);
 	s->scan = (struct scan){.reader = s->reader, .visit = visit, .damaged = report_damage, .ctx = s,
-		.select = s->pattern ? select_by_literal : NULL};
+		.select = s->pattern ? select_by_literal : NULL,
+		.since_us = s->o.has_since ? s->o.since_us : INT64_MIN,
+		.until_us = s->o.has_until ? s->o.until_us : INT64_MAX};
 	signal(SIGPIPE, SIG_IGN);
 	if (s->o.has_boot && !*s->o.boot)
 		find_latest_boot(s);

@@ -113,6 +113,12 @@ uint64_t ledger_reader_since(struct ledger_reader *r, int64_t time_us);
 uint64_t ledger_reader_until(struct ledger_reader *r, int64_t time_us);
 
 /*
+ * The earliest and latest time of the leaves in the bundle of @index, by the time index, without reading
+ * them. False where the index does not tell: the youngest bundle, a damaged index.
+ */
+bool ledger_reader_times(struct ledger_reader *r, uint64_t index, int64_t *min_us, int64_t *max_us);
+
+/*
  * For searching whole files at memory speed: the raw bytes of the bundle that holds @index, mapped:
  * *bytes begins at the length prefix of entry *base, and holds *count whole entries. Valid until the
  * next call on @r.

@@ -473,6 +473,17 @@ uint64_t ledger_reader_until(struct ledger_reader *r, int64_t time_us)
 	return first;
 }
 
+bool ledger_reader_times(struct ledger_reader *r, uint64_t index, int64_t *min_us, int64_t *max_us)
+{
+	uint64_t b = index % LEDGER_SEGMENT / LEDGER_BUNDLE;
+
+	if (open_segment(r, index / LEDGER_SEGMENT, NULL) || r->walked || b >= r->n_rows)
+		return false;
+	*min_us = r->rows[b].min_us;
+	*max_us = r->rows[b].max_us;
+	return true;
+}
+
 int ledger_reader_watch(struct ledger_reader *r, struct err *e)
 {
 	char path[64];
