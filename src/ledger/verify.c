@@ -41,6 +41,7 @@ struct verify {
 	struct checkpoint checkpoint;
 	bool has_checkpoint;
 	struct checkpoint since;
+	bool since_checked;
 
 	uint64_t segments; /* one past the last to look at */
 	struct tree tree;  /* of the leaves found, as far as joined */
@@ -102,25 +103,34 @@ static void check_up(void *ctx, unsigned level, uint64_t index, const struct has
 	suspect(v, &s);
 }
 
-/* Does the tree at the remembered size, which lies in this part, have the remembered root? */
+/* Does the tree of the remembered size have the remembered root? */
+static void judge_since(struct verify *v, const struct tree *t)
+{
+	uint64_t size = v->since.size;
+	struct hash root;
+
+	tree_root(t, &root);
+	v->since_checked = true;
+	v->sum->since = !memcmp(&root, &v->since.root, sizeof(root));
+	v->sum->since_size = size;
+	if (!v->sum->since)
+		tell(v, FINDING_ROLLED_BACK, 0, size ? size - 1 : 0, "the first %" PRIu64
+			" records are not those of the remembered checkpoint: history was rewritten",
+			size);
+}
+
+/* The remembered size may lie in this part. */
 static void check_since(struct verify *v, const struct part *p)
 {
 	uint64_t size = v->since.size, start = part_index(p, 0);
 	struct tree t = v->tree;
-	struct hash root;
 
 	if (!v->opt->since || size < start || size > start + p->covered || v->broken ||
-		v->sum->since || size - start > p->n)
+		v->since_checked || size - start > p->n)
 		return;
 	for (uint64_t i = 0; i < size - start; i++)
 		tree_add(&t, &p->computed[i], NULL, NULL);
-	tree_root(&t, &root);
-	v->sum->since = true;
-	v->sum->since_size = size;
-	if (memcmp(&root, &v->since.root, sizeof(root)))
-		tell(v, FINDING_ROLLED_BACK, 0, size ? size - 1 : 0, "the first %" PRIu64
-			" records are not those of the remembered checkpoint: history was rewritten",
-			size);
+	judge_since(v, &t);
 }
 
 /* The part's own findings, and its place in the tree. In order, under the lock. */
@@ -482,24 +492,16 @@ static void check_size_file(struct verify *v)
 /* A remembered checkpoint that falls into what was pruned away. */
 static void check_since_pruned(struct verify *v)
 {
-	struct hash root;
 	struct tree t;
 
-	if (!v->opt->since || v->sum->since || v->since.size > v->sum->size || v->broken)
+	if (!v->opt->since || v->since_checked || v->since.size > v->sum->size || v->broken)
 		return;
-	if (v->since.size >= v->sum->first || hashes_tree(&v->hashes, v->since.size, &t)) {
+	if (v->since.size >= v->sum->first || hashes_tree(&v->hashes, v->since.size, &t))
 		tell(v, FINDING_ROLLED_BACK, 0, v->since.size - 1, "the remembered checkpoint of %"
 			PRIu64 " records cannot be checked: what it covered is no longer kept",
 			v->since.size);
-		return;
-	}
-	tree_root(&t, &root);
-	v->sum->since = true;
-	v->sum->since_size = v->since.size;
-	if (memcmp(&root, &v->since.root, sizeof(root)))
-		tell(v, FINDING_ROLLED_BACK, 0, v->since.size - 1, "the first %" PRIu64
-			" records are not those of the remembered checkpoint: history was rewritten",
-			v->since.size);
+	else
+		judge_since(v, &t);
 }
 
 /* Which segments to look at, and the tree of what was pruned before them. */
