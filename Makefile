@@ -115,6 +115,11 @@ check: check-build
 check-long: check-build
 	@tests/run --long
 
+# Measurements, beside what others do in the same time. BENCH_RECORDS=N: with so many records.
+bench: deps-check
+	@$(MAKE) --no-print-directory $(JOBS) all tools
+	@for b in bench/*.sh; do echo; echo "== $$b"; $$b || exit; done
+
 # Static analysis, and the whole tree through the other compiler.
 lint: deps-check
 	@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/clang CC=clang $(BUILD)/clang/liblogvisor.a unit

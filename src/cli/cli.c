@@ -8,19 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "record/harmless.h"
 #include "record/record.h"
 
 int cli_fail(const struct err *e)
 {
 	fputs("logvisor: ", stderr);
-	for (const char *p = e->text; *p; p++) {
-		unsigned char c = (unsigned char)*p;
-
-		if (c < 0x20 || c == 0x7f)
-			fprintf(stderr, "\\x%02x", c);
-		else
-			fputc(c, stderr);
-	}
+	harmless_put(stderr, span_of(e->text), false, HARMLESS_ONE_LINE);
 	fputc('\n', stderr);
 	return EXIT_TROUBLE;
 }

@@ -51,9 +51,13 @@ static bool load(struct scan *s, uint64_t index, uint64_t from, uint64_t to, uin
 	s->bundle.base = *begin;
 	if (out_of_time(s, index))
 		return false;
-	if (ledger_reader_bundle(s->reader, *begin, &s->bundle.bytes, &s->bundle.base, &count, &e) == 0 &&
-	    s->bundle.base <= *begin)
-		split(s, count);
+	if (ledger_reader_bundle(s->reader, *begin, &s->bundle.bytes, &s->bundle.base, &count, &e) == 0) {
+		if (s->bundle.base <= *begin)
+			split(s, count);
+	} else if (ledger_reader_refresh(s->reader, NULL) >= 0 &&
+		   ledger_reader_first(s->reader) > *begin) {
+		return false; /* removed meanwhile, as --keep says */
+	}
 	*begin = s->bundle.base;
 	first = *begin + s->bundle.n;
 	if (first < from)
