@@ -13,7 +13,7 @@ const struct command commands[] = {
 	{"attach", attach_main, "NAME=TARGET [options]", "protect a running VM's logs"},
 	{"detach", detach_main, "NAME", "end the protection; the VM runs on"},
 	{"list", list_main, "[--json]", "the ledgers of the store and their workers"},
-	{"inspect", inspect_main, "TARGET [-o json]", "what is found in a guest's memory"},
+	{"inspect", inspect_main, "TARGET [-o json] [--symbols]", "what is found in a guest's memory"},
 	{"show", show_main, "[options] NAME", "print the records"},
 	{"verify", verify_main, "NAME [options]", "prove that nothing was altered or removed"},
 	{"prove", prove_main, "NAME INDEX", "write a proof for one record"},

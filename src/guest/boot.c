@@ -67,8 +67,8 @@ int state_load_boot(struct guest *g, struct err *e)
 		g->canary_gva = task + off;
 	r = read_marks(g, &g->marks);
 	if (r)
-		return err_set(e, r == -ESRCH ? ESRCH : EBADMSG, r == -ESRCH ? "the VM is gone" :
-			"the kernel's own variables cannot be read");
+		return r != -EFAULT ? state_unreadable(r, e) :
+			err_set(e, EBADMSG, "the kernel's own variables are not mapped");
 	name_boot(g);
 	return 0;
 }

@@ -85,8 +85,11 @@ static int map_directory(struct image *img, const struct ptable *t, uint64_t dir
 			r = extent_add(img, gva, pd[i] & PTE_ADDR & ~(PAGE * 512 - 1), PAGE * 512, w, x);
 			continue;
 		}
-		if (gmem_read(t->mem, pd[i] & PTE_ADDR, pt, sizeof(pt)))
-			continue; /* a table outside RAM maps nothing */
+		r = gmem_read(t->mem, pd[i] & PTE_ADDR, pt, sizeof(pt));
+		if (r == -EFAULT) { /* a table outside RAM maps nothing */
+			r = 0;
+			continue;
+		}
 		for (unsigned k = 0; !r && k < 512; k++)
 			if (pt[k] & PTE_PRESENT)
 				r = extent_add(img, gva + k * PAGE, pt[k] & PTE_ADDR, PAGE,

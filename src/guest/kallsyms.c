@@ -2,7 +2,6 @@
 #include "guest/kallsyms.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -349,22 +348,35 @@ static int load_at(struct kallsyms *k, const struct tables *t, const char **why)
 	return -EBADMSG;
 }
 
+size_t kallsyms_digits(const uint8_t *buf, size_t len, size_t from)
+{
+	static const char digits[] = "0\0" "1\0" "2\0" "3\0" "4\0" "5\0" "6\0" "7\0" "8\0" "9";
+	const uint8_t *hit = memmem(buf + from, len - from, digits, sizeof(digits));
+
+	return hit ? (size_t)(hit - buf) : len;
+}
+
+bool kallsyms_tokens(const uint8_t *buf, size_t len, size_t hit)
+{
+	struct tables t = {.buf = buf, .len = len, .word = 8};
+
+	if (find_tokens(&t, hit))
+		return true;
+	t.word = 4;
+	return find_tokens(&t, hit);
+}
+
 int kallsyms_load(struct kallsyms *k, const uint8_t *buf, size_t len, uint64_t gva, uint64_t lo,
 	uint64_t hi, const char **why)
 {
-	static const char digits[] = "0\0" "1\0" "2\0" "3\0" "4\0" "5\0" "6\0" "7\0" "8\0" "9";
 	struct tables t = {.buf = buf, .len = len, .gva = gva, .lo = lo, .hi = hi,
 		.budget = BUDGET};
 	int r = -ENOENT;
 
-	for (size_t from = 0; from < len;) {
-		const uint8_t *hit = memmem(buf + from, len - from, digits, sizeof(digits));
-
-		if (!hit || !spend(&t, 512))
-			break;
-		from = (size_t)(hit - buf) + 1;
+	for (size_t hit = kallsyms_digits(buf, len, 0); hit < len && spend(&t, 512);
+		hit = kallsyms_digits(buf, len, hit + 1)) {
 		for (t.word = 8; t.word >= 4; t.word /= 2) {
-			if (!find_tokens(&t, (size_t)(hit - buf)))
+			if (!find_tokens(&t, hit))
 				continue;
 			r = -EBADMSG;
 			*why = "no names and markers before its tokens";

@@ -22,6 +22,7 @@
 #ifndef LOGVISOR_GUEST_KALLSYMS_H
 #define LOGVISOR_GUEST_KALLSYMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,12 @@ struct kallsyms {
 int kallsyms_load(struct kallsyms *k, const uint8_t *buf, size_t len, uint64_t gva, uint64_t lo,
 	uint64_t hi, const char **why);
 void kallsyms_free(struct kallsyms *k);
+
+/* The offset in @buf, from @from on, of what looks like tokens "0" to "9"; @len if there is none. */
+size_t kallsyms_digits(const uint8_t *buf, size_t len, size_t from);
+
+/* Are token_table and token_index around the digits at @hit? @buf is page aligned in memory. */
+bool kallsyms_tokens(const uint8_t *buf, size_t len, size_t hit);
 
 /*
  * Symbol @i's name (NUL-terminated, without the type) and type letter; @i < k->n.

@@ -35,6 +35,9 @@ struct guest {
 	struct boot_marks marks;
 };
 
+/* @r of gmem's read, as a message. Returns @r. */
+int state_unreadable(int r, struct err *e);
+
 /* vmcoreinfo: by the symbols, or else by looking through RAM. 0, -ENOENT, -EBADMSG, -EAGAIN. */
 int state_load_note(struct guest *g, struct err *e);
 
@@ -43,5 +46,11 @@ int state_load_btf(struct guest *g, struct err *e);
 
 /* Read the marks of this boot and derive info.boot from them. */
 int state_load_boot(struct guest *g, struct err *e);
+
+/*
+ * Without a vCPU's registers: look through RAM for a kernel, and derive its page table. 0, -EAGAIN if
+ * there is none, -EBADMSG.
+ */
+int state_scan(const struct gmem *mem, struct ptable *t, struct err *e);
 
 #endif

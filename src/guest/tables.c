@@ -22,8 +22,10 @@ static int note_by_symbol(struct guest *g)
 
 	if (guest_symbol(g, "vmcoreinfo_data", &data) || guest_symbol(g, "vmcoreinfo_size", &size))
 		return -ENOENT;
-	if (guest_read(g, data, &gva, sizeof(gva)) || guest_read(g, size, &size, sizeof(size)))
-		return -EBADMSG;
+	r = guest_read(g, data, &gva, sizeof(gva));
+	r = r ? r : guest_read(g, size, &size, sizeof(size));
+	if (r)
+		return r == -EFAULT ? -EBADMSG : r;
 	if (!gva || !size)
 		return -EAGAIN;
 	if (size > sizeof(buf))
@@ -31,7 +33,7 @@ static int note_by_symbol(struct guest *g)
 	r = guest_read(g, gva, buf, size);
 	r = r ? r : vmcoreinfo_set(&g->note, buf, size);
 	if (r)
-		return r == -ESRCH ? r : -EBADMSG;
+		return r == -EFAULT ? -EBADMSG : r;
 	g->note_gva = gva;
 	return 0;
 }
@@ -73,8 +75,10 @@ int state_load_note(struct guest *g, struct err *e)
 			"written yet)");
 	case -EBADMSG:
 		return err_set(e, EBADMSG, "vmcoreinfo_data does not point to a VMCOREINFO note");
+	case 0:
+		return 0;
 	}
-	return r;
+	return state_unreadable(r, e);
 }
 
 struct blob {
@@ -127,8 +131,8 @@ int state_load_btf(struct guest *g, struct err *e)
 	r = guest_read(g, at.gva, buf, at.len);
 	if (r) {
 		free(buf);
-		return r == -ESRCH ? r : err_set(e, EBADMSG, "the kernel's BTF at 0x%" PRIx64 " cannot be "
-			"read", at.gva);
+		return r != -EFAULT ? state_unreadable(r, e) : err_set(e, EBADMSG,
+			"the kernel's BTF is said to be at 0x%" PRIx64 ", which is not mapped", at.gva);
 	}
 	r = btf_load(&g->btf, buf, at.len, &why);
 	if (r)

@@ -31,10 +31,10 @@ struct fake_opt {
 #define FAKE_RAM     (4u << 20)
 #define FAKE_IMAGE   (2u << 20) /* offset in RAM */
 #define FAKE_TEXT    (64u << 10)
-#define FAKE_RODATA  (384u << 10)
+#define FAKE_RODATA  (64u << 10)
 #define FAKE_DATA    (64u << 10)
-#define FAKE_FILLERS 900
-#define FAKE_SYMS    1000
+#define FAKE_FILLERS 520
+#define FAKE_SYMS    600
 
 /* Offsets in RAM. */
 enum {

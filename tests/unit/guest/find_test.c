@@ -135,6 +135,29 @@ static void functions_only(void **state)
 	fake_free(&f);
 }
 
+/* Without registers RAM is searched; the same is found. */
+static void no_registers(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 16; i++) {
+		struct fake_opt opt = {.layout = i % 4, .la57 = i & 4, .slide = 0x2600000,
+			.ram = i & 8 ? 5ull << 30 : 0};
+
+		fake_make(&f, &opt);
+		assert_int_equal(guest_find(&g, &f.gmem, NULL, &e), 0);
+		assert_int_equal(guest_info(g)->la57, opt.la57);
+		assert_int_equal(guest_info(g)->kaslr_virt, opt.slide);
+		assert_int_equal(guest_info(g)->kaslr_phys, opt.ram + FAKE_IMAGE);
+		assert_int_equal(guest_info(g)->cr3, opt.ram + FAKE_TOP_PGT);
+		guest_free(g);
+		memset(f.mem + FAKE_PUD, 0, 4096);
+		assert_int_equal(guest_find(&g, &f.gmem, NULL, &e), -EBADMSG);
+		memset(f.mem, 0, FAKE_RAM);
+		assert_int_equal(guest_find(&g, &f.gmem, NULL, &e), -EAGAIN);
+		fake_free(&f);
+	}
+}
+
 static void not_booted(void **state)
 {
 	struct fake_opt opt = {0};
@@ -263,7 +286,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layouts), cmocka_unit_test(above_4_gib),
 		cmocka_unit_test(user_half_of_pti), cmocka_unit_test(functions_only),
-		cmocka_unit_test(not_booted), cmocka_unit_test(contradictions),
+		cmocka_unit_test(no_registers), cmocka_unit_test(not_booted), cmocka_unit_test(contradictions),
 		cmocka_unit_test(no_kallsyms),
 		cmocka_unit_test(reboot), cmocka_unit_test(boot_ids_differ),
 	};
