@@ -25,7 +25,8 @@ static const struct {
 	{"list", "  --json               one object a line\n" STORE},
 	{"inspect",
 		"TARGET is as for attach. The guest is not changed.\n\n"
-		"  -o json              for programs\n"},
+		"  -o json              for programs\n"
+		"  --symbols            the kernel's symbols instead, as in /proc/kallsyms\n"},
 	{"show",
 		"  -f, --follow         go on printing as records arrive\n"
 		"  -n, --lines [N]      the last N (10); all: every one\n"

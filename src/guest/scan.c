@@ -95,27 +95,38 @@ static bool tokens_at(const struct scan *s, uint64_t hit, uint64_t end)
 	return !gmem_read(s->mem, from, buf, len) && kallsyms_tokens(buf, len, hit - from);
 }
 
-/* A token table may be at @hit, in the RAM from @start to @end. */
-static bool try_hit(struct scan *s, uint64_t hit, uint64_t start, uint64_t end)
+/* Look for kallsyms in the copy @buf of @len bytes at @from, tokens at @hit, and try them. */
+static bool try_window(struct scan *s, uint8_t *buf, uint64_t from, uint64_t len, uint64_t hit)
 {
-	uint64_t from = hit > start + WINDOW / 2 ? (hit - WINDOW / 2) & ~4095ull : start;
-	uint64_t len = end - from < WINDOW ? end - from : WINDOW;
-	_cleanup_free_ uint8_t *buf = malloc(len);
 	/* Wherever it is, as long as place-relative symbols cannot leave the range around it. */
 	uint64_t gva = KERNEL_MAP_START + MIB(512);
 	struct kallsyms k = {0};
 	const char *why;
 	bool found;
 
-	if (!tokens_at(s, hit, end))
-		return false;
-	s->tries++;
-	if (!buf || gmem_read(s->mem, from, buf, len) ||
+	if (gmem_read(s->mem, from, buf, len) ||
 		kallsyms_load(&k, buf, len, gva, KERNEL_MAP_START, KERNEL_MAP_END, &why))
 		return false;
 	s->seen = true;
 	found = try_tables(s, &k, from, gva, hit);
 	kallsyms_free(&k);
+	return found;
+}
+
+/* A token table may be at @hit, in the RAM from @start to @end. */
+static bool try_hit(struct scan *s, uint64_t hit, uint64_t start, uint64_t end)
+{
+	uint64_t from = hit > start + WINDOW / 2 ? (hit - WINDOW / 2) & ~4095ull : start;
+	uint64_t len = end - from < WINDOW ? end - from : WINDOW;
+	uint8_t *buf;
+	bool found;
+
+	if (!tokens_at(s, hit, end))
+		return false;
+	s->tries++;
+	buf = malloc(len);
+	found = buf && try_window(s, buf, from, len, hit);
+	free(buf);
 	return found;
 }
 
@@ -137,17 +148,20 @@ static bool scan_range(struct scan *s, uint8_t *buf, uint64_t start, uint64_t en
 
 int state_scan(const struct gmem *mem, struct ptable *t, struct err *e)
 {
-	_cleanup_free_ uint8_t *buf = malloc(CHUNK + 64);
 	struct scan s = {.mem = mem, .t = t};
+	uint8_t *buf = malloc(CHUNK + 64);
 	uint64_t start, end, at = 0;
+	bool found = false;
 
 	if (!buf)
 		return err_set(e, ENOMEM, "out of memory");
-	while (s.tries < TRIES && mem->next(mem->ctx, at, &start, &end) == 0 && end > at) {
-		if (scan_range(&s, buf, start, end))
-			return 0;
+	while (!found && s.tries < TRIES && mem->next(mem->ctx, at, &start, &end) == 0 && end > at) {
+		found = scan_range(&s, buf, start, end);
 		at = end;
 	}
+	free(buf);
+	if (found)
+		return 0;
 	if (s.seen)
 		return err_set(e, EBADMSG, "kallsyms found in RAM, but no page table that maps it");
 	return err_set(e, EAGAIN, "no Linux kernel in the guest's RAM (not booted yet, or not Linux)");

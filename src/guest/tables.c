@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "guest/state.h"
-#include "util/cleanup.h"
 
 #define PAGE 4096u
 #define CHUNK (1u << 20)
@@ -38,29 +37,42 @@ static int note_by_symbol(struct guest *g)
 	return 0;
 }
 
-/* In RAM: a page that begins like one, and says of _stext what kallsyms says. */
+/* Is the note among the pages that @buf is a copy of? It says of _stext what kallsyms says. */
+static bool note_in(struct guest *g, const char *buf, size_t n, uint64_t stext)
+{
+	uint64_t have;
+
+	for (size_t o = 0; o + PAGE <= n; o += PAGE)
+		if (buf[o] == 'O' && !vmcoreinfo_set(&g->note, buf + o, PAGE) &&
+			!guest_vmcoreinfo(g, "SYMBOL(_stext)", &have) && have == stext)
+			return true;
+	return false;
+}
+
+/* Look for a page of RAM that begins like the note. */
 static int note_by_scan(struct guest *g)
 {
-	_cleanup_free_ char *buf = malloc(CHUNK);
-	uint64_t start, end, stext, have;
+	uint64_t start, end, stext;
+	bool found = false;
+	char *buf;
 
-	if (!buf || guest_symbol(g, "_stext", &stext))
+	if (guest_symbol(g, "_stext", &stext))
 		return -ENOENT;
-	for (uint64_t at = 0; g->mem.next(g->mem.ctx, at, &start, &end) == 0 && end > at; at = end) {
-		start = (start + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-		for (uint64_t p = start; p < end; p += CHUNK) {
+	buf = malloc(CHUNK);
+	if (!buf)
+		return -ENOMEM;
+	for (uint64_t at = 0; !found && g->mem.next(g->mem.ctx, at, &start, &end) == 0 && end > at;
+		at = end)
+		for (uint64_t p = (start + PAGE - 1) & ~(uint64_t)(PAGE - 1); !found && p < end;
+			p += CHUNK) {
 			size_t n = end - p < CHUNK ? end - p : CHUNK;
 
-			if (gmem_read(&g->mem, p, buf, n))
-				continue;
-			for (size_t o = 0; o + PAGE <= n; o += PAGE)
-				if (buf[o] == 'O' && !vmcoreinfo_set(&g->note, buf + o, PAGE) &&
-					!guest_vmcoreinfo(g, "SYMBOL(_stext)", &have) && have == stext)
-					return 0;
+			found = !gmem_read(&g->mem, p, buf, n) && note_in(g, buf, n, stext);
 		}
-	}
-	vmcoreinfo_set(&g->note, "", 0);
-	return -ENOENT;
+	free(buf);
+	if (!found)
+		vmcoreinfo_set(&g->note, "", 0);
+	return found ? 0 : -ENOENT;
 }
 
 int state_load_note(struct guest *g, struct err *e)
@@ -69,7 +81,8 @@ int state_load_note(struct guest *g, struct err *e)
 
 	switch (r) {
 	case -ENOENT:
-		return note_by_scan(g);
+		r = note_by_scan(g);
+		return r == -ENOMEM ? state_unreadable(r, e) : r;
 	case -EAGAIN:
 		return err_set(e, EAGAIN, "the guest's kernel is still starting (VMCOREINFO is not "
 			"written yet)");
