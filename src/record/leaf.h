@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * leaf.h - the grammar of a leaf, shared by encoder and decoder.
+ * leaf.h - the grammar of a leaf, shared by encoder and decoder; doc/leaf.md tells it to others.
  *
  *	<PRI>1 TIMESTAMP HOSTNAME APP-NAME PROCID MSGID SP SD SP MSG
  *
