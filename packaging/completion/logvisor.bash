@@ -65,7 +65,7 @@ _logvisor() {
 	attach) options="--store --keep --keep-time --heartbeat --max-hold" ;;
 	detach | prove) options="--store" ;;
 	list) options="--store --json" ;;
-	inspect) options="-o" ;;
+	inspect) options="-o --symbols" ;;
 	show)
 		options="--all --boot --case-sensitive --follow --grep --lines --no-pager --output --priority
 			--reverse --since --store --until --utc"
