@@ -8,10 +8,11 @@ VERSION := 0.1
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wpointer-arith -Wvla
 ALL_CFLAGS = -std=gnu17 $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Isrc \
-	-fno-strict-aliasing -fstack-protector-strong $(CFLAGS)
+	-isystem $(BUILD)/skel -fno-strict-aliasing -fstack-protector-strong $(CFLAGS)
 LIBS    := -lcrypto -lbpf -lelf -lz -lpcre2-8 -lseccomp -lpthread
 
 SRC  := $(sort $(wildcard src/*/*.c src/*/*/*.c))
+BPF  := $(filter %.bpf.c,$(SRC))
 SRC  := $(filter-out %.bpf.c,$(SRC))
 OBJ  := $(SRC:src/%.c=$(BUILD)/%.o)
 MAIN := $(BUILD)/cli/main.o
@@ -37,6 +38,20 @@ $(BUILD)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call QUIET,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# BPF programs: src/ROOM/NAME.bpf.c becomes an object, and a skeleton that carries it into C. The host's
+# kernel types are declared by hand (src/trap/kvm/kernel.h), so no vmlinux.h and no BTF is needed here.
+BPF_CC  ?= clang
+BPF_INC := $(shell $(CC) -print-multiarch 2>/dev/null)
+SKEL    := $(BPF:src/%.bpf.c=$(BUILD)/skel/%.skel.h)
+$(BUILD)/skel/%.bpf.o: src/%.bpf.c
+	@mkdir -p $(@D)
+	$(call QUIET,BPF)$(BPF_CC) -target bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Werror -Isrc \
+		$(addprefix -idirafter /usr/include/,$(BPF_INC)) -MMD -MP -c -o $@ $<
+	@llvm-strip -g $@
+$(BUILD)/skel/%.skel.h: $(BUILD)/skel/%.bpf.o
+	$(call QUIET,SKEL)bpftool gen skeleton $< name $(notdir $*)_bpf >$@.new && mv $@.new $@
+.SECONDARY: $(SKEL:.skel.h=.bpf.o)
+
 # One program per tests/unit/ROOM/NAME_test.c (cmocka, TAP output).
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*/*_test.c))
 $(BUILD)/unit/%: tests/unit/%.c $(LIB)
@@ -53,6 +68,7 @@ $(BUILD)/fuzz/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call QUIET,FUZZ)$(FUZZ_CC) $(ALL_CFLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=undefined -MMD -MP -c -o $@ $<
+$(filter $(BUILD)/trap/kvm/% $(BUILD)/fuzz/obj/trap/kvm/%,$(OBJ) $(FUZZ_OBJ)): $(SKEL)
 $(FUZZ_LIB): $(FUZZ_OBJ)
 	@rm -f $@
 	$(call QUIET,AR)ar rcs $@ $^

@@ -179,7 +179,7 @@ unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, 
 				.kind = SITE_CODE,
 				.gva = f[n].gva,
 				.tag = f[n].tag,
-				.fetch = FETCH_PRINTK,
+				.fetch = n ? FETCH_PRINTK_FINAL : FETCH_PRINTK,
 				.fetch_arg = &p->l.g,
 				.fetch_arg_len = sizeof(p->l.g),
 			};

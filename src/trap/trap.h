@@ -25,7 +25,11 @@ enum trap_cap {
 enum trap_site_kind { SITE_WATCH, SITE_CODE };
 
 /* Which fetcher a SITE_CODE runs; the fetchers are source/'s, compiled into the backend. */
-enum trap_fetch { FETCH_NONE, FETCH_PRINTK };
+enum trap_fetch {
+	FETCH_NONE,
+	FETCH_PRINTK,       /* at prb_commit() */
+	FETCH_PRINTK_FINAL, /* at prb_final_commit() */
+};
 
 #define TRAP_SITES_MAX 16
 

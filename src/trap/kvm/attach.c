@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* attach.c - from a process id to a VM: its memory, its registers, the hook, the guardian. */
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "trap/kvm/kvm.h"
+
+#include "trap/kvm/hook.skel.h"
+
+#define KVM_MEM_READONLY (1u << 1) /* linux/kvm.h */
+#define COPIES_TOTAL 2048          /* of all vCPUs together; 1.2 KiB each */
+#define COPIES_MIN 64
+
+/* ---- what the scan says of this VM ---- */
+
+struct found {
+	struct kvm_vm *k;
+	unsigned vms;
+	unsigned dropped; /* slots that did not fit */
+};
+
+static void take_slot(struct found *f, const struct scan_rec *r)
+{
+	struct kvm_vm *k = f->k;
+	struct gdb_ram *ram = &k->ram;
+
+	if (!r->slot.len)
+		return;
+	if (k->slots < HOOK_SLOTS_MAX) {
+		unsigned i = k->slots++;
+
+		/* Largest first: that is where a walk mostly leads. */
+		for (; i > 0 && k->slot[i - 1].len < r->slot.len; i--)
+			k->slot[i] = k->slot[i - 1];
+		k->slot[i] = (struct hook_slot){r->slot.gpa, r->slot.len, r->slot.hva};
+	}
+	if (r->slot.flags & KVM_MEM_READONLY)
+		return;
+	if (ram->n == RAM_SEGS_MAX) {
+		f->dropped++;
+		return;
+	}
+	{
+		unsigned i = ram->n++;
+
+		for (; i > 0 && ram->seg[i - 1].gpa > r->slot.gpa; i--)
+			ram->seg[i] = ram->seg[i - 1];
+		ram->seg[i] = (struct ram_seg){
+			.gpa = r->slot.gpa, .len = r->slot.len, .hva = r->slot.hva};
+		snprintf(ram->seg[i].name, sizeof(ram->seg[i].name), "slot 0x%" PRIx64,
+			(uint64_t)r->slot.gpa);
+	}
+}
+
+/* Slots come before their VM, vCPUs in any order; one VM only. */
+static int take(void *ctx, const struct scan_rec *r)
+{
+	struct found *f = ctx;
+
+	switch (r->kind) {
+	case SCAN_VM:
+		if (r->kvm != f->k->kvm)
+			f->vms++;
+		f->k->kvm = r->kvm;
+		f->k->t.vcpus = r->vm.vcpus;
+		f->k->flags |= r->vm.flags;
+		break;
+	case SCAN_SLOT:
+		if (!f->vms)
+			take_slot(f, r);
+		break;
+	case SCAN_VCPU:
+		f->k->flags |= r->vcpu.flags;
+		break;
+	}
+	return 0;
+}
+
+struct want_cpu {
+	uint64_t kvm;
+	unsigned idx;
+	struct gcpu *out;
+};
+
+static int take_cpu(void *ctx, const struct scan_rec *r)
+{
+	const struct want_cpu *w = ctx;
+
+	if (r->kind != SCAN_VCPU || r->kvm != w->kvm || r->vcpu.idx != w->idx)
+		return 0;
+	*w->out = (struct gcpu){.cr0 = r->vcpu.cr0, .cr3 = r->vcpu.cr3, .cr4 = r->vcpu.cr4,
+		.efer = r->vcpu.efer, .rip = r->vcpu.rip};
+	return 1;
+}
+
+int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e)
+{
+	struct want_cpu w = {k->kvm, idx, out};
+	int r = scan_run(k->scan, take_cpu, &w, e);
+
+	if (r < 0)
+		return r;
+	if (r)
+		return 0;
+	return ram_vmm_gone(&k->ram) ? err_set(e, ESRCH, "the VM's process ended")
+				     : err_set(e, ENOENT, "the VM has no vCPU %u", idx);
+}
+
+/* ---- refusals ---- */
+
+static int refuse(const struct kvm_vm *k, struct err *e)
+{
+	if (k->flags & SCAN_PRIVATE)
+		return err_set(e, ENOTSUP, "the guest's memory is encrypted or private (SEV, TDX, "
+			"guest_memfd): nothing outside the guest can read its log");
+	if (k->flags & SCAN_XEN)
+		return err_set(e, ENOTSUP, "the VM emulates Xen's hypercalls, which take the trap's place; use "
+			"the gdb backend");
+	if (k->flags & SCAN_HYPERV)
+		return err_set(e, ENOTSUP, "the VM has Hyper-V enlightenments, whose hypercalls take the trap's "
+			"place; start it without hv-* CPU flags, or use the gdb backend");
+	return 0;
+}
+
+/* Whose instruction the host's CPU knows: VMMCALL (AMD, Hygon) or VMCALL. */
+static bool host_is_amd(void)
+{
+	unsigned a, b, c, d;
+
+	/* "AuthenticAMD", "HygonGenuine": CPUID leaf 0, EBX */
+	return __get_cpuid(0, &a, &b, &c, &d) && (b == 0x68747541 || b == 0x6f677948);
+}
+
+static void describe(struct kvm_vm *k, pid_t pid)
+{
+	char path[64], comm[32] = "?";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	f = fopen(path, "re");
+	if (f) {
+		if (fgets(comm, sizeof(comm), f))
+			comm[strcspn(comm, "\n")] = 0;
+		fclose(f);
+	}
+	snprintf(k->t.desc, sizeof(k->t.desc), "%s pid %d, %u vCPU%s, %" PRIu64 " MiB, KVM", comm, (int)pid,
+		k->t.vcpus, k->t.vcpus == 1 ? "" : "s", ram_total(&k->ram) >> 20);
+}
+
+static int mem_read(void *ctx, uint64_t gpa, void *buf, size_t len)
+{
+	return ram_read(&((struct kvm_vm *)ctx)->ram, gpa, buf, len);
+}
+
+static int mem_next(void *ctx, uint64_t gpa, uint64_t *start, uint64_t *end)
+{
+	return ram_next(&((struct kvm_vm *)ctx)->ram, gpa, start, end);
+}
+
+static int open_memory(struct kvm_vm *k, pid_t pid, struct err *e)
+{
+	char path[64];
+	int r = ram_open(&k->ram, pid, e);
+
+	if (r)
+		return r;
+	r = ram_bind(&k->ram, e);
+	if (r)
+		return r;
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	k->wr = open(path, O_WRONLY | O_CLOEXEC);
+	if (k->wr < 0)
+		return err_set(e, errno, "cannot write the memory of process %d: %s; CAP_SYS_PTRACE is needed",
+			(int)pid, strerror(errno));
+	return 0;
+}
+
+static int parse_pid(const char *target, pid_t *pid, struct err *e)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(target, &end, 10);
+	if (errno || end == target || *end || v <= 0 || v > 0x7fffffff)
+		return err_set(e, EINVAL, "kvm:%.60s: a process id is wanted; 'logvisor list --host' shows them",
+			target);
+	*pid = (pid_t)v;
+	return 0;
+}
+
+static int start_guardian(struct kvm_vm *k, pid_t pid, struct err *e)
+{
+	struct guardian_hold hold = {
+		.held_ns = (volatile uint64_t *)&k->hook.skel->bss->held_ns,
+		.may_hold = (volatile uint32_t *)&k->hook.skel->bss->may_hold,
+		.max_ms = 1000,
+	};
+
+	return kvm_guardian_start(&k->guardian, pid, &hold, e);
+}
+
+int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
+{
+	struct found f = {.k = k};
+	unsigned copies;
+	pid_t pid = 0;
+	int r = parse_pid(target, &pid, e);
+
+	if (r)
+		return r;
+	r = scan_open(&k->scan, pid, e);
+	if (r)
+		return r;
+	r = scan_run(k->scan, take, &f, e);
+	if (r < 0)
+		return r;
+	if (!f.vms)
+		return err_set(e, ENOENT, "process %d has no KVM VM; 'logvisor list --host' shows those that do",
+			(int)pid);
+	if (f.vms > 1)
+		return err_set(e, ENOTSUP, "process %d has %u VMs; only a process with one can be followed",
+			(int)pid, f.vms);
+	r = refuse(k, e);
+	if (r)
+		return r;
+	r = open_memory(k, pid, e);
+	if (r)
+		return r;
+	k->amd = host_is_amd();
+	copies = COPIES_TOTAL / (k->t.vcpus ? k->t.vcpus : 1);
+	r = hook_load(&k->hook, k->kvm, k->t.vcpus, copies < COPIES_MIN ? COPIES_MIN : copies, e);
+	if (r)
+		return r;
+	memcpy(k->hook.skel->bss->slots, k->slot, sizeof(k->slot));
+	k->hook.skel->bss->may_hold = 1;
+	r = start_guardian(k, pid, e);
+	if (r)
+		return r;
+	k->t.pid = pid;
+	k->t.mem = (struct gmem){.read = mem_read, .next = mem_next, .ctx = k, .ram_bytes = ram_total(&k->ram)};
+	describe(k, pid);
+	return 0;
+}
+
+void kvm_release(struct kvm_vm *k)
+{
+	kvm_guardian_end(&k->guardian);
+	hook_unload(&k->hook);
+	if (k->wr >= 0)
+		close(k->wr);
+	ram_unbind(&k->ram);
+	scan_close(k->scan);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* guardian.c - stop, continue, and never leave a VM stopped. */
+#include "trap/kvm/guardian.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+#define STOP_MS 2000   /* for all threads to stop: a thread in the kernel stops when it leaves it */
+#define ANSWER_MS 5000 /* for the guardian to answer the worker */
+#define TICK_MS 200    /* a hold ends at most this late */
+
+struct state {
+	pid_t vmm;
+	int pidfd;
+	int ctl;
+	struct guardian_hold hold;
+	bool stopped; /* by us */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* The state letter of a thread (proc(5), /proc/PID/stat field 3), 0 if it is gone. */
+static char thread_state(pid_t pid, const char *tid)
+{
+	char path[64], buf[256];
+	_cleanup_fd_ int fd = -1;
+	const char *p;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/stat", (int)pid, tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	if (n <= 0)
+		return 0;
+	buf[n] = 0;
+	p = strrchr(buf, ')'); /* the name before it may hold anything */
+	return p && p[1] ? p[2] : 0;
+}
+
+/* Are all threads of @pid stopped (or dead)? */
+static bool all_stopped(pid_t pid)
+{
+	char path[64];
+	const struct dirent *d;
+	bool all = true;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (all && (d = readdir(dir)))
+		if (isdigit((unsigned char)d->d_name[0])) {
+			char s = thread_state(pid, d->d_name);
+
+			all = !s || strchr("TtZX", s);
+		}
+	closedir(dir);
+	return all;
+}
+
+static int send_to_vmm(const struct state *s, int sig)
+{
+	return syscall(SYS_pidfd_send_signal, s->pidfd, sig, NULL, 0) ? -errno : 0;
+}
+
+static int do_stop(struct state *s)
+{
+	uint64_t until = now_ns() + STOP_MS * 1000000ull;
+	int r;
+
+	if (s->stopped || all_stopped(s->vmm))
+		return 0; /* the second: by somebody else, who will continue it */
+	r = send_to_vmm(s, SIGSTOP);
+	if (r)
+		return r;
+	s->stopped = true;
+	while (!all_stopped(s->vmm)) {
+		if (now_ns() > until) {
+			send_to_vmm(s, SIGCONT);
+			s->stopped = false;
+			return -ETIMEDOUT;
+		}
+		usleep(50);
+	}
+	return 0;
+}
+
+/* First the mark, then the signal: a new stop in between is either undone or marked again. */
+static int do_cont(struct state *s)
+{
+	bool ours = s->stopped || *s->hold.held_ns;
+
+	*s->hold.held_ns = 0;
+	s->stopped = false;
+	return ours ? send_to_vmm(s, SIGCONT) : 0;
+}
+
+static void check_hold(struct state *s)
+{
+	uint64_t since = *s->hold.held_ns;
+
+	if (!since || s->stopped || now_ns() - since < s->hold.max_ms * 1000000ull)
+		return;
+	*s->hold.may_hold = 0;
+	do_cont(s);
+}
+
+static void serve(struct state *s)
+{
+	struct pollfd p = {.fd = s->ctl, .events = POLLIN};
+	char cmd;
+
+	for (;;) {
+		int r = poll(&p, 1, TICK_MS);
+
+		check_hold(s);
+		if (r <= 0)
+			continue;
+		if (recv(s->ctl, &cmd, 1, 0) != 1)
+			break;
+		r = cmd == 'S' ? do_stop(s) : do_cont(s);
+		if (send(s->ctl, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
+			break;
+	}
+	/* The worker is gone: nobody empties the rings any more. */
+	*s->hold.may_hold = 0;
+	do_cont(s);
+}
+
+/* Close all descriptors from 3 on but @a and @b, @a < @b. An empty range is refused, harmlessly. */
+static void close_all_but(int a, int b)
+{
+	syscall(SYS_close_range, 3u, (unsigned)a - 1, 0);
+	syscall(SYS_close_range, (unsigned)a + 1, (unsigned)b - 1, 0);
+	syscall(SYS_close_range, (unsigned)b + 1, ~0u, 0);
+}
+
+static void guardian_main(struct state *s)
+{
+	setsid();
+	prctl(PR_SET_NAME, "logvisor-guard");
+	for (int sig = 1; sig < 32; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP && sig != SIGCHLD)
+			signal(sig, SIG_IGN);
+	if (s->pidfd < s->ctl)
+		close_all_but(s->pidfd, s->ctl);
+	else
+		close_all_but(s->ctl, s->pidfd);
+	serve(s);
+	_exit(0);
+}
+
+int kvm_guardian_start(struct kvm_guardian *g, pid_t vmm, const struct guardian_hold *hold,
+	struct err *e)
+{
+	struct state s = {.vmm = vmm, .hold = *hold};
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return err_set(e, errno, "cannot start the guardian: %s", strerror(errno));
+	s.pidfd = (int)syscall(SYS_pidfd_open, vmm, 0);
+	if (s.pidfd < 0) {
+		int code = errno;
+
+		close(pair[0]);
+		close(pair[1]);
+		return err_set(e, code, "process %d: %s", (int)vmm, strerror(code));
+	}
+	g->pid = fork();
+	if (g->pid == 0) {
+		s.ctl = pair[1];
+		guardian_main(&s);
+	}
+	close(s.pidfd);
+	close(pair[1]);
+	g->ctl = pair[0];
+	if (g->pid > 0)
+		return 0;
+	close(pair[0]);
+	g->ctl = -1;
+	return err_set(e, errno, "cannot start the guardian: %s", strerror(errno));
+}
+
+static int ask(struct kvm_guardian *g, char cmd, struct err *e)
+{
+	struct pollfd p = {.fd = g->ctl, .events = POLLIN};
+	int r;
+
+	do
+		r = (int)send(g->ctl, &cmd, 1, MSG_NOSIGNAL);
+	while (r < 0 && errno == EINTR);
+	if (r != 1)
+		return err_set(e, EPIPE, "the guardian process is gone; attach again");
+	do
+		r = poll(&p, 1, ANSWER_MS);
+	while (r < 0 && errno == EINTR);
+	if (r <= 0 || recv(g->ctl, &r, sizeof(r), 0) != sizeof(r))
+		return err_set(e, EPIPE, "the guardian process does not answer; attach again");
+	if (r == -ETIMEDOUT)
+		return err_set(e, ETIMEDOUT, "the VM's process did not stop within %d ms; it runs on", STOP_MS);
+	return r ? err_set(e, -r, "cannot %s the VM: %s", cmd == 'S' ? "stop" : "continue", strerror(-r))
+		 : 0;
+}
+
+int kvm_guardian_stop(struct kvm_guardian *g, struct err *e)
+{
+	return ask(g, 'S', e);
+}
+
+int kvm_guardian_cont(struct kvm_guardian *g, struct err *e)
+{
+	return ask(g, 'C', e);
+}
+
+void kvm_guardian_end(struct kvm_guardian *g)
+{
+	if (g->ctl < 0)
+		return;
+	close(g->ctl);
+	g->ctl = -1;
+	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * hook.bpf.c - the trap. Runs in the host at the end of kvm_emulate_hypercall(), in the vCPU's own
+ * exit: if the guest came from a planted site, follow the record's pointers and copy it into this
+ * vCPU's ring. One program per protected VM.
+ *
+ * At fexit, not fentry: KVM has just skipped the instruction, so that RIP, lazily cached on Intel, is
+ * valid and stands behind the hypercall (arch/x86/kvm/x86.c, kvm_skip_emulated_instruction). The
+ * VMM's address space is current, so guest memory is read as its user memory, without faulting.
+ */
+#include "trap/kvm/kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+static __always_inline int guest_copy(void *ctx, void *dst, __u32 len, __u64 gva);
+#define FETCH_READ(ctx, dst, len, gva) guest_copy((ctx), (dst), (len), (gva))
+#include "source/printk_ring.h"
+#include "trap/kvm/hook_rec.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define PAGE 4096ULL
+#define PTE_PRESENT 1ULL
+#define PTE_PS (1ULL << 7)
+#define PTE_ADDR 0x000ffffffffff000ULL /* Intel SDM vol. 3, 4.5; AMD APM vol. 2, 5.3 */
+#define CR4_LA57 (1ULL << 12)
+#define SIGSTOP 19
+
+/* The VM this program is for, as a struct kvm *. */
+const volatile __u64 vm;
+/* Each vCPU has this many copies (a power of 2) in the array, one vCPU after the other. */
+const volatile __u32 ring_size;
+/* A ring this full stops the VM, if holding is wanted. */
+const volatile __u32 high_water;
+
+/* Written by the worker while the VM is stopped. */
+struct hook_site sites[HOOK_SITES_MAX];
+struct prb_geometry geometry;
+struct hook_region regions[HOOK_REGIONS_MAX];
+struct hook_slot slots[HOOK_SLOTS_MAX];
+
+struct hook_ring rings[HOOK_VCPUS_MAX];
+struct hook_page pages[HOOK_PAGES];
+struct hook_stats stats;
+__u32 may_hold; /* by the worker: stop the VM rather than lose */
+__u64 held_ns;  /* when the VM was stopped; the guardian lets it go and sets 0 */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hook_copy);
+} copies SEC(".maps");
+
+/* What a walk starts from. */
+struct cpu {
+	__u64 cr3, cr4;
+};
+
+/*
+ * Where the VMM has the guest-physical @gpa, 0 if nowhere. (These three are global functions, which the
+ * verifier checks once each and not at every call.)
+ */
+__noinline __u64 hva_of(__u64 gpa)
+{
+	for (int i = 0; i < HOOK_SLOTS_MAX; i++) {
+		__u64 at = gpa - slots[i].gpa;
+
+		if (at < slots[i].len)
+			return slots[i].hva + at;
+		if (!slots[i].len)
+			break;
+	}
+	return 0;
+}
+
+/* Translate by the guest's page table. Returns the HVA of @gva's byte, 0 if it is not mapped. */
+__noinline __u64 walk(__u64 gva, __u64 cr3, __u64 cr4)
+{
+	__u64 table = cr3 & PTE_ADDR, entry, hva;
+	int shift = cr4 & CR4_LA57 ? 48 : 39;
+
+	__sync_fetch_and_add(&stats.walks, 1);
+	for (int i = 0; i < 5; i++) {
+		hva = hva_of(table + (gva >> shift & 511) * 8);
+		if (!hva || bpf_probe_read_user(&entry, sizeof(entry), (void *)hva))
+			return 0;
+		if (!(entry & PTE_PRESENT))
+			return 0;
+		if (shift == 12 || (entry & PTE_PS && shift <= 30)) {
+			__u64 mask = (1ULL << shift) - 1;
+
+			return hva_of((entry & PTE_ADDR & ~mask) | (gva & mask));
+		}
+		table = entry & PTE_ADDR;
+		shift -= 9;
+	}
+	return 0;
+}
+
+/* As walk(), through the cache of translations. */
+__noinline __u64 translate(__u64 gva, __u64 cr3, __u64 cr4)
+{
+	struct hook_page *p = &pages[gva / PAGE % HOOK_PAGES];
+	__u64 page = gva & ~(PAGE - 1), hva;
+
+	if (p->gva == page + 1)
+		return p->hva + (gva - page);
+	hva = walk(page, cr3, cr4);
+	if (!hva)
+		return 0;
+	p->gva = 0;
+	p->hva = hva;
+	p->gva = page + 1;
+	return hva + (gva - page);
+}
+
+/* The ring's arrays lie in regions known beforehand; all else (the stack) is translated. */
+static __always_inline int guest_copy(void *ctx, void *dst, __u32 len, __u64 gva)
+{
+	const struct cpu *cpu = ctx;
+	__u64 hva;
+
+	for (int i = 0; i < 3; i++) {
+		__u64 at = gva - regions[i].gva;
+
+		if (at < regions[i].len && len <= regions[i].len - at)
+			return bpf_probe_read_user(dst, len, (void *)(regions[i].hva + at));
+	}
+	if ((gva & (PAGE - 1)) + len <= PAGE) {
+		hva = translate(gva, cpu->cr3, cpu->cr4);
+		return hva ? bpf_probe_read_user(dst, len, (void *)hva) : -1;
+	}
+	if (len != 24)
+		return -1;
+	for (int i = 0; i < 3; i++) {
+		hva = translate(gva + 8 * i, cpu->cr3, cpu->cr4);
+		if (!hva || bpf_probe_read_user((__u64 *)dst + i, 8, (void *)hva))
+			return -1;
+	}
+	return 0;
+}
+
+static __always_inline __u64 reg_rip(struct kvm_vcpu *v)
+{
+	if (bpf_core_field_exists(v->arch.rip))
+		return v->arch.rip;
+	return v->arch.regs[VCPU_REGS_RIP];
+}
+
+/* May this record be copied into @r? If the ring is nearly full the VM is stopped, if it may be. */
+static __always_inline bool room(struct hook_ring *r)
+{
+	__u64 used = r->head - *(volatile __u64 *)&r->tail;
+
+	if (used < high_water)
+		return true;
+	if (may_hold && !held_ns) {
+		/* In this order: whoever sees held_ns may rely on the signal being there to be undone. */
+		bpf_send_signal(SIGSTOP);
+		held_ns = bpf_ktime_get_ns() | 1;
+		stats.holds++;
+	}
+	if (used < ring_size)
+		return true;
+	r->full++;
+	return false;
+}
+
+/* The record that is being committed is reserved by this vCPU; anything else came from a stale page. */
+static __always_inline bool plausible(const struct prb_copy *c)
+{
+	return c->flags & PRB_COPY_FAULT ||
+		(prb_state(c->desc.state_var) == PRB_RESERVED && prb_id(c->desc.state_var) == c->id);
+}
+
+SEC("fexit/kvm_emulate_hypercall")
+int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
+{
+	struct cpu cpu;
+	struct hook_copy *copy;
+	struct hook_ring *r;
+	__u32 n, idx, slot, site = HOOK_SITES_MAX;
+	__u64 rip, entry;
+	int err = PRB_EBAD;
+
+	if ((__u64)v->kvm != vm)
+		return 0;
+	rip = reg_rip(v);
+	for (int i = 0; i < HOOK_SITES_MAX; i++) {
+		if (sites[i].rip == rip) {
+			site = i;
+			break;
+		}
+		if (!sites[i].rip)
+			break;
+	}
+	if (site >= HOOK_SITES_MAX) {
+		stats.foreign++;
+		return 0;
+	}
+	idx = v->vcpu_idx;
+	if (idx >= HOOK_VCPUS_MAX)
+		return 0;
+	r = &rings[idx];
+	if (!room(r))
+		return 0;
+	slot = idx * ring_size + (r->head & (ring_size - 1));
+	copy = bpf_map_lookup_elem(&copies, &slot);
+	if (!copy) {
+		r->fail++;
+		return 0;
+	}
+	cpu.cr3 = v->arch.cr3;
+	cpu.cr4 = v->arch.cr4;
+	entry = v->arch.regs[VCPU_REGS_RDI];
+	for (int i = 0; i < 2; i++) {
+		__u32 p = entry / PAGE % HOOK_PAGES;
+		__u64 cached = pages[p].gva;
+
+		err = prb_fetch_commit(&cpu, &geometry, entry, sites[site].final, &copy->copy);
+		if (err == 0 && plausible(&copy->copy))
+			break;
+		if (cached != (entry & ~(PAGE - 1)) + 1)
+			break; /* it was just translated: that is how the guest is */
+		pages[p].gva = 0;
+		pages[(p + 1) % HOOK_PAGES].gva = 0;
+		stats.stale++;
+		err = PRB_EBAD;
+	}
+	if (err) {
+		r->fail++;
+		return 0;
+	}
+	n = prb_copy_size(&copy->copy);
+	copy->time_ns = bpf_ktime_get_ns();
+	copy->tag = sites[site].tag;
+	copy->len = n;
+	asm volatile("" ::: "memory");
+	*(volatile __u64 *)&r->head = r->head + 1;
+	return 0;
+}

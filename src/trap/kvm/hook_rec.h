@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * hook_rec.h - what hook.bpf.c and user space share: the sites, what is known of the VM's memory, and
+ * the rings through which copies of records leave the exit.
+ */
+#ifndef LOGVISOR_TRAP_KVM_HOOK_REC_H
+#define LOGVISOR_TRAP_KVM_HOOK_REC_H
+
+#include "source/printk_ring.h"
+
+#define HOOK_VCPUS_MAX 1024 /* KVM_MAX_VCPUS of Linux 6.1 */
+#define HOOK_SITES_MAX 8
+#define HOOK_SLOTS_MAX 32
+#define HOOK_REGIONS_MAX 4
+#define HOOK_PAGES 64 /* cached translations, a power of 2 */
+
+/* A planted site. */
+struct hook_site {
+	__u64 rip; /* after the hypercall: the site + 5 */
+	__u32 tag;
+	__u32 final; /* prb_final_commit */
+};
+
+/* Guest-virtual memory that is contiguous in the VMM's too, and stays where it is. */
+struct hook_region {
+	__u64 gva, len, hva;
+};
+
+/* A memory slot; the largest first. */
+struct hook_slot {
+	__u64 gpa, len, hva;
+};
+
+struct hook_page {
+	__u64 gva; /* of a 4 KiB page + 1; 0: empty */
+	__u64 hva;
+};
+
+/*
+ * One vCPU's ring: the vCPU is its only producer, the worker its only consumer, so that neither a
+ * lock nor an atomic operation is needed; x86 keeps stores in order.
+ */
+struct hook_ring {
+	__u64 head; /* copies made, written by the vCPU */
+	__u64 tail; /* copies consumed, written by the worker */
+	__u64 full; /* not copied: the ring was full */
+	__u64 fail; /* not copied: the guest's memory could not be followed */
+	__u64 pad[4];
+};
+
+struct hook_stats {
+	__u64 foreign; /* hypercalls of this VM that were not at a site */
+	__u64 walks;   /* page-table walks */
+	__u64 stale;   /* cached translations found out of date */
+	__u64 holds;   /* times the VM was stopped because a ring was nearly full */
+};
+
+/* One copy. `copy` is the last member: only what it holds is written and read. */
+struct hook_copy {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 tag;
+	__u32 len; /* bytes of copy that are valid */
+	struct prb_copy copy;
+};
+
+#endif

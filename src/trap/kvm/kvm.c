@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* kvm.c - the kvm backend's operations. */
+#include "trap/kvm/kvm.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "trap/kvm/hook.skel.h"
+
+#define GUARD_MS 100
+/* How long wait() sleeps between looks at the rings: short after a copy, then ever longer. */
+#define STEP_MIN_US 1000
+#define STEP_MAX_US 50000
+
+static struct kvm_vm *of(struct trap *t)
+{
+	return (struct kvm_vm *)t;
+}
+
+static int attach(struct trap **out, const char *target, struct err *e)
+{
+	struct kvm_vm *k = calloc(1, sizeof(*k));
+	int r;
+
+	*out = NULL;
+	if (!k)
+		return err_set(e, ENOMEM, "out of memory");
+	k->t.ops = &trap_kvm;
+	k->wr = -1;
+	k->guardian.ctl = -1;
+	k->hook.last = -1;
+	k->step_us = STEP_MIN_US;
+	ram_init(&k->ram);
+	r = kvm_open(k, target, e);
+	if (r) {
+		kvm_release(k);
+		free(k);
+		return r;
+	}
+	*out = &k->t;
+	return 0;
+}
+
+static int cpu(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e)
+{
+	return kvm_cpu(of(t), vcpu, out, e);
+}
+
+static int plant(struct trap *t, const struct trap_site *site, struct err *e)
+{
+	return kvm_plant(of(t), site, e);
+}
+
+static int unplant(struct trap *t, uint32_t tag, struct err *e)
+{
+	return kvm_unplant(of(t), tag, e);
+}
+
+static int hold(struct trap *t, struct err *e)
+{
+	struct kvm_vm *k = of(t);
+	int r = k->held ? 0 : kvm_guardian_stop(&k->guardian, e);
+
+	k->held = k->held || !r;
+	return r;
+}
+
+static int resume(struct trap *t, struct err *e)
+{
+	struct kvm_vm *k = of(t);
+
+	if (!k->held)
+		return 0;
+	k->held = false;
+	return kvm_guardian_cont(&k->guardian, e);
+}
+
+/* Host clock, microseconds, of a CLOCK_MONOTONIC time. */
+static int64_t wall_us(uint64_t mono_ns)
+{
+	struct timespec m, w;
+
+	clock_gettime(CLOCK_MONOTONIC, &m);
+	clock_gettime(CLOCK_REALTIME, &w);
+	return (int64_t)w.tv_sec * 1000000 + w.tv_nsec / 1000 -
+		((int64_t)m.tv_sec * 1000000 + m.tv_nsec / 1000 - (int64_t)(mono_ns / 1000));
+}
+
+static bool take_copy(struct kvm_vm *k, struct trap_event *ev)
+{
+	unsigned vcpu;
+	const struct hook_copy *c = hook_next(&k->hook, &vcpu);
+
+	if (!c)
+		return false;
+	ev->type = TRAP_COPY;
+	ev->tag = c->tag;
+	ev->vcpu = vcpu;
+	ev->time_us = wall_us(c->time_ns);
+	ev->data = &c->copy;
+	ev->len = c->len <= sizeof(c->copy) ? c->len : sizeof(c->copy);
+	return true;
+}
+
+static bool take_lost(struct kvm_vm *k, struct trap_event *ev)
+{
+	uint64_t full, fail;
+
+	if (!hook_lost(&k->hook, &full, &fail))
+		return false;
+	ev->type = TRAP_LOST;
+	ev->lost = full + fail;
+	return true;
+}
+
+/* The rings are empty: if a hold is in force, end it, and allow the next. */
+static void let_go(struct kvm_vm *k)
+{
+	struct hook_bpf__bss *b = k->hook.skel->bss;
+
+	b->may_hold = 1;
+	if (b->held_ns)
+		kvm_guardian_cont(&k->guardian, NULL);
+}
+
+/* What there is to report now. */
+static bool look(struct kvm_vm *k, struct trap_event *ev)
+{
+	int64_t now;
+
+	if (take_copy(k, ev))
+		return true;
+	if (take_lost(k, ev))
+		return true;
+	let_go(k);
+	now = kvm_now_ms();
+	if (now >= k->next_guard_ms) {
+		k->next_guard_ms = now + GUARD_MS;
+		kvm_finish_retired(k);
+		if (kvm_guard(k, ev))
+			return true;
+	}
+	return false;
+}
+
+static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct err *e)
+{
+	struct kvm_vm *k = of(t);
+	int64_t until = kvm_now_ms() + timeout_ms;
+
+	(void)e;
+	memset(ev, 0, sizeof(*ev));
+	ev->type = TRAP_IDLE;
+	ev->vcpu = UINT32_MAX;
+	for (;;) {
+		struct pollfd p = {.fd = k->ram.pidfd, .events = POLLIN};
+		int64_t left;
+		struct timespec step;
+		int r;
+
+		if (look(k, ev)) {
+			k->step_us = STEP_MIN_US;
+			return 0;
+		}
+		left = until - kvm_now_ms();
+		if (left <= 0)
+			return 0;
+		if (k->step_us > left * 1000)
+			k->step_us = (unsigned)left * 1000;
+		step = (struct timespec){.tv_nsec = k->step_us * 1000L};
+		r = ppoll(&p, 1, &step, NULL);
+		if (r < 0)
+			return 0; /* a signal */
+		if (r > 0) {
+			if (!hook_empty(&k->hook))
+				continue;
+			ev->type = TRAP_GONE;
+			return 0;
+		}
+		k->step_us = k->step_us * 2 < STEP_MAX_US ? k->step_us * 2 : STEP_MAX_US;
+	}
+}
+
+static void detach(struct trap *t)
+{
+	struct kvm_vm *k = of(t);
+
+	resume(t, NULL);
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
+		kvm_unplant(k, k->site[i].tag, NULL);
+	for (int i = 0; i < 20 && kvm_any_retired(k) && !ram_vmm_gone(&k->ram); i++) {
+		poll(NULL, 0, 20);
+		kvm_finish_retired(k);
+	}
+	kvm_release(k);
+	free(k);
+}
+
+const struct trap_ops trap_kvm = {
+	.name = "kvm",
+	.caps = TRAP_CODE,
+	.attach = attach,
+	.cpu = cpu,
+	.plant = plant,
+	.unplant = unplant,
+	.wait = wait,
+	.hold = hold,
+	.resume = resume,
+	.detach = detach,
+};

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * kvm.h - the kvm backend's own state: any VM of this host's stock KVM, whatever its VMM. Its trap is a
+ * hypercall written over a NOP of the guest's loaded kernel; see doc/kvm.md.
+ */
+#ifndef LOGVISOR_TRAP_KVM_KVM_H
+#define LOGVISOR_TRAP_KVM_KVM_H
+
+#include "trap/gdb/ram.h"
+#include "trap/kvm/guardian.h"
+#include "trap/kvm/hook.h"
+#include "trap/kvm/scan.h"
+#include "trap/kvm/site.h"
+#include "trap/trap.h"
+
+enum kvm_site_use { KVM_SITE_UNUSED, KVM_SITE_ACTIVE, KVM_SITE_RETIRED, KVM_SITE_LOST };
+
+struct kvm_site {
+	enum kvm_site_use use;
+	uint32_t tag;
+	uint64_t gva; /* of the five bytes */
+	uint64_t gpa;
+	bool final; /* prb_final_commit */
+	uint8_t bytes[SITE_LEN]; /* as planted */
+	int64_t since_ms; /* monotonic: retired at */
+};
+
+struct kvm_vm {
+	struct trap t; /* first: the struct trap the caller holds */
+	struct scan *scan;
+	struct gdb_ram ram;
+	int wr; /* /proc/PID/mem, for writing */
+	struct hook hook;
+	struct kvm_guardian guardian;
+	bool amd;
+	bool held; /* by hold() */
+	uint64_t kvm; /* the host kernel's struct kvm */
+	uint32_t flags; /* enum scan_flag */
+	struct hook_slot slot[HOOK_SLOTS_MAX];
+	unsigned slots;
+	struct kvm_site site[HOOK_SITES_MAX];
+	int64_t next_guard_ms;
+	unsigned step_us; /* how long the next wait for copies sleeps */
+};
+
+extern const struct trap_ops trap_kvm;
+
+/* attach.c: find the VM of process @target, load the hook, start the guardian. */
+int kvm_open(struct kvm_vm *k, const char *target, struct err *e);
+/* attach.c: release everything but @k itself. Sites are not touched. */
+void kvm_release(struct kvm_vm *k);
+/* attach.c: registers of vCPU @idx as of its last exit. -ENOENT: no such vCPU. */
+int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e);
+
+/* plant.c */
+int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e);
+int kvm_unplant(struct kvm_vm *k, uint32_t tag, struct err *e);
+/* Finish what kvm_unplant() began: put the original bytes back where they were retired long enough. */
+void kvm_finish_retired(struct kvm_vm *k);
+/* Is any site still to be finished? */
+bool kvm_any_retired(const struct kvm_vm *k);
+/* Compare the sites with what was planted. True: @ev is an alert. */
+bool kvm_guard(struct kvm_vm *k, struct trap_event *ev);
+
+int64_t kvm_now_ms(void);
+
+#endif

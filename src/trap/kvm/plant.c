@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * plant.c - put hypercalls over NOPs of the running guest's kernel, take them back, watch over them.
+ *
+ * Whenever guest text is written every thread of the VMM is stopped, so no vCPU executes it; on its
+ * next entry the CPU serialises. A site is taken back in two phases, since a vCPU (or a task it
+ * preempted) may be between the two instructions: see site.h.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guest/image.h"
+#include "trap/kvm/kvm.h"
+
+#include "trap/kvm/hook.skel.h"
+
+#define CR3_ADDR 0x000ffffffffff000ull
+#define CR3_PTI_USER 0x1000ull /* arch/x86/entry/calling.h: PTI_USER_PGTABLE_MASK */
+#define CR4_LA57 (1ull << 12)
+#define EFER_LMA (1ull << 10)
+/*
+ * How long the guest runs between the phases. prb_commit() and prb_final_commit() are entered with
+ * interrupts off (prb_reserve() to prb_commit()), so no task is preempted there; what remains is a vCPU
+ * interrupted by an NMI or by the host.
+ */
+#define GRACE_MS 50
+
+int64_t kvm_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Stop the VM unless hold() did; the result is for leave(). */
+static int enter(struct kvm_vm *k, struct err *e)
+{
+	return k->held ? 0 : kvm_guardian_stop(&k->guardian, e);
+}
+
+static void leave(struct kvm_vm *k)
+{
+	if (!k->held)
+		kvm_guardian_cont(&k->guardian, NULL);
+}
+
+/* ---- addresses ---- */
+
+/* A page table that maps @gva, out of any vCPU's registers. */
+static int find_table(struct kvm_vm *k, uint64_t gva, struct ptable *t, struct err *e)
+{
+	struct mapping m;
+	struct gcpu c;
+	int r = -EFAULT;
+
+	for (unsigned i = 0; i < k->t.vcpus; i++) {
+		r = kvm_cpu(k, i, &c, e);
+		if (r == -ENOENT)
+			continue;
+		if (r)
+			return r;
+		if (!(c.efer & EFER_LMA))
+			continue;
+		t->mem = &k->t.mem;
+		t->la57 = c.cr4 & CR4_LA57;
+		for (int pti = 0; pti < 2; pti++) {
+			t->root = c.cr3 & CR3_ADDR & ~(pti ? CR3_PTI_USER : 0);
+			if (!ptable_walk(t, gva, &m))
+				return 0;
+		}
+	}
+	return err_set(e, EFAULT, "no vCPU's page table maps 0x%" PRIx64, gva);
+}
+
+static uint64_t hva_of(const struct kvm_vm *k, uint64_t gpa, uint64_t *left)
+{
+	const struct ram_seg *s = ram_find(&k->ram, gpa);
+
+	if (!s)
+		return 0;
+	*left = s->len - (gpa - s->gpa);
+	return s->hva + (gpa - s->gpa);
+}
+
+/*
+ * The ring's array of @len bytes at @gva as one run of the VMM's memory, as long as it is one (the rest
+ * is translated page by page in the exit).
+ */
+static void region(const struct kvm_vm *k, const struct ptable *t, uint64_t gva, uint64_t len,
+	struct hook_region *out)
+{
+	uint64_t done = 0;
+
+	*out = (struct hook_region){.gva = gva};
+	while (done < len) {
+		struct mapping m;
+		uint64_t left, hva, step;
+
+		if (ptable_walk(t, gva + done, &m))
+			break;
+		hva = hva_of(k, m.gpa, &left);
+		if (!hva || (done && hva != out->hva + done))
+			break;
+		if (!done)
+			out->hva = hva;
+		step = m.size - (m.gpa & (m.size - 1));
+		step = step < left ? step : left;
+		done += step < len - done ? step : len - done;
+	}
+	out->len = done;
+}
+
+static void set_geometry(struct kvm_vm *k, const struct ptable *t, const struct prb_geometry *g)
+{
+	struct hook_bpf__bss *b = k->hook.skel->bss;
+
+	memset(b->pages, 0, sizeof(b->pages));
+	b->geometry = *g;
+	region(k, t, g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE, &b->regions[0]);
+	region(k, t, g->infos, (g->desc_mask + 1) * g->info_size, &b->regions[1]);
+	region(k, t, g->data, g->data_mask + 1, &b->regions[2]);
+}
+
+/* ---- writing ---- */
+
+static int write_site(struct kvm_vm *k, uint64_t gpa, const uint8_t *bytes)
+{
+	/* A page boundary may lie inside the site, and then another slot. */
+	for (unsigned i = 0; i < SITE_LEN; i++) {
+		uint64_t left, hva = hva_of(k, gpa + i, &left);
+
+		if (!hva)
+			return -EFAULT;
+		if (pwrite(k->wr, bytes + i, 1, (off_t)hva) != 1)
+			return errno ? -errno : -EIO;
+	}
+	return 0;
+}
+
+static bool site_is(const struct kvm_vm *k, const struct kvm_site *s, const uint8_t *bytes)
+{
+	uint8_t now[SITE_LEN];
+
+	return !gmem_read(&k->t.mem, s->gpa, now, SITE_LEN) && !memcmp(now, bytes, SITE_LEN);
+}
+
+/* The hook's list of sites: those in use, without holes. The VM is stopped. */
+static void publish(struct kvm_vm *k)
+{
+	struct hook_bpf__bss *b = k->hook.skel->bss;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		const struct kvm_site *s = &k->site[i];
+
+		if (s->use != KVM_SITE_ACTIVE)
+			continue;
+		b->sites[n].tag = s->tag;
+		b->sites[n].final = s->final;
+		b->sites[n].rip = s->gva + SITE_LEN;
+		n++;
+	}
+	for (; n < HOOK_SITES_MAX; n++)
+		b->sites[n].rip = 0;
+}
+
+static int plant_held(struct kvm_vm *k, const struct trap_site *site, struct kvm_site *s, struct err *e)
+{
+	uint8_t code[SITE_LOOK];
+	struct mapping first, last;
+	struct ptable t;
+	enum site_state state;
+	size_t off;
+	int r = find_table(k, site->gva, &t, e);
+
+	if (r)
+		return r;
+	/* Kernel text is physically contiguous (FACTS of the image); check it where it matters. */
+	if (ptable_walk(&t, site->gva, &first) || ptable_walk(&t, site->gva + SITE_LOOK - 1, &last) ||
+		last.gpa != first.gpa + SITE_LOOK - 1 || gmem_read(&k->t.mem, first.gpa, code, SITE_LOOK))
+		return err_set(e, EFAULT, "the guest's code at 0x%" PRIx64 " is not readable", site->gva);
+	state = site_look(code, &off);
+	if (state == SITE_TAKEN)
+		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " is %02x %02x %02x %02x %02x %02x %02x "
+			"%02x %02x: %s", site->gva, code[0], code[1], code[2], code[3], code[4], code[5],
+			code[6], code[7], code[8], site_guess(code));
+	*s = (struct kvm_site){
+		.use = KVM_SITE_ACTIVE,
+		.tag = site->tag,
+		.final = site->fetch == FETCH_PRINTK_FINAL,
+		.gva = site->gva + off,
+		.gpa = first.gpa + off,
+	};
+	site_plant(code + off, k->amd, s->bytes);
+	set_geometry(k, &t, site->fetch_arg);
+	publish(k);
+	r = write_site(k, s->gpa, s->bytes);
+	if (!r)
+		return 0;
+	s->use = KVM_SITE_UNUSED;
+	publish(k);
+	return err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r));
+}
+
+int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
+{
+	struct kvm_site *s = NULL;
+	int r;
+
+	if (site->kind != SITE_CODE ||
+		(site->fetch != FETCH_PRINTK && site->fetch != FETCH_PRINTK_FINAL))
+		return err_set(e, ENOTSUP, "the kvm backend takes code sites only");
+	if (site->fetch_arg_len != sizeof(struct prb_geometry))
+		return err_set(e, EINVAL, "a printk site needs the ring's geometry");
+	for (unsigned i = 0; i < HOOK_SITES_MAX && !s; i++)
+		if (k->site[i].use == KVM_SITE_UNUSED)
+			s = &k->site[i];
+	if (!s)
+		return err_set(e, ENOSPC, "at most %d sites can be planted", HOOK_SITES_MAX);
+	r = hook_attach(&k->hook, e);
+	if (r)
+		return r;
+	r = enter(k, e);
+	if (r)
+		return r;
+	r = plant_held(k, site, s, e);
+	leave(k);
+	return r;
+}
+
+/* ---- taking back ---- */
+
+static void retire(struct kvm_vm *k, struct kvm_site *s)
+{
+	uint8_t bytes[SITE_LEN];
+
+	site_retire(bytes);
+	/* Only what is still ours: the guest may have rebooted, or another tracer come. */
+	if (s->use != KVM_SITE_ACTIVE || !site_is(k, s, s->bytes) || write_site(k, s->gpa, bytes)) {
+		s->use = KVM_SITE_UNUSED;
+		return;
+	}
+	s->use = KVM_SITE_RETIRED;
+	s->since_ms = kvm_now_ms();
+}
+
+int kvm_unplant(struct kvm_vm *k, uint32_t tag, struct err *e)
+{
+	bool any = false;
+	int r;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
+		any |= k->site[i].tag == tag &&
+			(k->site[i].use == KVM_SITE_ACTIVE || k->site[i].use == KVM_SITE_LOST);
+	if (!any)
+		return 0;
+	r = enter(k, e);
+	if (r)
+		return r;
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
+		if (k->site[i].tag == tag && (k->site[i].use == KVM_SITE_ACTIVE ||
+			k->site[i].use == KVM_SITE_LOST))
+			retire(k, &k->site[i]);
+	publish(k);
+	leave(k);
+	return 0;
+}
+
+bool kvm_any_retired(const struct kvm_vm *k)
+{
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
+		if (k->site[i].use == KVM_SITE_RETIRED)
+			return true;
+	return false;
+}
+
+/* Does a vCPU stand between the two instructions of @s? The VM is stopped. */
+static bool inside(struct kvm_vm *k, const struct kvm_site *s)
+{
+	struct gcpu c;
+
+	for (unsigned i = 0; i < k->t.vcpus; i++)
+		if (!kvm_cpu(k, i, &c, NULL) && c.rip > s->gva && c.rip < s->gva + SITE_LEN)
+			return true;
+	return false;
+}
+
+void kvm_finish_retired(struct kvm_vm *k)
+{
+	uint8_t now[SITE_LEN], original[SITE_LEN];
+	int64_t t = kvm_now_ms();
+	bool due = false;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
+		due |= k->site[i].use == KVM_SITE_RETIRED && t - k->site[i].since_ms >= GRACE_MS;
+	if (!due || k->held || enter(k, NULL))
+		return;
+	site_retire(now);
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		struct kvm_site *s = &k->site[i];
+
+		if (s->use != KVM_SITE_RETIRED || t - s->since_ms < GRACE_MS || inside(k, s))
+			continue;
+		site_original(s->bytes, original);
+		if (site_is(k, s, now))
+			write_site(k, s->gpa, original);
+		s->use = KVM_SITE_UNUSED;
+	}
+	leave(k);
+}
+
+/* ---- the guard ---- */
+
+/* Plant @s again if the bytes allow it. The VM is stopped. */
+static bool replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *found)
+{
+	size_t off;
+	uint8_t look[SITE_LOOK] = {0};
+
+	memcpy(look, found, SITE_LEN);
+	return site_look(look, &off) != SITE_TAKEN && off == 0 && !write_site(k, s->gpa, s->bytes);
+}
+
+bool kvm_guard(struct kvm_vm *k, struct trap_event *ev)
+{
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		struct kvm_site *s = &k->site[i];
+		uint8_t b[SITE_LEN];
+		bool again = false;
+
+		if (s->use != KVM_SITE_ACTIVE && s->use != KVM_SITE_LOST)
+			continue;
+		if (gmem_read(&k->t.mem, s->gpa, b, SITE_LEN))
+			continue;
+		if (!memcmp(b, s->bytes, SITE_LEN)) {
+			s->use = KVM_SITE_ACTIVE;
+			continue;
+		}
+		if (!enter(k, NULL)) {
+			again = replant(k, s, b);
+			leave(k);
+		}
+		if (!again && s->use == KVM_SITE_LOST)
+			continue; /* said already */
+		ev->type = TRAP_ALERT;
+		ev->tag = s->tag;
+		snprintf(ev->text, sizeof(ev->text), "the trap at 0x%" PRIx64 " was overwritten with %02x %02x %02x "
+			"%02x %02x (%s); %s", s->gva, b[0], b[1], b[2], b[3], b[4],
+			again ? "a NOP" : site_guess(b),
+			again ? "planted again" : "the ring is polled until it is free");
+		s->use = again ? KVM_SITE_ACTIVE : KVM_SITE_LOST;
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* site_test.c - the bytes of a site: what is recognised, what is written, what is taken back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "trap/kvm/site.h"
+
+#define P6 0x0f, 0x1f, 0x44, 0x00, 0x00
+#define K8 0x66, 0x66, 0x66, 0x66, 0x90
+
+/* Entries as kernels have them, see doc/kvm.md. */
+static const struct {
+	uint8_t code[SITE_LOOK];
+	enum site_state state;
+	size_t off;
+} entry[] = {
+	{{P6, 0x55, 0x48, 0x89, 0xe5}, SITE_FREE, 0},
+	{{K8, 0x55, 0x48, 0x89, 0xe5}, SITE_FREE, 0},
+	{{0xf3, 0x0f, 0x1e, 0xfa, P6}, SITE_FREE, 4},
+	{{0x66, 0x0f, 0x1f, 0x00, P6}, SITE_FREE, 4},
+	{{0x0f, 0x1f, 0x40, 0xd6, P6}, SITE_FREE, 4},
+	{{0x31, 0xc0, 0x0f, 0x01, 0xd9, 0x55}, SITE_PLANTED, 0},
+	{{0x33, 0xc0, 0x0f, 0x01, 0xc1, 0x55}, SITE_PLANTED, 0},
+	{{0xf3, 0x0f, 0x1e, 0xfa, 0x31, 0xc0, 0x0f, 0x01, 0xd9}, SITE_PLANTED, 4},
+	{{0x66, 0x90, 0x0f, 0x1f, 0x00, 0x55}, SITE_RETIRED, 0},
+	{{0xe8, 1, 2, 3, 4, 0x55}, SITE_TAKEN, 0},
+	{{0xf3, 0x0f, 0x1e, 0xfa, 0xe8, 1, 2, 3, 4}, SITE_TAKEN, 0},
+	{{0xcc, 0x1f, 0x44, 0x00, 0x00}, SITE_TAKEN, 0},
+	{{0x55, 0x48, 0x89, 0xe5, 0x41, 0x57}, SITE_TAKEN, 0},
+	{{0}, SITE_TAKEN, 0},
+};
+
+static void test_look(void **state)
+{
+	size_t off;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(entry) / sizeof(entry[0]); i++) {
+		assert_int_equal(site_look(entry[i].code, &off), entry[i].state);
+		assert_int_equal(off, entry[i].off);
+	}
+}
+
+static void round_trip(const uint8_t *nop, int amd)
+{
+	uint8_t planted[SITE_LEN], again[SITE_LEN], back[SITE_LEN];
+
+	site_plant(nop, amd, planted);
+	assert_int_equal(planted[4], amd ? 0xd9 : 0xc1);
+	assert_false(site_other_vendor(planted, amd));
+	assert_true(site_other_vendor(planted, !amd));
+	site_plant(planted, amd, again);
+	assert_memory_equal(planted, again, SITE_LEN);
+	site_original(again, back);
+	assert_memory_equal(back, nop, SITE_LEN);
+}
+
+static void test_round_trip(void **state)
+{
+	static const uint8_t p6[] = {P6}, k8[] = {K8};
+
+	(void)state;
+	for (int amd = 0; amd < 2; amd++) {
+		round_trip(p6, amd);
+		round_trip(k8, amd);
+	}
+}
+
+/* Both instructions of the retired form begin where those of the planted one do. */
+static void test_retired_keeps_boundaries(void **state)
+{
+	uint8_t r[SITE_LEN];
+
+	(void)state;
+	site_retire(r);
+	assert_int_equal(r[0], 0x66);
+	assert_int_equal(r[1], 0x90);
+	assert_memory_equal(r + 2, ((const uint8_t[]){0x0f, 0x1f, 0x00}), 3);
+}
+
+static void test_guess(void **state)
+{
+	static const uint8_t call[SITE_LOOK] = {0xf3, 0x0f, 0x1e, 0xfa, 0xe8};
+	static const uint8_t int3[SITE_LOOK] = {0xcc};
+
+	(void)state;
+	assert_non_null(strstr(site_guess(call), "ftrace"));
+	assert_non_null(strstr(site_guess(int3), "breakpoint"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_retired_keeps_boundaries),
+		cmocka_unit_test(test_guess),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
