@@ -39,11 +39,19 @@ guest() {
 	tests/lab/vm run -t 120 "$dir/$e2e_vm" "$*"
 }
 
-# attach NAME [attach's options]: start a worker for $dir/NAME/gdb; sets $worker, log in $dir/NAME.log.
+# target NAME: how the VM is attached to. On KVM by the kvm backend, else through its GDB stub.
+target() {
+	case ${LOGVISOR_LAB_ACCEL:-tcg} in
+	kvm) echo "kvm:$(cat "$dir/$1/pid")" ;;
+	*) echo "gdb:$dir/$1/gdb" ;;
+	esac
+}
+
+# attach NAME [attach's options]: start a worker for the VM; sets $worker, log in $dir/NAME.log.
 attach() {
 	e2e_vm=$1
 	shift
-	./logvisor attach "$@" "$e2e_vm=gdb:$dir/$e2e_vm/gdb" >"$dir/$e2e_vm.log" 2>&1 &
+	./logvisor attach "$@" "$e2e_vm=$(target "$e2e_vm")" >"$dir/$e2e_vm.log" 2>&1 &
 	worker=$!
 	workers="$workers $worker"
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "lab.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <termios.h>
 #include <unistd.h>
 
 static const struct {
@@ -38,10 +40,57 @@ int kmsg_put(int fd, const void *text, size_t len)
 	return write(fd, text, len) == (ssize_t)len ? 0 : errno;
 }
 
+/* CPUID leaf 0x40000000, EBX: "KVMK". */
+static int on_kvm(void)
+{
+	unsigned a, b, c, d;
+
+	__cpuid(0x40000000, a, b, c, d);
+	return b == 0x4b4d564b;
+}
+
+/*
+ * On an emulated SVM user space has no access to ports, whatever the TSS says (QEMU's check wants a TSS
+ * that is not busy): there the host listens at the third serial port.
+ */
+static void serial_put(const char *data, size_t len)
+{
+	static int fd = -1;
+	struct termios t;
+
+	if (fd < 0) {
+		fd = open("/dev/ttyS2", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+		if (fd < 0 || tcgetattr(fd, &t))
+			goto fail;
+		cfmakeraw(&t);
+		t.c_cflag |= CLOCAL;
+		if (tcsetattr(fd, TCSANOW, &t))
+			goto fail;
+	}
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n <= 0)
+			goto fail;
+		data += n;
+		len -= (size_t)n;
+	}
+	if (tcdrain(fd))
+		goto fail;
+	return;
+fail:
+	perror("lab: /dev/ttyS2");
+	exit(2);
+}
+
 void host_put(const void *data, size_t len)
 {
 	static int allowed;
 
+	if (on_kvm()) {
+		serial_put(data, len);
+		return;
+	}
 	if (!allowed && ioperm(LAB_PORT, 1, 1)) {
 		perror("lab: ioperm");
 		exit(2);
