@@ -55,7 +55,7 @@ int cli_store(const char *opt, char *buf, unsigned long cap, struct err *e)
 		n = snprintf(buf, cap, "%s", env);
 	else if (geteuid() == 0)
 		n = snprintf(buf, cap, "/var/lib/logvisor");
-	else if (xdg && *xdg)
+	else if (xdg && *xdg == '/') /* a relative one is to be ignored: XDG base directories */
 		n = snprintf(buf, cap, "%s/logvisor", xdg);
 	else if (home && *home)
 		n = snprintf(buf, cap, "%s/.local/state/logvisor", home);
