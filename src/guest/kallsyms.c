@@ -11,10 +11,10 @@
 #define TOKENS_MAX 0x10000 /* token_index is u16 */
 
 /*
- * Steps (a name walked, a word looked at) after which the search gives up: a kernel takes about two
- * million, memory made to look like a thousand tables would take for ever.
+ * Steps (a name walked, a word looked at) after which the search gives up: a kernel takes less
+ * than one million, memory made to look like a thousand tables would take for ever.
  */
-#define BUDGET (48u << 20)
+#define BUDGET (8u << 20)
 
 /* Where the parts are in the copy; offsets from its start. */
 struct tables {
