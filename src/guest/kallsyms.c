@@ -24,7 +24,7 @@ struct tables {
 	size_t tokens, index, markers, names, names_len;
 	uint32_t n;
 	bool seqs;
-	unsigned word; /* alignment of a table of words: 8 until 6.x, 4 in 7.x */
+	unsigned word; /* alignment of each table: 8 until 6.x, 4 in 7.x */
 	uint32_t budget;
 };
 
@@ -99,12 +99,12 @@ static bool find_tokens(struct tables *t, size_t hit)
 		if (p - hit > TOKENS_MAX)
 			return false;
 	}
-	t->index = align(p, t->word == 8 ? 8 : 2);
+	t->index = align(p, t->word);
 	if (t->index > t->len || t->len - t->index < 512 || token_at(t, 0) != 0 ||
 		token_at(t, '0') > hit)
 		return false;
 	t->tokens = hit - token_at(t, '0');
-	return (t->word != 8 || t->tokens % 8 == 0) && index_fits(t);
+	return t->tokens % t->word == 0 && index_fits(t);
 }
 
 /* Length of the entry at names[o], length bytes included; 0 if it does not fit before @end. */
@@ -176,10 +176,9 @@ static bool find_names(struct tables *t, uint32_t count)
 /* After @count markers come the tokens, or seqs_of_names and then the tokens. */
 static bool markers_meet_tokens(struct tables *t)
 {
-	unsigned a = t->word == 8 ? 8 : 1;
-	size_t end = align(t->markers + (size_t)(t->n + 255) / 256 * 4, a);
+	size_t end = align(t->markers + (size_t)(t->n + 255) / 256 * 4, t->word);
 
-	t->seqs = align(end + (size_t)3 * t->n, a) == t->tokens;
+	t->seqs = align(end + (size_t)3 * t->n, t->word) == t->tokens;
 	return t->seqs || end == t->tokens;
 }
 

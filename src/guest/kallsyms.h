@@ -14,7 +14,7 @@
  *   "names-first"                num_syms names markers tokens offsets relative_base seqs  6.4 - 6.19
  *   "place-relative"             num_syms names markers tokens offsets seqs                7.0+
  *
- * Each table is aligned to 8 bytes; in 7.x to its own words (4, 2 or 1).
+ * Each table is aligned to 8 bytes, in 7.x to 4.
  *
  * In the first three layouts an offset is either base + offset, or with CONFIG_KALLSYMS_ABSOLUTE_PERCPU
  * (x86-64 to 6.14) the value itself if positive and base - 1 - offset if negative.

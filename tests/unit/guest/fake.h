@@ -261,7 +261,7 @@ static inline void fake_offsets(struct fake *f, unsigned word)
 /* As scripts/kallsyms.c of the kernel writes them. */
 static inline void fake_kallsyms(struct fake *f)
 {
-	unsigned word = f->opt.layout == FAKE_PLACE_RELATIVE ? 4 : 8, byte = word == 8 ? 8 : 1;
+	unsigned word = f->opt.layout == FAKE_PLACE_RELATIVE ? 4 : 8;
 	bool offsets_first = f->opt.layout <= FAKE_SEQS;
 	uint32_t marker[FAKE_SYMS / 256 + 1] = {0};
 	uint16_t index[256], at = 0;
@@ -275,17 +275,17 @@ static inline void fake_kallsyms(struct fake *f)
 	fake_names(f, marker);
 	fake_align(f, word);
 	fake_emit(f, marker, (f->n + 255) / 256 * 4);
-	fake_align(f, byte);
+	fake_align(f, word);
 	for (unsigned i = 0; f->opt.layout == FAKE_SEQS && i < f->n; i++)
 		fake_emit(f, (uint8_t[]){0, (uint8_t)(i >> 8), (uint8_t)i}, 3);
-	fake_align(f, byte);
+	fake_align(f, word);
 	for (unsigned i = 0; i < 256; i++) {
 		fake_token(i, token);
 		index[i] = at;
 		at += strlen(token) + 1;
 		fake_emit(f, token, strlen(token) + 1);
 	}
-	fake_align(f, word == 8 ? 8 : 2);
+	fake_align(f, word);
 	fake_emit(f, index, sizeof(index));
 	if (!offsets_first)
 		fake_offsets(f, word);
