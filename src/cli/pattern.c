@@ -9,9 +9,15 @@
 
 #define LITERAL_MAX 64
 
+/* The JIT's own stack; its 32 KiB on the machine's are too few for "(a|b)*" over a long record. */
+#define JIT_STACK_MIN (32 * 1024)
+#define JIT_STACK_MAX (1024 * 1024)
+
 struct pattern {
 	pcre2_code *code;
 	pcre2_match_data *match;
+	pcre2_match_context *context;
+	pcre2_jit_stack *stack;
 	bool caseless;
 	char literal[LITERAL_MAX + 1]; /* lower case if caseless */
 	size_t n;
@@ -271,10 +277,13 @@ int pattern_compile(struct pattern **out, const char *text, enum pattern_case ho
 	/* Where the JIT is not to be had the interpreter matches: slower, and the same. */
 	pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
 	p->match = pcre2_match_data_create(1, NULL);
-	if (!p->match) {
+	p->context = pcre2_match_context_create(NULL);
+	p->stack = pcre2_jit_stack_create(JIT_STACK_MIN, JIT_STACK_MAX, NULL);
+	if (!p->match || !p->context || !p->stack) {
 		pattern_free(p);
 		return err_set(e, ENOMEM, "out of memory");
 	}
+	pcre2_jit_stack_assign(p->context, NULL, p->stack);
 	find_required(p, text);
 	if (p->n)
 		choose_rare(p);
@@ -286,6 +295,8 @@ void pattern_free(struct pattern *p)
 {
 	if (!p)
 		return;
+	pcre2_jit_stack_free(p->stack);
+	pcre2_match_context_free(p->context);
 	pcre2_match_data_free(p->match);
 	pcre2_code_free(p->code);
 	free(p);
@@ -293,6 +304,10 @@ void pattern_free(struct pattern *p)
 
 bool pattern_match(const struct pattern *p, struct span text)
 {
-	return pcre2_match(p->code, (PCRE2_SPTR)(text.n ? text.p : ""), text.n, 0, 0, p->match,
-		       NULL) >= 0;
+	PCRE2_SPTR s = (PCRE2_SPTR)(text.n ? text.p : "");
+	int r = pcre2_match(p->code, s, text.n, 0, 0, p->match, p->context);
+
+	if (r == PCRE2_ERROR_JIT_STACKLIMIT)
+		r = pcre2_match(p->code, s, text.n, 0, PCRE2_NO_JIT, p->match, p->context);
+	return r != PCRE2_ERROR_NOMATCH;
 }

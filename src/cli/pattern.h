@@ -25,7 +25,10 @@ enum pattern_case {
 int pattern_compile(struct pattern **out, const char *text, enum pattern_case how, struct err *e);
 void pattern_free(struct pattern *p);
 
-/* Does it match within @text? Bytes that are not UTF-8 match nothing. */
+/*
+ * Does it match within @text? Bytes that are not UTF-8 match nothing. A text so made that PCRE2 gives up
+ * on it (its match limit) counts as a match: better one line too many than one hidden.
+ */
 bool pattern_match(const struct pattern *p, struct span text);
 
 /*

@@ -75,6 +75,23 @@ static void letter_case(void **state)
 	assert_false(matches("x", PATTERN_SMART, ""));
 }
 
+/* A guest may write what an expression takes for ever on: it is shown, not hidden. */
+static void hostile_texts(void **state)
+{
+	static char text[32768];
+	struct pattern *p = compile("^(a|b)*$", PATTERN_EXACT);
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	assert_true(pattern_match(p, (struct span){text, sizeof(text)}));
+	text[sizeof(text) - 1] = 'c';
+	assert_false(pattern_match(p, (struct span){text, sizeof(text)}));
+	pattern_free(p);
+	p = compile("^(a+)+$", PATTERN_EXACT);
+	assert_true(pattern_match(p, (struct span){text, sizeof(text)}));
+	pattern_free(p);
+}
+
 static void bad_patterns(void **state)
 {
 	static const char *const bad[] = {"(", "[a", "a**b{", "\\", "(?<n", "*a"};
@@ -170,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(literals),
 		cmocka_unit_test(letter_case),
+		cmocka_unit_test(hostile_texts),
 		cmocka_unit_test(bad_patterns),
 		cmocka_unit_test(literal_agrees_with_expression),
 		cmocka_unit_test(literal_is_found_everywhere),
