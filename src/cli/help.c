@@ -14,8 +14,9 @@ static const struct {
 	const char *command, *text;
 } options[] = {
 	{"attach",
-		"TARGET is gdb:PATH or gdb:HOST:PORT, the VM's GDB stub. Runs until the VM ends, or until\n"
-		"Ctrl-C, SIGTERM or 'logvisor detach'; the VM runs on in any case.\n\n"
+		"TARGET is gdb:PATH or gdb:HOST:PORT, the VM's GDB stub, or kvm:PID, the VM's process on\n"
+		"this host's KVM. Runs until the VM ends, or until Ctrl-C, SIGTERM or 'logvisor detach';\n"
+		"the VM runs on in any case.\n\n"
 		"  --keep SIZE          remove the oldest records beyond so much: 500M, 20G\n"
 		"  --keep-time TIME     remove records older than: 12h, 30d, 52w\n"
 		"  --heartbeat TIME     write counters into the ledger so often (60s)\n"
