@@ -227,10 +227,11 @@ static void check_numbers(const struct teller *t, struct stream *s)
 	size_t cursor = 0;
 	struct run reach;
 
-	qsort(s->runs, s->n_runs, sizeof(*s->runs), by_first);
-	qsort(s->lost, s->n_lost, sizeof(*s->lost), lost_by_first);
 	if (s->n_runs == 0)
 		return;
+	qsort(s->runs, s->n_runs, sizeof(*s->runs), by_first);
+	if (s->n_lost)
+		qsort(s->lost, s->n_lost, sizeof(*s->lost), lost_by_first);
 	reach = s->runs[0];
 	for (size_t i = 1; i < s->n_runs; i++) {
 		const struct run *x = &s->runs[i];

@@ -149,8 +149,6 @@ int writer_flush(struct ledger *l, struct err *e)
 	}
 	if (r)
 		return trouble(e, r, "write");
-	/* Only a hint: the disk starts now instead of at the commit. */
-	sync_file_range(l->fd_entries, (off_t)l->off, (off_t)l->used, SYNC_FILE_RANGE_WRITE);
 	l->off += l->used;
 	l->flushed = l->tree.size;
 	l->used = l->n_hashes = l->n_rows = l->n_ups = 0;

@@ -327,7 +327,7 @@ int ledger_open(struct ledger **out, const char *dir, const char *origin,
 	struct ledger_recovery *rec, struct err *e)
 {
 	_cleanup_free_ char *note = NULL;
-	struct ledger_recovery none;
+	struct ledger_recovery none = {0};
 	struct ledger *l = alloc();
 	size_t n;
 	int r;

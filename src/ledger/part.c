@@ -181,7 +181,7 @@ static void guided_bundle(struct part *p, const uint8_t *buf, size_t size, uint6
 	for (uint32_t k = first; k < first + LEDGER_BUNDLE; k++) {
 		size_t n = size - at > LAYOUT_PREFIX ? (size_t)buf[at] << 8 | buf[at + 1] : 0;
 		bool length = false;
-		struct hash h;
+		struct hash h = {{0}};
 
 		if (n && n <= size - at - LAYOUT_PREFIX)
 			tree_leaf_hash(buf + at + LAYOUT_PREFIX, n, &h);

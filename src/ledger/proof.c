@@ -30,6 +30,7 @@ static int format(uint64_t index, const struct hash *path, size_t n_path, const 
 	size_t n_vkey = strlen(vkey);
 	_cleanup_free_ char *extra = malloc(n_vkey + leaf.n);
 	char line[64], *p;
+	int len;
 
 	*text = malloc(PROOF_MAX + 1);
 	if (!extra || !*text)
@@ -40,7 +41,8 @@ static int format(uint64_t index, const struct hash *path, size_t n_path, const 
 	put_text(&p, MAGIC "\nextra ", strlen(MAGIC) + 7);
 	base64_encode(extra, n_vkey + leaf.n, p);
 	p += BASE64_LEN(n_vkey + leaf.n);
-	put_text(&p, line, (size_t)snprintf(line, sizeof(line), "\nindex %" PRIu64 "\n", index));
+	len = snprintf(line, sizeof(line), "\nindex %" PRIu64 "\n", index);
+	put_text(&p, line, (size_t)len);
 	for (size_t i = 0; i < n_path; i++) {
 		base64_encode(path[i].b, LEDGER_HASH, p);
 		p += BASE64_LEN(LEDGER_HASH);

@@ -467,8 +467,11 @@ uint64_t ledger_reader_until(struct ledger_reader *r, int64_t time_us)
 			return end < (s + 1) * LEDGER_SEGMENT ? end : (s + 1) * LEDGER_SEGMENT;
 		while (b > 0 && rows[b - 1].min_us > time_us)
 			b--;
-		if (b)
-			return s * LEDGER_SEGMENT + b * LEDGER_BUNDLE;
+		if (b) {
+			uint64_t at = s * LEDGER_SEGMENT + b * LEDGER_BUNDLE;
+
+			return at < end ? at : end;
+		}
 	}
 	return first;
 }

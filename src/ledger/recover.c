@@ -20,7 +20,6 @@
 #include "ledger/hashes.h"
 #include "ledger/writer.h"
 #include "record/record.h"
-#include "util/cleanup.h"
 #include "util/io.h"
 
 static int trouble(struct err *e, int r, const char *what)
@@ -275,34 +274,30 @@ static int cut(int fd, uint64_t size, uint64_t *cut_bytes)
 static int recover_segment(struct ledger *l, uint64_t segment, uint64_t sealed,
 	struct ledger_recovery *rec, struct err *e)
 {
-	_cleanup_free_ struct tail *t = calloc(1, sizeof(*t));
+	struct tail t = {.l = l, .sealed = sealed};
 	uint64_t end, ignored = 0;
 	int r;
 
-	if (!t)
-		return trouble(e, -ENOMEM, "go on");
 	r = writer_segment(l, segment * LEDGER_SEGMENT, e);
 	if (r)
 		return r;
-	t->l = l;
-	t->sealed = sealed;
-	r = entries_open(&t->s, l->fd_entries, 0, UINT64_MAX);
+	r = entries_open(&t.s, l->fd_entries, 0, UINT64_MAX);
 	if (!r)
-		r = walk(t);
-	end = t->s.off;
-	entries_close(&t->s);
-	if (!r && segment * LEDGER_SEGMENT + t->n < sealed && t->n < LEDGER_SEGMENT)
+		r = walk(&t);
+	end = t.s.off;
+	entries_close(&t.s);
+	if (!r && segment * LEDGER_SEGMENT + t.n < sealed && t.n < LEDGER_SEGMENT)
 		return err_set(e, EBADMSG, "it holds %" PRIu64 " records of the %" PRIu64
 			" its checkpoint covers: records were removed or damaged ('logvisor verify' "
-			"tells more)", segment * LEDGER_SEGMENT + t->n, sealed);
+			"tells more)", segment * LEDGER_SEGMENT + t.n, sealed);
 	if (!r)
-		r = mend_index(t);
+		r = mend_index(&t);
 	if (!r)
 		r = cut(l->fd_entries, end, &rec->torn_bytes);
 	if (!r)
-		r = cut(l->fd_hashes, t->n * LEDGER_HASH, &ignored);
+		r = cut(l->fd_hashes, t.n * LEDGER_HASH, &ignored);
 	if (!r)
-		r = cut(l->fd_index, t->n / LEDGER_BUNDLE * LAYOUT_ROW, &ignored);
+		r = cut(l->fd_index, t.n / LEDGER_BUNDLE * LAYOUT_ROW, &ignored);
 	if (r)
 		return trouble(e, r, "mend the last segment");
 	l->off = end;

@@ -406,7 +406,7 @@ static int load_signed(struct verify *v, struct err *e)
 {
 	_cleanup_free_ char *vkey = NULL;
 	struct err why = {""};
-	struct vkey own;
+	struct vkey own = {.id = 0};
 	size_t n;
 	int r;
 

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ledger_files_fuzz.c - a good ledger whose files the input damages: overwritten, cut, lengthened, removed.
+ * Reading, verifying, proving and recovering may refuse it; they may not crash, hang, or open a ledger
+ * with less than was signed.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ledger/file.h"
+#include "ledger/ledger.h"
+#include "ledger/proof.h"
+#include "ledger/tiles.h"
+#include "ledger/verify.h"
+#include "record/record.h"
+#include "util/io.h"
+
+#define SIGNED 520
+#define ALL 600
+
+static const char *const names[] = {"log/00000000.entries", "log/00000000.index",
+	"log/00000000.hashes", "log/hash.1", "checkpoint", "size", "first", "log/00000001.entries",
+	"vkey", "key"};
+#define FILES (sizeof(names) / sizeof(*names))
+
+static struct {
+	char *data;
+	size_t n;
+	bool there;
+} good[FILES];
+
+static char dir[256];
+static struct io_ops ops;
+
+static int no_sync(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void make_good(void)
+{
+	struct ledger *l;
+	char leaf[512];
+	struct err e;
+
+	check(!ledger_open(&l, dir, "test.example/vm", NULL, &e));
+	for (uint64_t i = 0; i < ALL; i++) {
+		struct record r = {.time_us = 1700000000000000 + (int64_t)i, .severity = 6,
+			.host = span_of("vm"), .app = span_of("kernel"), .msgid = span_of("kmsg"),
+			.channel = RECORD_KMSG, .has_seq = true, .seq = i,
+			.boot = span_of("00112233445566aa"), .msg = span_of("x")};
+		long n = record_encode(&r, leaf, sizeof(leaf));
+
+		check(n > 0 && !ledger_append(l, leaf, (size_t)n, r.time_us, &e));
+		check(i + 1 != SIGNED || !ledger_checkpoint(l, &e));
+	}
+	check(!ledger_commit(l, &e));
+	ledger_abandon(l);
+	for (size_t i = 0; i < FILES; i++) {
+		char path[512];
+
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		good[i].there = !file_load(AT_FDCWD, path, 1 << 24, &good[i].data, &good[i].n);
+	}
+}
+
+static void put(size_t i, const char *data, size_t n)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	check(fd >= 0 && !file_pwrite(fd, data, n, 0));
+	close(fd);
+}
+
+/* One damage: kind and file, an offset, a count, bytes. Returns what it used of the input. */
+static size_t damage(const uint8_t *d, size_t n)
+{
+	size_t file = d[0] % 16 % FILES, off, len;
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, names[file]);
+	if (d[0] >> 6 == 3) {
+		unlink(path);
+		return 1;
+	}
+	if (n < 4)
+		return n;
+	off = (size_t)d[1] << 8 | d[2];
+	len = d[3] % 64 < n - 4 ? d[3] % 64 : n - 4;
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	if (fd < 0)
+		return 4 + len;
+	if (d[0] >> 6 == 1) {
+		check(!ftruncate(fd, (off_t)off));
+		len = 0;
+	} else {
+		check(d[0] >> 6 != 2 || (off = (size_t)lseek(fd, 0, SEEK_END), true));
+		check(!file_pwrite(fd, d + 4, len, off));
+	}
+	close(fd);
+	return 4 + len;
+}
+
+static void told(void *ctx, const struct finding *f)
+{
+	(void)ctx;
+	check(finding_name(f->kind)[0] && f->text[0]);
+}
+
+static void read_all(void)
+{
+	struct ledger_reader *r;
+	struct span leaf, bytes;
+	uint64_t at, base, count;
+	struct err e;
+
+	if (ledger_reader_open(&r, dir, &e))
+		return;
+	for (int x = 1; x == 1;)
+		x = ledger_reader_next(r, &leaf, &at, &e);
+	if (!ledger_reader_seek(r, ledger_reader_end(r), &e))
+		for (int x = 1; x == 1;)
+			x = ledger_reader_prev(r, &leaf, &at, &e);
+	for (at = ledger_reader_first(r); at < ledger_reader_end(r); at = base + count) {
+		if (ledger_reader_bundle(r, at, &bytes, &base, &count, &e))
+			break;
+		check(base <= at && at < base + count && bytes.n >= 3 * count);
+	}
+	for (int64_t t = 1699999999999999; t < 1700000000000700; t += 233) {
+		uint64_t since = ledger_reader_since(r, t), until = ledger_reader_until(r, t);
+
+		check(since <= ledger_reader_end(r) && until <= ledger_reader_end(r));
+	}
+	ledger_reader_refresh(r, &e);
+	ledger_reader_close(r);
+}
+
+static void prove(void)
+{
+	struct verify_options opt = {.tell = told, .threads = 1};
+	struct verify_sum sum;
+	struct proof p;
+	struct err e;
+	char *text;
+	size_t n;
+
+	ledger_verify(dir, &opt, &sum, &e);
+	for (uint64_t i = 0; i < ALL; i += 255) {
+		if (!proof_make(dir, i, &text, &n, &e)) {
+			/* Whatever is damaged: a proof that is given holds. */
+			check(!proof_parse(text, n, &p, &e) && !proof_check(&p, NULL, &e));
+			proof_free(&p);
+		}
+		free(text);
+	}
+}
+
+static void recover(void)
+{
+	struct ledger_recovery rec;
+	struct ledger *l;
+	struct err e;
+
+	if (ledger_open(&l, dir, "test.example/vm", &rec, &e)) {
+		check(e.text[0]);
+		return;
+	}
+	check(rec.created || ledger_size(l) >= ledger_signed(l));
+	if (!ledger_append(l, "after", 5, 5, &e))
+		check(!ledger_checkpoint(l, &e) && ledger_signed(l) == ledger_size(l));
+	ledger_abandon(l);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)argc;
+	(void)argv;
+	ops = io_libc;
+	ops.fdatasync = ops.fsync = no_sync;
+	io = &ops;
+	snprintf(dir, sizeof(dir), "%s/ledger-fuzz.XXXXXX", tmp ? tmp : "/tmp");
+	check(mkdtemp(dir));
+	make_good();
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const others[] = {"log/00000001.index", "log/00000001.hashes", "log/hash.2"};
+	char path[512];
+
+	for (size_t i = 0; i < FILES; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+		if (good[i].there)
+			put(i, good[i].data, good[i].n);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, others[i]);
+		unlink(path);
+	}
+	for (size_t at = 0, k = 0; at < size && k < 8; k++)
+		at += damage(data + at, size - at);
+	read_all();
+	prove();
+	recover();
+	read_all();
+	return 0;
+}
