@@ -8,6 +8,8 @@
 #ifndef LOGVISOR_CLI_CLI_H
 #define LOGVISOR_CLI_CLI_H
 
+#include <stdbool.h>
+
 #include "util/err.h"
 
 enum { EXIT_OK = 0, EXIT_FINDING = 1, EXIT_TROUBLE = 2 };
@@ -42,6 +44,8 @@ int cli_ledger_path(const char *store_opt, const char *name, char *buf, unsigned
 int attach_main(int argc, char **argv);
 int detach_main(int argc, char **argv);
 int list_main(int argc, char **argv);
+int list_host(bool json); /* list --host */
+int doctor_main(int argc, char **argv);
 int inspect_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 int verify_main(int argc, char **argv);

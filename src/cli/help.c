@@ -14,16 +14,19 @@ static const struct {
 	const char *command, *text;
 } options[] = {
 	{"attach",
-		"TARGET is gdb:PATH or gdb:HOST:PORT, the VM's GDB stub, or kvm:PID, the VM's process on\n"
-		"this host's KVM. Runs until the VM ends, or until Ctrl-C, SIGTERM or 'logvisor detach';\n"
-		"the VM runs on in any case.\n\n"
+		"TARGET is kvm:PID, the VMM process of a KVM VM ('logvisor list --host'), or gdb:PATH or\n"
+		"gdb:HOST:PORT, the VM's GDB stub. Runs until the VM ends, or until\n"
+		"Ctrl-C, SIGTERM or 'logvisor detach'; the VM runs on in any case.\n\n"
 		"  --keep SIZE          remove the oldest records beyond so much: 500M, 20G\n"
 		"  --keep-time TIME     remove records older than: 12h, 30d, 52w\n"
 		"  --heartbeat TIME     write counters into the ledger so often (60s)\n"
 		"  --max-hold TIME      hold the VM so long when records cannot be stored, before a gap\n"
 		"                       is recorded (1s); 0: never hold it\n" STORE},
 	{"detach", STORE},
-	{"list", "  --json               one object a line\n" STORE},
+	{"list",
+		"  --host               the KVM VMs of this host instead, whatever their VMM\n"
+		"  --json               one object a line\n" STORE},
+	{"doctor", "Changes nothing. Exit status 1 if something is missing.\n"},
 	{"inspect",
 		"TARGET is as for attach. The guest is not changed.\n\n"
 		"  -o json              for programs\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * list.c - logvisor list: the ledgers of a store, who writes them, and what they hold. All of it is read
- * from the ledgers; --json prints one object a line with stable names.
+ * from the ledgers; --json prints one object a line with stable names. --host: list_host.c.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -247,11 +247,12 @@ int list_main(int argc, char **argv)
 	static const struct option options[] = {
 		{"store", required_argument, NULL, 's'},
 		{"json", no_argument, NULL, 'j'},
+		{"host", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	const char *store = NULL;
 	struct err e = {""};
-	bool json = false;
+	bool json = false, host = false;
 	char dir[4096];
 	int c;
 
@@ -261,11 +262,15 @@ int list_main(int argc, char **argv)
 			store = optarg;
 		else if (c == 'j')
 			json = true;
+		else if (c == 'h')
+			host = true;
 		else
 			return cli_usage(argv[0]);
 	}
 	if (optind != argc)
 		return cli_usage(argv[0]);
+	if (host)
+		return list_host(json);
 	if (cli_store(store, dir, sizeof(dir), &e))
 		return cli_fail(&e);
 	return list_store(dir, json);

@@ -12,7 +12,8 @@
 const struct command commands[] = {
 	{"attach", attach_main, "NAME=TARGET [options]", "protect a running VM's logs"},
 	{"detach", detach_main, "NAME", "end the protection; the VM runs on"},
-	{"list", list_main, "[--json]", "the ledgers of the store and their workers"},
+	{"list", list_main, "[--host] [--json]", "the ledgers of the store, or this host's KVM VMs"},
+	{"doctor", doctor_main, "", "can this host's VMs be protected by the kvm backend?"},
 	{"inspect", inspect_main, "TARGET [-o json] [--symbols]", "what is found in a guest's memory"},
 	{"show", show_main, "[options] NAME", "print the records"},
 	{"verify", verify_main, "NAME [options]", "prove that nothing was altered or removed"},

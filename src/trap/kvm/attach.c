@@ -13,6 +13,7 @@
 #include "trap/kvm/kvm.h"
 
 #include "trap/kvm/hook.skel.h"
+#include "util/cleanup.h"
 
 #define KVM_MEM_READONLY (1u << 1) /* linux/kvm.h */
 #define COPIES_TOTAL 2048          /* of all vCPUs together; 1.2 KiB each */
@@ -26,14 +27,26 @@ struct found {
 	unsigned dropped; /* slots that did not fit */
 };
 
+bool kvm_add_slot(struct gdb_ram *ram, const struct scan_rec *r)
+{
+	unsigned i = ram->n;
+
+	if (r->slot.flags & KVM_MEM_READONLY || !r->slot.len)
+		return true;
+	if (i == RAM_SEGS_MAX)
+		return false;
+	for (ram->n++; i > 0 && ram->seg[i - 1].gpa > r->slot.gpa; i--)
+		ram->seg[i] = ram->seg[i - 1];
+	ram->seg[i] = (struct ram_seg){.gpa = r->slot.gpa, .len = r->slot.len, .hva = r->slot.hva};
+	snprintf(ram->seg[i].name, sizeof(ram->seg[i].name), "slot 0x%" PRIx64, (uint64_t)r->slot.gpa);
+	return true;
+}
+
 static void take_slot(struct found *f, const struct scan_rec *r)
 {
 	struct kvm_vm *k = f->k;
-	struct gdb_ram *ram = &k->ram;
 
-	if (!r->slot.len)
-		return;
-	if (k->slots < HOOK_SLOTS_MAX) {
+	if (r->slot.len && k->slots < HOOK_SLOTS_MAX) {
 		unsigned i = k->slots++;
 
 		/* Largest first: that is where a walk mostly leads. */
@@ -41,22 +54,8 @@ static void take_slot(struct found *f, const struct scan_rec *r)
 			k->slot[i] = k->slot[i - 1];
 		k->slot[i] = (struct hook_slot){r->slot.gpa, r->slot.len, r->slot.hva};
 	}
-	if (r->slot.flags & KVM_MEM_READONLY)
-		return;
-	if (ram->n == RAM_SEGS_MAX) {
+	if (!kvm_add_slot(&k->ram, r))
 		f->dropped++;
-		return;
-	}
-	{
-		unsigned i = ram->n++;
-
-		for (; i > 0 && ram->seg[i - 1].gpa > r->slot.gpa; i--)
-			ram->seg[i] = ram->seg[i - 1];
-		ram->seg[i] = (struct ram_seg){
-			.gpa = r->slot.gpa, .len = r->slot.len, .hva = r->slot.hva};
-		snprintf(ram->seg[i].name, sizeof(ram->seg[i].name), "slot 0x%" PRIx64,
-			(uint64_t)r->slot.gpa);
-	}
 }
 
 /* Slots come before their VM, vCPUs in any order; one VM only. */
@@ -89,14 +88,19 @@ struct want_cpu {
 	struct gcpu *out;
 };
 
+struct gcpu kvm_regs(const struct scan_rec *r)
+{
+	return (struct gcpu){.cr0 = r->vcpu.cr0, .cr3 = r->vcpu.cr3, .cr4 = r->vcpu.cr4,
+		.efer = r->vcpu.efer, .rip = r->vcpu.rip};
+}
+
 static int take_cpu(void *ctx, const struct scan_rec *r)
 {
 	const struct want_cpu *w = ctx;
 
 	if (r->kind != SCAN_VCPU || r->kvm != w->kvm || r->vcpu.idx != w->idx)
 		return 0;
-	*w->out = (struct gcpu){.cr0 = r->vcpu.cr0, .cr3 = r->vcpu.cr3, .cr4 = r->vcpu.cr4,
-		.efer = r->vcpu.efer, .rip = r->vcpu.rip};
+	*w->out = kvm_regs(r);
 	return 1;
 }
 
@@ -115,22 +119,22 @@ int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e)
 
 /* ---- refusals ---- */
 
-static int refuse(const struct kvm_vm *k, struct err *e)
+int kvm_refuse(uint32_t flags, struct err *e)
 {
-	if (k->flags & SCAN_PRIVATE)
+	if (flags & SCAN_PRIVATE)
 		return err_set(e, ENOTSUP, "the guest's memory is encrypted or private (SEV, TDX, "
 			"guest_memfd): nothing outside the guest can read its log");
-	if (k->flags & SCAN_XEN)
+	if (flags & SCAN_XEN)
 		return err_set(e, ENOTSUP, "the VM emulates Xen's hypercalls, which take the trap's place; use "
 			"the gdb backend");
-	if (k->flags & SCAN_HYPERV)
+	if (flags & SCAN_HYPERV)
 		return err_set(e, ENOTSUP, "the VM has Hyper-V enlightenments, whose hypercalls take the trap's "
 			"place; start it without hv-* CPU flags, or use the gdb backend");
 	return 0;
 }
 
 /* Whose instruction the host's CPU knows: VMMCALL (AMD, Hygon) or VMCALL. */
-static bool host_is_amd(void)
+bool kvm_host_is_amd(void)
 {
 	unsigned a, b, c, d;
 
@@ -138,18 +142,23 @@ static bool host_is_amd(void)
 	return __get_cpuid(0, &a, &b, &c, &d) && (b == 0x68747541 || b == 0x6f677948);
 }
 
-static void describe(struct kvm_vm *k, pid_t pid)
+void kvm_command(pid_t pid, char *buf, size_t cap)
 {
-	char path[64], comm[32] = "?";
-	FILE *f;
+	char path[64];
+	_cleanup_file_ FILE *f = NULL;
 
+	snprintf(buf, cap, "?");
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	f = fopen(path, "re");
-	if (f) {
-		if (fgets(comm, sizeof(comm), f))
-			comm[strcspn(comm, "\n")] = 0;
-		fclose(f);
-	}
+	if (f && fgets(buf, (int)cap, f))
+		buf[strcspn(buf, "\n")] = 0;
+}
+
+static void describe(struct kvm_vm *k, pid_t pid)
+{
+	char comm[32];
+
+	kvm_command(pid, comm, sizeof(comm));
 	snprintf(k->t.desc, sizeof(k->t.desc), "%s pid %d, %u vCPU%s, %" PRIu64 " MiB, KVM", comm, (int)pid,
 		k->t.vcpus, k->t.vcpus == 1 ? "" : "s", ram_total(&k->ram) >> 20);
 }
@@ -228,13 +237,15 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 	if (f.vms > 1)
 		return err_set(e, ENOTSUP, "process %d has %u VMs; only a process with one can be followed",
 			(int)pid, f.vms);
-	r = refuse(k, e);
+	r = kvm_refuse(k->flags, e);
 	if (r)
 		return r;
+	if (f.dropped)
+		return err_set(e, ENOTSUP, "the VM has more than %d memory slots", RAM_SEGS_MAX);
 	r = open_memory(k, pid, e);
 	if (r)
 		return r;
-	k->amd = host_is_amd();
+	k->amd = kvm_host_is_amd();
 	copies = COPIES_TOTAL / (k->t.vcpus ? k->t.vcpus : 1);
 	r = hook_load(&k->hook, k->kvm, k->t.vcpus, copies < COPIES_MIN ? COPIES_MIN : copies, e);
 	if (r)

@@ -52,6 +52,16 @@ void kvm_release(struct kvm_vm *k);
 /* attach.c: registers of vCPU @idx as of its last exit. -ENOENT: no such vCPU. */
 int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e);
 
+/* attach.c: pieces that a list of all VMs needs too. */
+/* Add a SCAN_SLOT to @ram, in order; read-only memory is left out. False: there is no room. */
+bool kvm_add_slot(struct gdb_ram *ram, const struct scan_rec *r);
+struct gcpu kvm_regs(const struct scan_rec *r); /* of a SCAN_VCPU */
+/* Can a VM with these flags (enum scan_flag) be protected? 0 or -ENOTSUP with @e. */
+int kvm_refuse(uint32_t flags, struct err *e);
+/* The command name of process @pid, "?" if it is gone. */
+void kvm_command(pid_t pid, char *buf, size_t cap);
+bool kvm_host_is_amd(void);
+
 /* plant.c */
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e);
 int kvm_unplant(struct kvm_vm *k, uint32_t tag, struct err *e);

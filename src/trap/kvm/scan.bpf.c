@@ -59,7 +59,9 @@ static __always_inline __u32 vm_flags(struct kvm *kvm)
 	__u32 flags = 0, xen = 0;
 	bool b = false;
 
-	if (bpf_core_field_exists(kvm->arch.vm_type) && BPF_CORE_READ(kvm, arch.vm_type) >= 2)
+	/* Its size differs between kernels. 0: default, 1: software-protected, then SEV and TDX. */
+	if (bpf_core_field_exists(kvm->arch.vm_type) &&
+		BPF_CORE_READ_BITFIELD_PROBED(kvm, arch.vm_type) >= 2)
 		flags |= SCAN_PRIVATE;
 	if (bpf_core_field_exists(kvm->arch.has_protected_state)) {
 		BPF_CORE_READ_INTO(&b, kvm, arch.has_protected_state);

@@ -41,6 +41,9 @@ int scan_explain(int code, struct err *e)
 	if (lockdown_confidential())
 		return err_set(e, EPERM, "the host's kernel is locked down (confidentiality), which keeps BPF "
 			"from reading kernel memory; boot with lockdown=integrity, or use the gdb backend");
+	if ((code == EPERM || code == EACCES) && geteuid() == 0)
+		return err_set(e, code, "the host's kernel does not permit this BPF program, not even to root "
+			"(a container, or a security policy?); use the gdb backend");
 	if (code == EPERM || code == EACCES)
 		return err_set(e, code, "not permitted to load BPF programs; run as root, or with CAP_BPF, "
 			"CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_KILL");

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* doctor.c - everything the kvm backend needs of a host, one check after the other. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "trap/kvm/host.h"
+#include "trap/kvm/kvm.h"
+#include "util/cleanup.h"
+
+/* linux/capability.h */
+static const struct {
+	int bit;
+	const char *name, *why;
+} caps[] = {
+	{5, "CAP_KILL", "stop the VM while a site is written"},
+	{19, "CAP_SYS_PTRACE", "read and write the VM's memory"},
+	{21, "CAP_SYS_ADMIN", "read the BTF of the kvm module"},
+	{38, "CAP_PERFMON", "trace a kernel function"},
+	{39, "CAP_BPF", "load BPF programs"},
+};
+
+struct doctor {
+	void (*f)(void *ctx, const struct host_check *c);
+	void *ctx;
+	int bad;
+};
+
+__attribute__((format(printf, 4, 5)))
+static void tell(struct doctor *d, const char *what, int ok, const char *fmt, ...)
+{
+	struct host_check c = {.what = what, .ok = ok};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c.text, sizeof(c.text), fmt, ap);
+	va_end(ap);
+	d->bad += !ok;
+	d->f(d->ctx, &c);
+}
+
+/* The first line of @path that begins with @key, without it; false if there is none. */
+static bool line_of(const char *path, const char *key, char *buf, size_t cap)
+{
+	_cleanup_file_ FILE *f = fopen(path, "re");
+	size_t n = strlen(key);
+
+	while (f && fgets(buf, (int)cap, f))
+		if (!strncmp(buf, key, n)) {
+			buf[strcspn(buf, "\n")] = 0;
+			memmove(buf, buf + n, strlen(buf + n) + 1);
+			return true;
+		}
+	return false;
+}
+
+/* bpf_loop(), and memory slots kept in hash lists: 5.17. */
+static void check_kernel(struct doctor *d)
+{
+	struct utsname u;
+	unsigned major = 0, minor = 0;
+	bool ok;
+
+	uname(&u);
+	ok = sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+		(major > 5 || (major == 5 && minor >= 17));
+	tell(d, "host kernel", ok, "%.64s%s", u.release, ok ? "" : "; 5.17 or newer is needed");
+}
+
+static void check_cpu(struct doctor *d)
+{
+	char flags[8192];
+	bool found = line_of("/proc/cpuinfo", "flags", flags, sizeof(flags)), ok;
+
+	ok = found && (strstr(flags, " svm") || strstr(flags, " vmx"));
+	tell(d, "CPU", ok, "%s%s", kvm_host_is_amd() ? "AMD, the trap is VMMCALL" : "Intel, the trap is VMCALL",
+		ok ? "" : "; it shows no virtualization (svm, vmx): enable it in the firmware");
+}
+
+static void check_kvm(struct doctor *d)
+{
+	struct err e = {""};
+	bool ok = !host_probe_kvm(&e);
+
+	tell(d, "KVM", ok, "%s%s", ok ? "runs guests" : e.text,
+		ok ? "" : "; load kvm_amd or kvm_intel, or use the gdb backend");
+}
+
+static void check_btf(struct doctor *d)
+{
+	bool core = !access("/sys/kernel/btf/vmlinux", R_OK);
+	bool module = !access("/sys/kernel/btf/kvm", R_OK), builtin;
+
+	builtin = !module && access("/sys/module/kvm/initstate", F_OK) && !access("/sys/module/kvm", F_OK);
+	tell(d, "BTF", core && (module || builtin), "%s", !core ? "the kernel has none; use one with "
+		"CONFIG_DEBUG_INFO_BTF, or the gdb backend" : module ? "of the kernel and of the kvm module" :
+		builtin ? "of the kernel, with KVM built in" : "the kvm module is not loaded or has none");
+}
+
+static void check_lockdown(struct doctor *d)
+{
+	char line[128];
+	bool known = line_of("/sys/kernel/security/lockdown", "", line, sizeof(line));
+	bool bad = known && strstr(line, "[confidentiality]");
+
+	tell(d, "lockdown", !bad, "%s", bad ? "confidentiality keeps BPF from reading kernel memory; boot with "
+		"lockdown=integrity" : known ? line : "none");
+}
+
+static void check_caps(struct doctor *d)
+{
+	char line[64], missing[200] = "";
+	unsigned long long have = 0;
+	size_t n = 0;
+
+	if (line_of("/proc/self/status", "CapEff:", line, sizeof(line)))
+		sscanf(line, "%llx", &have);
+	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
+		if (!(have >> caps[i].bit & 1) && n < sizeof(missing))
+			n += (size_t)snprintf(missing + n, sizeof(missing) - n, "%s%s (%s)", n ? ", " : "",
+				caps[i].name, caps[i].why);
+	tell(d, "privilege", !n, "%s%s", n ? "run as root; missing: " : "enough to attach", missing);
+}
+
+static void check_scan(struct doctor *d)
+{
+	struct err e = {""};
+	struct scan *s;
+
+	if (scan_open(&s, 0, &e)) {
+		tell(d, "VM discovery", 0, "%.250s", e.text);
+		return;
+	}
+	scan_close(s);
+	tell(d, "VM discovery", 1, "the BPF iterator loads");
+}
+
+static void check_hook(struct doctor *d)
+{
+	struct err e = {""};
+	struct hook h;
+	int r = hook_load(&h, 1, 1, 16, &e); /* 1: no VM's address */
+
+	if (!r) {
+		r = hook_attach(&h, &e);
+		hook_unload(&h);
+	}
+	tell(d, "trap", !r, "%.250s", r ? e.text : "the BPF program loads and attaches to kvm_emulate_hypercall");
+}
+
+int host_doctor(void (*f)(void *ctx, const struct host_check *c), void *ctx)
+{
+	struct doctor d = {f, ctx, 0};
+
+	check_kernel(&d);
+	check_cpu(&d);
+	check_kvm(&d);
+	check_btf(&d);
+	check_lockdown(&d);
+	check_caps(&d);
+	check_scan(&d);
+	check_hook(&d);
+	return d.bad;
+}
