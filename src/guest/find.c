@@ -211,8 +211,12 @@ static void find_direct_map(struct guest *g)
 		return;
 	if (ptable_walk(&g->table, base + g->info.kaslr_phys, &at) || at.gpa != g->info.kaslr_phys)
 		return;
+	/*
+	 * What KASLR puts behind the direct map may follow 10 TiB after the end of RAM (mm/kaslr.c); RAM
+	 * ends at most the PCI hole's 4 GiB later than its size says. Beyond that we walk.
+	 */
 	g->direct_base = base;
-	g->direct_len = 1ull << 46; /* 64 TiB, the direct map of 4 levels; gmem knows the RAM */
+	g->direct_len = g->mem.ram_bytes < MIB(1 << 20) ? g->mem.ram_bytes + MIB(4096) : MIB(1 << 20);
 }
 
 /* VMCOREINFO and kallsyms were written by different code: they must agree. */

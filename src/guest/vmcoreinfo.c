@@ -41,7 +41,7 @@ static const char *value_of(const struct vmcoreinfo *v, const char *key, size_t 
 
 int vmcoreinfo_number(const struct vmcoreinfo *v, const char *key, uint64_t *value)
 {
-	int base = strncmp(key, "SYMBOL(", 7) && strcmp(key, "KERNELOFFSET") ? 0 : 16;
+	int base = strncmp(key, "SYMBOL(", 7) && strcmp(key, "KERNELOFFSET") ? 10 : 16;
 	char num[24], *end;
 
 	switch (vmcoreinfo_text(v, key, num, sizeof(num))) {
@@ -52,6 +52,8 @@ int vmcoreinfo_number(const struct vmcoreinfo *v, const char *key, uint64_t *val
 	default:
 		return -EBADMSG;
 	}
+	if (!strncmp(num, "0x", 2)) /* some NUMBER()s are printed so */
+		base = 16;
 	errno = 0;
 	*value = strtoull(num, &end, base);
 	return errno || end == num || *end ? -EBADMSG : 0;

@@ -4,7 +4,7 @@
  *
  * Written by kernel/crash_core.c (kernel/vmcore_info.c from 6.9) and arch_crash_save_vmcoreinfo() into
  * one page; documented in Documentation/admin-guide/kdump/vmcoreinfo.rst. SYMBOL() and KERNELOFFSET are
- * hexadecimal without 0x, everything else is decimal.
+ * hexadecimal without 0x, the rest is decimal, or hexadecimal with 0x.
  */
 #ifndef LOGVISOR_GUEST_VMCOREINFO_H
 #define LOGVISOR_GUEST_VMCOREINFO_H

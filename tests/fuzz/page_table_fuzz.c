@@ -10,20 +10,16 @@
 
 #include "guest/image.h"
 
-#define RAM (16u << 20)
+#define RAM (256u << 10)
 
-static const uint8_t *input;
-static size_t input_len;
+static uint8_t ram[RAM];
 
-static int read_input(void *ctx, uint64_t gpa, void *buf, size_t len)
+static int read_ram(void *ctx, uint64_t gpa, void *buf, size_t len)
 {
-	uint8_t *p = buf;
-
 	(void)ctx;
 	if (gpa > RAM || RAM - gpa < len)
 		return -EFAULT;
-	for (size_t i = 0; i < len; i++)
-		p[i] = input[(gpa + i) % input_len];
+	memcpy(buf, ram + gpa, len);
 	return 0;
 }
 
@@ -34,13 +30,13 @@ static int sum(void *ctx, const uint8_t *buf, size_t len, uint64_t gva)
 	if (!len || gva < KERNEL_MAP_START || gva > KERNEL_MAP_END - len)
 		abort();
 	*bytes += len + buf[len - 1];
-	return *bytes > (32u << 20);
+	return *bytes > (4u << 20);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct image img;
-	struct gmem mem = {.read = read_input};
+	struct gmem mem = {.read = read_ram};
 	struct ptable t = {.mem = &mem};
 	struct mapping at;
 	uint64_t gva;
@@ -51,8 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&gva, data, sizeof(gva));
 	t.la57 = data[8] & 1;
 	t.root = (uint64_t)(data[8] >> 1) << 12;
-	input = data;
-	input_len = size;
+	for (size_t o = 0; o < RAM; o += size)
+		memcpy(ram + o, data, RAM - o < size ? RAM - o : size);
 	if (ptable_walk(&t, gva, &at) == 0 && (at.gpa ^ gva) & (at.size - 1))
 		abort();
 	if (image_map(&img, &t) == 0)
