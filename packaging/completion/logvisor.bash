@@ -44,6 +44,8 @@ _logvisor() {
 	-o | --output)
 		if [ "$command" = show ]; then
 			COMPREPLY=($(compgen -W "short short-iso short-monotonic json export cat raw framed" -- "$cur"))
+		elif [ "$command" = prove ]; then
+			COMPREPLY=($(compgen -f -- "$cur"))
 		else
 			COMPREPLY=($(compgen -W "json" -- "$cur"))
 		fi
@@ -57,20 +59,21 @@ _logvisor() {
 		COMPREPLY=($(compgen -W "now today yesterday -5min -1h" -- "$cur"))
 		return
 		;;
-	-n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold)
+	-n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --threads)
 		return
 		;;
 	esac
 	case $command in
 	attach) options="--store --keep --keep-time --heartbeat --max-hold" ;;
-	detach | prove) options="--store" ;;
+	detach) options="--store" ;;
+	prove) options="--store --output" ;;
 	list) options="--store --json" ;;
 	inspect) options="-o --symbols" ;;
 	show)
 		options="--all --boot --case-sensitive --follow --grep --lines --no-pager --output --priority
 			--reverse --since --store --until --utc"
 		;;
-	verify) options="--store --since-checkpoint --vkey" ;;
+	verify) options="--store --since-checkpoint --vkey --output --threads" ;;
 	check-proof) options="--vkey" ;;
 	export) options="--store --tiles" ;;
 	esac

@@ -46,16 +46,21 @@ static const struct {
 		"  --utc                times in UTC\n"
 		"  --no-pager           do not page on a terminal\n" STORE},
 	{"verify",
-		"  --since-checkpoint FILE   and that it contains all of that earlier checkpoint\n"
-		"  --vkey KEY|FILE           signed by this key, not by the one beside the ledger\n" STORE},
-	{"prove", "Writes a tlog-proof of record INDEX to standard output.\n\n" STORE},
+		"  --since-checkpoint FILE\n"
+		"                       and that it contains all of that earlier checkpoint\n"
+		"  --vkey KEY|FILE      signed by this key, not by the one beside the ledger\n"
+		"  -o, --output json    for programs\n"
+		"  --threads N          how many at once\n" STORE},
+	{"prove",
+		"Writes a tlog-proof of record INDEX.\n\n"
+		"  -o, --output FILE    there, not to standard output\n" STORE},
 	{"check-proof",
 		"Needs no ledger. Prints the record that is proven.\n\n"
 		"  --vkey KEY|FILE      the ledger's verifier key\n"},
 	{"export",
 		"Writes DIR/checkpoint, DIR/vkey and DIR/tile/..., as c2sp.org/tlog-tiles has them.\n"
 		"(For the records as text or JSON: logvisor show -o.)\n\n"
-		"  --tiles DIR          a directory that does not exist yet, or an earlier export\n" STORE},
+		"  --tiles DIR          where to\n" STORE},
 	{NULL, NULL},
 };
 

@@ -5,19 +5,20 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 const struct command commands[] = {
 	{"attach", attach_main, "NAME=TARGET [options]", "protect a running VM's logs"},
-	{"detach", detach_main, "NAME", "end the protection; the VM runs on"},
+	{"detach", detach_main, "NAME [--store DIR]", "end the protection; the VM runs on"},
 	{"list", list_main, "[--host] [--json]", "the ledgers of the store, or this host's KVM VMs"},
 	{"doctor", doctor_main, "", "can this host's VMs be protected by the kvm backend?"},
 	{"inspect", inspect_main, "TARGET [-o json] [--symbols]", "what is found in a guest's memory"},
 	{"show", show_main, "[options] NAME", "print the records"},
 	{"verify", verify_main, "NAME [options]", "prove that nothing was altered or removed"},
-	{"prove", prove_main, "NAME INDEX", "write a proof for one record"},
+	{"prove", prove_main, "NAME INDEX [-o FILE]", "write a proof for one record"},
 	{"check-proof", check_proof_main, "FILE [--vkey KEY]", "check a proof without the ledger"},
 	{"export", export_main, "NAME --tiles DIR", "write the standard tlog tile tree"},
 	{"help", help_main, "[COMMAND]", "this text, or a command's options"},
@@ -42,6 +43,7 @@ int main(int argc, char **argv)
 {
 	char *help[] = {"help", NULL, NULL};
 
+	opterr = 0; /* the commands say themselves what they do not know */
 	if (argc < 2)
 		return cli_usage(NULL);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))

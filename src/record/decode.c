@@ -17,7 +17,8 @@ struct in {
 
 static int bad(const struct in *in, const char *what)
 {
-	return err_set(in->e, EBADMSG, "leaf: %s at byte %zu", what, (size_t)(in->p - in->start));
+	err_set(in->e, EBADMSG, "leaf: %s at byte %zu", what, (size_t)(in->p - in->start));
+	return -EBADMSG;
 }
 
 static bool take(struct in *in, const char *s, size_t n)

@@ -68,6 +68,7 @@ struct form_field {
 struct form_fields {
 	struct form_field field[FORM_FIELDS_MAX];
 	size_t n, used;
+	bool may_repeat; /* a key may occur more than once */
 	char text[FORM_FIELDS_MAX * FORM_KEY_MAX];
 };
 

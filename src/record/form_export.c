@@ -14,6 +14,9 @@ static bool printable(struct span s)
 	size_t len;
 
 	for (size_t i = 0; i < s.n; i += len) {
+		len = 1;
+		if (s.p[i] >= 0x20 && s.p[i] < 0x7f)
+			continue;
 		len = utf8_sequence(s.p + i, s.n - i, &cp);
 		if (len == 0 || (cp < 0x20 && cp != '\t') || (cp >= 0x7f && cp < 0xa0))
 			return false;

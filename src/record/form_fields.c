@@ -119,6 +119,7 @@ void form_fields(struct form *f, const struct record *r, uint64_t index, struct 
 	char boot[33] = BOOT_NONE BOOT_PAD;
 
 	o->n = o->used = 0;
+	o->may_repeat = r->n_observed + r->n_claimed > 0;
 	if (r->boot.n == 16)
 		memcpy(boot, r->boot.p, 16);
 	add(o, LITERAL("__CURSOR"), cursor(o, r, index));

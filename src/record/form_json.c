@@ -14,6 +14,9 @@ static bool all_utf8(struct span s)
 	size_t len;
 
 	for (size_t i = 0; i < s.n; i += len) {
+		len = 1;
+		if ((unsigned char)s.p[i] < 0x80)
+			continue;
 		len = utf8_sequence(s.p + i, s.n - i, &cp);
 		if (len == 0)
 			return false;
@@ -94,26 +97,26 @@ static size_t next_of_same(const struct form_fields *f, size_t i)
 	return k;
 }
 
-void form_json_put(const struct form *form, FILE *out, const struct form_fields *f)
+void form_json_put(const struct form *f, FILE *out, const struct form_fields *fields)
 {
-	for (size_t i = 0; i < f->n; i++) {
-		size_t next = f->n;
+	for (size_t i = 0; i < fields->n; i++) {
+		size_t next;
 
-		if (seen_before(f, i))
+		if (fields->may_repeat && seen_before(fields, i))
 			continue;
 		fputs_unlocked(i ? ",\"" : "{\"", out);
-		fwrite_unlocked(f->field[i].key.p, 1, f->field[i].key.n, out);
+		fwrite_unlocked(fields->field[i].key.p, 1, fields->field[i].key.n, out);
 		fputs_unlocked("\":", out);
-		next = next_of_same(f, i);
-		if (next == f->n) {
-			put_value(out, f->field[i].value, form->ascii);
+		next = fields->may_repeat ? next_of_same(fields, i) : fields->n;
+		if (next == fields->n) {
+			put_value(out, fields->field[i].value, f->ascii);
 			continue;
 		}
 		putc_unlocked('[', out);
-		put_value(out, f->field[i].value, form->ascii);
-		for (; next < f->n; next = next_of_same(f, next)) {
+		put_value(out, fields->field[i].value, f->ascii);
+		for (; next < fields->n; next = next_of_same(fields, next)) {
 			putc_unlocked(',', out);
-			put_value(out, f->field[next].value, form->ascii);
+			put_value(out, fields->field[next].value, f->ascii);
 		}
 		putc_unlocked(']', out);
 	}
