@@ -21,7 +21,7 @@ _logvisor_names() {
 
 _logvisor() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local commands="attach detach list inspect show verify prove check-proof export help version"
+	local commands="attach detach list doctor inspect show verify prove check-proof export help version"
 	local options store='' i
 	COMPREPLY=()
 
@@ -67,7 +67,7 @@ _logvisor() {
 	attach) options="--store --keep --keep-time --heartbeat --max-hold" ;;
 	detach) options="--store" ;;
 	prove) options="--store --output" ;;
-	list) options="--store --json" ;;
+	list) options="--store --json --host" ;;
 	inspect) options="-o --symbols" ;;
 	show)
 		options="--all --boot --case-sensitive --follow --grep --lines --no-pager --output --priority

@@ -76,7 +76,7 @@ static int help_all(void)
 
 static int help_one(const struct command *c)
 {
-	printf("usage: logvisor %s %s\n\n%s.\n", c->name, c->usage, c->description);
+	printf("usage: logvisor %s %s\n\n%s\n", c->name, c->usage, c->description);
 	for (unsigned int i = 0; options[i].command; i++)
 		if (!strcmp(options[i].command, c->name))
 			printf("\n%s", options[i].text);
