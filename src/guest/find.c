@@ -161,6 +161,7 @@ static int find_symbols(struct guest *g, struct err *e)
 static int find_base(struct guest *g, struct err *e)
 {
 	const struct extent *x;
+	uint64_t end;
 
 	if (guest_symbol(g, "_text", &g->text) && guest_symbol(g, "_stext", &g->text))
 		return err_set(e, EBADMSG, "kallsyms has neither _text nor _stext");
@@ -168,6 +169,8 @@ static int find_base(struct guest *g, struct err *e)
 	if (!x)
 		return err_set(e, EBADMSG, "kallsyms says the kernel begins at 0x%" PRIx64
 			", but nothing is mapped there", g->text);
+	if (!guest_symbol(g, "_end", &end) && end > g->text)
+		image_cut(g->image, end);
 	g->info.kaslr_phys = x->gpa + (g->text - x->gva);
 	g->info.kaslr_virt = g->text - TEXT_DEFAULT;
 	return 0;

@@ -166,6 +166,12 @@ int image_read(const struct image *img, const struct gmem *mem, uint64_t gva, vo
 	return 0;
 }
 
+void image_cut(struct image *img, uint64_t end)
+{
+	while (img->n && img->ext[img->n - 1].gva >= end)
+		img->bytes -= img->ext[--img->n].len;
+}
+
 void image_range(const struct image *img, uint64_t *lo, uint64_t *hi)
 {
 	*lo = img->n ? img->ext[0].gva : 0;

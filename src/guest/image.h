@@ -61,6 +61,12 @@ const struct extent *image_find(const struct image *img, uint64_t gva);
 /* Copy from the image by its extents alone, no walk. All or nothing: 0, -EFAULT. */
 int image_read(const struct image *img, const struct gmem *mem, uint64_t gva, void *buf, size_t len);
 
+/*
+ * Forget what begins at or after @end: modules, where CONFIG_RANDOMIZE_BASE is off, whose mapping does
+ * change.
+ */
+void image_cut(struct image *img, uint64_t end);
+
 /* Lowest and one past the highest address mapped; 0, 0 if nothing is. */
 void image_range(const struct image *img, uint64_t *lo, uint64_t *hi);
 

@@ -135,6 +135,28 @@ static void functions_only(void **state)
 	fake_free(&f);
 }
 
+/* What is mapped behind the image may be mapped elsewhere later, as modules are. */
+static void behind_the_image(void **state)
+{
+	struct fake_opt opt = {0};
+	uint64_t gva, pmd;
+	char text[9];
+
+	(void)state;
+	fake_make(&f, &opt);
+	gva = f.text + (256u << 20);
+	pmd = FAKE_PMD + (gva >> 21 & 511) * 8;
+	fake_put64(&f, pmd, FAKE_IMAGE | 0x80000000000001e3ull);
+	assert_int_equal(find(), 0);
+	assert_int_equal(guest_read(g, gva + FAKE_NOTE, text, sizeof(text)), 0);
+	assert_memory_not_equal(text, "OSRELEASE", sizeof(text));
+	fake_put64(&f, pmd, 0x80000000000001e3ull);
+	assert_int_equal(guest_read(g, gva + FAKE_NOTE, text, sizeof(text)), 0);
+	assert_memory_equal(text, "OSRELEASE", sizeof(text));
+	guest_free(g);
+	fake_free(&f);
+}
+
 /* Without registers RAM is searched; the same is found. */
 static void no_registers(void **state)
 {
@@ -288,7 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layouts), cmocka_unit_test(above_4_gib),
 		cmocka_unit_test(user_half_of_pti), cmocka_unit_test(functions_only),
-		cmocka_unit_test(no_registers), cmocka_unit_test(not_booted), cmocka_unit_test(contradictions),
+		cmocka_unit_test(behind_the_image), cmocka_unit_test(no_registers), cmocka_unit_test(not_booted), cmocka_unit_test(contradictions),
 		cmocka_unit_test(no_kallsyms),
 		cmocka_unit_test(reboot), cmocka_unit_test(boot_ids_differ),
 	};
