@@ -44,7 +44,9 @@ row() {
 	done
 	a=$("${ours[@]}" | wc -l) b=$("${theirs[@]}" | wc -l) c=$a
 	[ ${#third[@]} -gt 0 ] && c=$("${third[@]}" | wc -l)
-	[ "$a" = "$b" ] && [ "$a" = "$c" ] || { wrong=1 && title="$title (LINES DIFFER: $a $b $c)"; }
+	if [ "$a $a" != "$b $c" ]; then
+		wrong=1 title="$title (LINES DIFFER: $a $b $c)"
+	fi
 	read -r a _ ra < <($best "${ours[@]}")
 	read -r b _ _ < <($best "${theirs[@]}")
 	c=-
