@@ -177,22 +177,21 @@ static int find_base(struct guest *g, struct err *e)
 }
 
 /*
- * The vCPU's page table belongs to a process and goes with it; the kernel's own stays. Take it only if
- * it maps the image to the same place.
+ * The vCPU's page table belongs to a process and goes with it; the kernel's own, init_top_pgt at @gva,
+ * stays. It is part of the image. Take it only if it maps the image to the same place.
  */
-static int find_kernel_table(struct guest *g, struct err *e)
+static int use_kernel_table(struct guest *g, uint64_t gva, struct err *e)
 {
+	const struct extent *x = image_find(g->image, gva);
 	struct ptable own = g->table;
 	struct mapping at;
-	uint64_t gva;
 	int r;
 
-	g->info.la57 = g->table.la57;
-	g->info.cr3 = g->table.root;
-	if (guest_symbol(g, "init_top_pgt", &gva))
-		return 0; /* no data symbols: stay with the vCPU's */
-	r = guest_translate(g, gva, &own.root, NULL);
-	r = r ? r : ptable_walk(&own, g->text, &at);
+	if (!x)
+		return err_set(e, EBADMSG, "init_top_pgt is said to be at 0x%" PRIx64 ", which is not in the "
+			"kernel's image", gva);
+	own.root = x->gpa + (gva - x->gva);
+	r = ptable_walk(&own, g->text, &at);
 	if (r && r != -EFAULT)
 		return state_unreadable(r, e);
 	if (r || at.gpa != g->info.kaslr_phys)
@@ -201,6 +200,18 @@ static int find_kernel_table(struct guest *g, struct err *e)
 	g->table = own;
 	g->info.cr3 = own.root;
 	return 0;
+}
+
+/* By its symbol; without symbols of data, by VMCOREINFO once that was found. */
+static int find_kernel_table(struct guest *g, struct err *e)
+{
+	uint64_t gva;
+
+	g->info.la57 = g->table.la57;
+	g->info.cr3 = g->table.root;
+	if (guest_symbol(g, "init_top_pgt", &gva) && guest_vmcoreinfo(g, "SYMBOL(init_top_pgt)", &gva))
+		return 0;
+	return use_kernel_table(g, gva, e);
 }
 
 /* The direct map, if the kernel tells where it is and a walk agrees. */
@@ -288,6 +299,7 @@ static int find(struct guest *g, const struct gcpu *cpu, struct err *e)
 	if (r && r != -ENOENT)
 		return r;
 	r = cross_check(g, e);
+	r = r ? r : find_kernel_table(g, e);
 	if (r)
 		return r;
 	find_release(g);

@@ -332,8 +332,10 @@ static inline void fake_note(struct fake *f)
 	int n = snprintf((char *)f->mem + FAKE_NOTE, 4096,
 		"OSRELEASE=6.1.0-fake\nBUILD-ID=00112233445566778899aabbccddeeff00112233\n"
 		"PAGESIZE=4096\nSYMBOL(_stext)=%" PRIx64 "\nOFFSET(prb.desc_ring)=24\n"
-		"NUMBER(phys_base)=%" PRId64 "\nKERNELOFFSET=%" PRIx64 "\n", f->text,
-		(int64_t)(f->opt.ram + FAKE_IMAGE - (f->text - 0xffffffff80000000ull)), f->opt.slide);
+		"NUMBER(phys_base)=%" PRId64 "\nKERNELOFFSET=%" PRIx64
+		"\nSYMBOL(init_top_pgt)=%" PRIx64 "\n", f->text,
+		(int64_t)(f->opt.ram + FAKE_IMAGE - (f->text - 0xffffffff80000000ull)), f->opt.slide,
+		fake_gva(f, FAKE_TOP_PGT));
 
 	fake_put64(f, FAKE_VARS, f->direct + f->opt.ram + FAKE_NOTE);
 	fake_put64(f, FAKE_VARS + 8, (uint64_t)n);

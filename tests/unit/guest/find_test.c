@@ -128,9 +128,32 @@ static void functions_only(void **state)
 	assert_int_equal(find(), 0);
 	assert_string_equal(guest_info(g)->release, "6.1.0-fake");
 	assert_int_equal(guest_info(g)->btf_bytes, f.btf_end - f.btf);
-	assert_int_equal(guest_info(g)->cr3, f.cpu.cr3);
+	assert_int_equal(guest_info(g)->cr3, FAKE_TOP_PGT);
 	assert_int_equal(guest_vmcoreinfo(g, "OFFSET(prb.desc_ring)", &v), 0);
 	assert_int_equal(v, 24);
+	guest_free(g);
+	fake_free(&f);
+}
+
+/* The vCPU's process ends while we look: its page table is gone, the kernel's is not. */
+static int forgetful_read(void *ctx, uint64_t gpa, void *buf, size_t len)
+{
+	int r = fake_read(ctx, gpa, buf, len);
+
+	if (gpa == FAKE_IMAGE + FAKE_TEXT)
+		memset(f.mem + FAKE_PGD, 0, 4096);
+	return r;
+}
+
+static void process_ends(void **state)
+{
+	struct fake_opt opt = {0};
+
+	(void)state;
+	fake_make(&f, &opt);
+	f.gmem.read = forgetful_read;
+	assert_int_equal(find(), 0);
+	assert_int_equal(guest_info(g)->cr3, FAKE_TOP_PGT);
 	guest_free(g);
 	fake_free(&f);
 }
@@ -310,7 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layouts), cmocka_unit_test(above_4_gib),
 		cmocka_unit_test(user_half_of_pti), cmocka_unit_test(functions_only),
-		cmocka_unit_test(behind_the_image), cmocka_unit_test(no_registers), cmocka_unit_test(not_booted), cmocka_unit_test(contradictions),
+		cmocka_unit_test(process_ends), cmocka_unit_test(behind_the_image), cmocka_unit_test(no_registers), cmocka_unit_test(not_booted), cmocka_unit_test(contradictions),
 		cmocka_unit_test(no_kallsyms),
 		cmocka_unit_test(reboot), cmocka_unit_test(boot_ids_differ),
 	};
