@@ -54,7 +54,9 @@ int guest_alive(const struct guest *g, struct err *e);
 /*
  * Is @cpu running the kernel found, going by its page table? 0 yes; -ESTALE with @e if it runs another
  * kernel or none (firmware after a reset); -ESRCH VM gone. RAM of an earlier boot may outlive a reset
- * by seconds, so ask this when guest_alive() says yes and nothing moves.
+ * by seconds, so ask this when guest_alive() says yes and nothing moves. @cpu's page table is a process's:
+ * if the VM ran on and the process ended since @cpu was read, -ESTALE is wrong; find the guest again, the
+ * same boot id tells.
  */
 int guest_runs_on(const struct guest *g, const struct gcpu *cpu, struct err *e);
 
