@@ -23,7 +23,7 @@ ifndef V
 QUIET = @printf '  %-8s %s\n' $(1) $(@:$(BUILD)/%=%);
 endif
 
-.PHONY: all bench install uninstall clean deps-build deps-demo deps-check
+.PHONY: all bench bench-kvm install uninstall clean deps-build deps-demo deps-check
 all: logvisor
 
 logvisor: $(MAIN) $(LIB)
@@ -92,7 +92,11 @@ $(BUILD)/lab/initramfs: tests/lab/initramfs tests/lab/init $(BUILD)/lab/guest/la
 $(BUILD)/lab/kmsgcmp: tests/lab/kmsgcmp.c $(LIB)
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
-lab: $(BUILD)/lab/say $(BUILD)/lab/kmsgcmp $(BUILD)/lab/initramfs
+# A VMM that is not QEMU, for the nested lab.
+$(BUILD)/lab/tinyvmm: tests/kvm/tinyvmm.c
+	@mkdir -p $(@D)
+	$(call QUIET,LAB)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -o $@ $<
+lab: $(BUILD)/lab/say $(BUILD)/lab/kmsgcmp $(BUILD)/lab/tinyvmm $(BUILD)/lab/initramfs
 # The kernels the tests boot: Debian 11, 12, 13 and unstable. Downloaded once.
 SUITES := bullseye bookworm trixie sid
 lab-kernels:
@@ -132,6 +136,10 @@ check-long: check-build
 	@tests/run --long
 
 # Measurements, beside what others do in the same time. BENCH_RECORDS=N: with so many records.
+# One exit, in instructions, in a nested host.
+bench-kvm: deps-check
+	@$(MAKE) --no-print-directory all lab
+	@bench/kvm.sh
 bench: deps-check
 	@$(MAKE) --no-print-directory $(JOBS) all tools
 	@for b in bench/*.sh; do echo; echo "== $$b"; $$b || exit; done

@@ -21,6 +21,7 @@ static const struct {
 	{ "records", records_main, ": one record of every special kind" },
 	{ "ringend", ringend_main, "COUNT: records that end exactly at the ring's end" },
 	{ "kmsg", kmsg_main, ": send all that /dev/kmsg holds to the host" },
+	{ "clock", clock_main, "cpuid|kmsg COUNT: what one costs, in ns" },
 	{ "out", out_main, ": send standard input to the host" },
 };
 

@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# What one captured record costs the guest, in VM exits: bench/kvm.sh
+#
+# In a nested host (tests/lab/nested) whose clock counts instructions (QEMU -icount: 1 ns = 1
+# instruction), so the figures are the same whatever else this machine does. They count instructions
+# of host kernel and guest; what a world switch costs the hardware itself is not in them.
+set -eu
+cd "$(dirname "$0")/.."
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+tests/lab/nested --icount --limit "${BENCH_LIMIT:-900}" tests/kvm/cost.sh >"$out/raw" 2>"$out/err" || {
+	cat "$out/raw" "$out/err" >&2
+	exit 2
+}
+awk '
+	{ v[$1] = $2 }
+	function row(text, value) { printf "%-52s %8d %8.2f\n", text, value, value / v["guest_cpuid"] }
+	END {
+		printf "%-52s %8s %8s\n", "", "instr.", "exits"
+		row("a bare exit (CPUID in the guest)", v["guest_cpuid"])
+		row("a bare exit (CPUID, 16-bit guest of tinyvmm)", v["exit_cpuid"])
+		row("a hypercall that nobody wants", v["exit_vmcall"])
+		row("an exit to user space and back (OUT)", v["exit_out"])
+		row("a record written to /dev/kmsg, no trap", v["kmsg_plain"])
+		row("the same, trapped and copied", v["kmsg_trapped"])
+		row("the same after detach", v["kmsg_after"])
+		row("=> capture of one record", v["kmsg_trapped"] - v["kmsg_plain"])
+		printf "trapped / untrapped: %.2f\n", v["kmsg_trapped"] / v["kmsg_plain"]
+		printf "capture / exit to user space: %.2f\n",
+			(v["kmsg_trapped"] - v["kmsg_plain"]) / v["exit_out"]
+	}' "$out/raw"

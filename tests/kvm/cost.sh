@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=sh
+# What things cost on this host, one "NAME VALUE" a line; run in the nested host by bench/kvm.sh, where
+# the clock counts instructions. The worker is stopped while the guest is timed, so that on a single
+# CPU the guest's time is the guest's: the rings are larger than what is written meanwhile.
+. tests/lab/e2e.sh
+n=100
+for kind in cpuid vmcall out; do
+	echo "exit_$kind $(build/lab/tinyvmm $kind 2000)"
+done
+start_vm vm --kernel bookworm --smp 1 || exit 2
+echo "guest_cpuid $(guest vm "lab clock cpuid 2000")"
+echo "kmsg_plain $(guest vm "lab clock kmsg $n")"
+attach vm
+within 60 grep -q following "$dir/vm.log" || exit 2
+guest vm "lab clock kmsg 10" >/dev/null
+within 10 settled vm
+kill -STOP "$worker"
+echo "kmsg_trapped $(guest vm "lab clock kmsg $n")"
+kill -CONT "$worker"
+within 10 settled vm
+detach_worker "$worker"
+echo "kmsg_after $(guest vm "lab clock kmsg $n")"
+./logvisor show --no-pager -n 3 -o raw vm >&2
