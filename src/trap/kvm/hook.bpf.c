@@ -37,8 +37,7 @@ const volatile __u32 high_water;
 
 /* Written by the worker while the VM is stopped. */
 struct hook_site sites[HOOK_SITES_MAX];
-struct prb_geometry geometry;
-struct hook_region regions[HOOK_REGIONS_MAX];
+struct prb_geometry geometry; /* arrays: in the VMM's addresses where they are contiguous there */
 struct hook_slot slots[HOOK_SLOTS_MAX];
 
 struct hook_ring rings[HOOK_VCPUS_MAX];
@@ -101,43 +100,49 @@ __noinline __u64 walk(__u64 gva, __u64 cr3, __u64 cr4)
 	return 0;
 }
 
-/* As walk(), through the cache of translations. */
-__noinline __u64 translate(__u64 gva, __u64 cr3, __u64 cr4)
+/* Walk, and remember. */
+__noinline __u64 walk_page(__u64 page, __u64 cr3, __u64 cr4)
 {
-	struct hook_page *p = &pages[gva / PAGE % HOOK_PAGES];
-	__u64 page = gva & ~(PAGE - 1), hva;
+	struct hook_page *p = &pages[page / PAGE % HOOK_PAGES];
+	__u64 hva = walk(page, cr3, cr4);
 
-	if (p->gva == page + 1)
-		return p->hva + (gva - page);
-	hva = walk(page, cr3, cr4);
 	if (!hva)
 		return 0;
 	p->gva = 0;
 	p->hva = hva;
 	p->gva = page + 1;
-	return hva + (gva - page);
+	return hva;
 }
 
-/* The ring's arrays lie in regions known beforehand; all else (the stack) is translated. */
-static __always_inline int guest_copy(void *ctx, void *dst, __u32 len, __u64 gva)
+static __always_inline __u64 translate(const struct cpu *cpu, __u64 gva)
 {
-	const struct cpu *cpu = ctx;
+	const struct hook_page *p = &pages[gva / PAGE % HOOK_PAGES];
+	__u64 page = gva & ~(PAGE - 1), hva;
+
+	if (p->gva == page + 1)
+		return p->hva + (gva - page);
+	hva = walk_page(page, cpu->cr3, cpu->cr4);
+	return hva ? hva + (gva - page) : 0;
+}
+
+/*
+ * The ring's arrays are given in the VMM's addresses (user space: the sign bit is clear), since they
+ * never move; the guest's kernel addresses have it set: the stack, and arrays that are not contiguous.
+ */
+static __always_inline int guest_copy(void *ctx, void *dst, __u32 len, __u64 at)
+{
 	__u64 hva;
 
-	for (int i = 0; i < 3; i++) {
-		__u64 at = gva - regions[i].gva;
-
-		if (at < regions[i].len && len <= regions[i].len - at)
-			return bpf_probe_read_user(dst, len, (void *)(regions[i].hva + at));
-	}
-	if ((gva & (PAGE - 1)) + len <= PAGE) {
-		hva = translate(gva, cpu->cr3, cpu->cr4);
+	if ((__s64)at >= 0)
+		return bpf_probe_read_user(dst, len, (void *)at);
+	if ((at & (PAGE - 1)) + len <= PAGE) {
+		hva = translate(ctx, at);
 		return hva ? bpf_probe_read_user(dst, len, (void *)hva) : -1;
 	}
 	if (len != 24)
 		return -1;
 	for (int i = 0; i < 3; i++) {
-		hva = translate(gva + 8 * i, cpu->cr3, cpu->cr4);
+		hva = translate(ctx, at + 8 * i);
 		if (!hva || bpf_probe_read_user((__u64 *)dst + i, 8, (void *)hva))
 			return -1;
 	}

@@ -11,7 +11,6 @@
 #define HOOK_VCPUS_MAX 1024 /* KVM_MAX_VCPUS of Linux 6.1 */
 #define HOOK_SITES_MAX 8
 #define HOOK_SLOTS_MAX 32
-#define HOOK_REGIONS_MAX 4
 #define HOOK_PAGES 64 /* cached translations, a power of 2 */
 
 /* A planted site. */
@@ -19,11 +18,6 @@ struct hook_site {
 	__u64 rip; /* after the hypercall: the site + 5 */
 	__u32 tag;
 	__u32 final; /* prb_final_commit */
-};
-
-/* Guest-virtual memory that is contiguous in the VMM's too, and stays where it is. */
-struct hook_region {
-	__u64 gva, len, hva;
 };
 
 /* A memory slot; the largest first. */

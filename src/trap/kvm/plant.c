@@ -88,31 +88,30 @@ static uint64_t hva_of(const struct kvm_vm *k, uint64_t gpa, uint64_t *left)
 }
 
 /*
- * The ring's array of @len bytes at @gva as one run of the VMM's memory, as long as it is one (the rest
- * is translated page by page in the exit).
+ * Where the VMM has the ring's array of @len bytes at @gva. It stays there: kernel image and direct map
+ * do not move, nor do memory slots of RAM. @gva itself if it is not one run of the VMM's memory (a ring
+ * across two slots): then it is translated page by page in the exit.
  */
-static void region(const struct kvm_vm *k, const struct ptable *t, uint64_t gva, uint64_t len,
-	struct hook_region *out)
+static uint64_t array_hva(const struct kvm_vm *k, const struct ptable *t, uint64_t gva, uint64_t len)
 {
-	uint64_t done = 0;
+	uint64_t first = 0, done = 0;
 
-	*out = (struct hook_region){.gva = gva};
 	while (done < len) {
 		struct mapping m;
 		uint64_t left, hva, step;
 
 		if (ptable_walk(t, gva + done, &m))
-			break;
+			return gva;
 		hva = hva_of(k, m.gpa, &left);
-		if (!hva || (done && hva != out->hva + done))
-			break;
+		if (!hva || (done && hva != first + done))
+			return gva;
 		if (!done)
-			out->hva = hva;
+			first = hva;
 		step = m.size - (m.gpa & (m.size - 1));
 		step = step < left ? step : left;
 		done += step < len - done ? step : len - done;
 	}
-	out->len = done;
+	return first;
 }
 
 static void set_geometry(struct kvm_vm *k, const struct ptable *t, const struct prb_geometry *g)
@@ -121,9 +120,9 @@ static void set_geometry(struct kvm_vm *k, const struct ptable *t, const struct 
 
 	memset(b->pages, 0, sizeof(b->pages));
 	b->geometry = *g;
-	region(k, t, g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE, &b->regions[0]);
-	region(k, t, g->infos, (g->desc_mask + 1) * g->info_size, &b->regions[1]);
-	region(k, t, g->data, g->data_mask + 1, &b->regions[2]);
+	b->geometry.descs = array_hva(k, t, g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE);
+	b->geometry.infos = array_hva(k, t, g->infos, (g->desc_mask + 1) * g->info_size);
+	b->geometry.data = array_hva(k, t, g->data, g->data_mask + 1);
 }
 
 /* ---- writing ---- */
