@@ -262,6 +262,7 @@ int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint
 		.desc_bits = cb,
 		.info_size = o->info_size,
 		.len_off = o->text_len,
+		.dev_off = o->subsystem,
 	};
 	r = check_array(m, "descriptors", g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE, e);
 	if (!r)

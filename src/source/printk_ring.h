@@ -59,6 +59,8 @@ struct prb_geometry {
 	__u32 desc_bits;
 	__u32 info_size; /* <= PRB_INFO_MAX */
 	__u32 len_off;   /* of text_len in printk_info; <= PRB_INFO_MAX - 2 */
+	__u32 dev_off;   /* of dev_info.subsystem, the info's last member; 0 if unknown */
+	__u32 pad;
 	/* struct prb_desc is {state_var, begin, next}, 24 bytes, in every kernel so far: validated. */
 };
 
@@ -154,6 +156,29 @@ PRB_INLINE int prb_block(const struct prb_geometry *g, __u64 begin,
 	return 0;
 }
 
+/* The part of printk_info that is always read: everything before dev_info, and its first byte. */
+#define PRB_INFO_HEAD 32
+
+/*
+ * Copy the printk_info of @id, @n bytes of it. Its last 64 bytes are dev_info, which few records have:
+ * if the subsystem's name is empty they are not read, and are 0.
+ */
+PRB_INLINE int prb_fetch_info(void *ctx, const struct prb_geometry *g, __u64 id, __u32 n, __u8 *info)
+{
+	__u64 head[PRB_INFO_HEAD / 8];
+
+	(void)ctx;
+	if (g->dev_off != 24 || n != 88)
+		return n > PRB_INFO_MAX || FETCH_READ(ctx, info, n, prb_info_gva(g, id));
+	if (FETCH_READ(ctx, head, PRB_INFO_HEAD, prb_info_gva(g, id)))
+		return -1;
+	if ((__u8)head[3])
+		return FETCH_READ(ctx, info, 88, prb_info_gva(g, id));
+	for (int i = 0; i < 11; i++)
+		((__u64 *)info)[i] = i < 4 ? head[i] : 0;
+	return 0;
+}
+
 /*
  * At the entry of prb_commit() or prb_final_commit(): @entry is their argument (RDI on x86-64), a
  * struct prb_reserved_entry {rb, irqflags, id, text_space}. The descriptor is still `reserved` and
@@ -166,6 +191,7 @@ PRB_INLINE int prb_fetch_commit(void *ctx,
 	struct {
 		__u64 rb, irqflags, id;
 	} e;
+	struct prb_desc_copy d; /* on the stack: the kernel checks copies to elsewhere at length */
 	__u64 gva, room;
 	__u32 n, off;
 	int r;
@@ -182,11 +208,12 @@ PRB_INLINE int prb_fetch_commit(void *ctx,
 	off = g->len_off;
 	if (n > PRB_INFO_MAX || off > PRB_INFO_MAX - 2)
 		return PRB_EBAD;
-	if (FETCH_READ(ctx, &c->desc, PRB_DESC_SIZE, prb_desc_gva(g, e.id)) ||
-		FETCH_READ(ctx, c->info, n, prb_info_gva(g, e.id))) {
+	if (FETCH_READ(ctx, &d, PRB_DESC_SIZE, prb_desc_gva(g, e.id)) ||
+		prb_fetch_info(ctx, g, e.id, n, c->info)) {
 		c->flags |= PRB_COPY_FAULT;
 		return 0;
 	}
+	c->desc = d;
 	r = prb_block(g, c->desc.begin, c->desc.next, &gva, &room);
 	if (r) {
 		c->flags |= r == PRB_ENOTEXT ? PRB_COPY_NOTEXT : PRB_COPY_FAULT;
