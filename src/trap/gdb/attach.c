@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* attach.c - take a stub over from whatever state it is in, learn about the VM, and give it back. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +17,9 @@
 #define TAKEN_MS 5000
 /* How long a free stub may take to say its first word. */
 #define HELLO_MS 5000
+/* How long attaching may take in all, whatever the stub does. */
+#define ATTACH_MS 60000
+#define DETACH_MS 5000
 #define XML_MAX (256U << 10)
 #define XML_FILES_MAX 64
 
@@ -82,6 +87,8 @@ static int connect_one(struct gdb *g, const struct gdb_addr *a, struct err *e)
 			rc == -ENOENT || rc == -ECONNREFUSED ?
 				" (is the VM running, with -gdb unix:PATH,server=on,wait=off?)" : "");
 	}
+	if (a->sa.ss_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	conn_init(&g->c, fd, g->where);
 	return 0;
 }
@@ -244,6 +251,7 @@ int gdb_open(struct gdb *g, const char *target, struct err *e)
 	if (rc)
 		return rc;
 	g->held = true;
+	g->c.give_up = now_ms() + ATTACH_MS;
 	rc = conn_send(&g->c, rest, sizeof(rest) - 1, e);
 	/* Its "#00" may be refused, as it should; what follows is not. */
 	g->c.ignore_naks = true;
@@ -277,6 +285,7 @@ int gdb_open(struct gdb *g, const char *target, struct err *e)
 	}
 	if (rc == 0)
 		rc = gdb_map_ram(g, e);
+	g->c.give_up = 0;
 	if (rc)
 		gdb_close(g);
 	return rc;
@@ -287,6 +296,8 @@ void gdb_close(struct gdb *g)
 	struct err ignored;
 	bool clean = false, was;
 
+	/* If the stub does not answer now, the guardian tries on. */
+	g->c.give_up = now_ms() + DETACH_MS;
 	if (g->dead) {
 		clean = true;
 	} else if (gdb_enter(g, &was, &ignored) == 0 && gdb_phys(g, false, &ignored) == 0 &&

@@ -30,6 +30,7 @@ void conn_init(struct gdb_conn *c, int fd, const char *where)
 	c->ctx = NULL;
 	c->acks_due = 0;
 	c->ignore_naks = false;
+	c->give_up = 0;
 	c->where = where;
 }
 
@@ -164,9 +165,17 @@ int conn_packet(struct gdb_conn *c, int64_t deadline, bool intr, struct err *e)
 	}
 }
 
+/* @timeout_ms from now, but not beyond c->give_up. */
+static int64_t deadline_in(const struct gdb_conn *c, int timeout_ms)
+{
+	int64_t t = now_ms() + timeout_ms;
+
+	return c->give_up && c->give_up < t ? c->give_up : t;
+}
+
 int conn_request(struct gdb_conn *c, const char *cmd, int timeout_ms, struct err *e)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = deadline_in(c, timeout_ms);
 	char frame[512];
 	size_t n = strlen(cmd);
 	unsigned resends = 0;
@@ -208,6 +217,10 @@ int conn_request(struct gdb_conn *c, const char *cmd, int timeout_ms, struct err
 			return gone(c, e);
 		if (c->stop)
 			c->stop(c->ctx, &s);
+		/* One that never stops talking is no better than a silent one. */
+		if (now_ms() > deadline)
+			return err_set(e, ETIMEDOUT, "gdb:%s: no answer to \"%s\" among stop replies",
+				c->where, cmd);
 	}
 }
 
@@ -227,7 +240,7 @@ int conn_request_ok(struct gdb_conn *c, const char *cmd, struct err *e)
 
 int conn_monitor(struct gdb_conn *c, const char *line, char *out, size_t cap, struct err *e)
 {
-	int64_t deadline = now_ms() + GDB_REPLY_MS;
+	int64_t deadline = deadline_in(c, GDB_REPLY_MS);
 	char cmd[256] = "qRcmd,";
 	size_t n = 0, o = strlen(cmd);
 	int rc;
@@ -243,7 +256,7 @@ int conn_monitor(struct gdb_conn *c, const char *line, char *out, size_t cap, st
 		if (k < 0)
 			return err_set(e, EPROTO, "gdb:%s: bad console output", c->where);
 		n += (size_t)k;
-		rc = conn_packet(c, deadline, false, e);
+		rc = now_ms() > deadline ? -ETIMEDOUT : conn_packet(c, deadline, false, e);
 	}
 	if (rc == -ETIMEDOUT || rc == -EAGAIN)
 		return err_set(e, ETIMEDOUT, "gdb:%s: the monitor does not finish", c->where);

@@ -75,6 +75,20 @@ int gdb_leave(struct gdb *g, bool was, struct err *e)
 	return was || g->dead ? 0 : start_vm(g, e);
 }
 
+static void describe(struct gdb *g)
+{
+	unsigned long long mib = (g->t.mem.ram_bytes + (1 << 20) - 1) >> 20;
+	const char *s = g->vcpus == 1 ? "" : "s";
+
+	if (g->ram.pid)
+		snprintf(g->t.desc, sizeof(g->t.desc), "QEMU pid %d, %u vCPU%s, %llu MiB, stub %.90s",
+			(int)g->ram.pid, g->vcpus, s, mib, g->where);
+	else
+		snprintf(g->t.desc, sizeof(g->t.desc),
+			"QEMU, %u vCPU%s, %llu MiB, stub %.50s, memory through the stub (%s)", g->vcpus, s,
+			mib, g->where, g->no_process);
+}
+
 static int op_attach(struct trap **out, const char *target, struct err *e)
 {
 	struct gdb *g = calloc(1, sizeof(*g));
@@ -92,15 +106,7 @@ static int op_attach(struct trap **out, const char *target, struct err *e)
 		.ram_bytes = ram_total(&g->ram)};
 	g->t.vcpus = g->vcpus;
 	g->t.pid = g->ram.pid;
-	if (g->ram.pid)
-		snprintf(g->t.desc, sizeof(g->t.desc), "QEMU pid %d, %u vCPU%s, %llu MiB, stub %.90s",
-			(int)g->ram.pid, g->vcpus, g->vcpus == 1 ? "" : "s",
-			(unsigned long long)(g->t.mem.ram_bytes >> 20), g->where);
-	else
-		snprintf(g->t.desc, sizeof(g->t.desc),
-			"QEMU, %u vCPU%s, %llu MiB, stub %.40s, memory through the stub: %.40s", g->vcpus,
-			g->vcpus == 1 ? "" : "s", (unsigned long long)(g->t.mem.ram_bytes >> 20),
-			g->where, g->no_process);
+	describe(g);
 	rc = start_vm(g, e);
 	if (rc) {
 		gdb_close(g);
@@ -360,15 +366,19 @@ static int op_wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct
 		if (rc == -EAGAIN) /* the only packet under way is "continue" */
 			rc = conn_send(&g->c, "$c#63", 5, e);
 		else if (rc == 0 && rsp_parse_stop(g->c.pkt, g->c.len, &s)) {
-			if (s.kind == 'W' || s.kind == 'X')
-				return ended(g, ev, e);
+			if (s.kind == 'W' || s.kind == 'X') {
+				/* It is about to end: its memory can be read for moments yet. */
+				g->dead = true;
+				ev->type = TRAP_GONE;
+				return 0;
+			}
 			rc = take_stop(g, &s, ev, e);
 			if (rc == 1)
 				return 0;
 		}
 		if (rc == -ESRCH)
 			return ended(g, ev, e);
-		if (rc)
+		if (rc || now_ms() > deadline)
 			return rc;
 	}
 }

@@ -23,7 +23,7 @@ struct gdb {
 	struct gdb_ram ram;
 	struct gdb_regs regs;
 	char where[300];
-	char no_process[208]; /* why memory is read through the stub, if it is */
+	const char *no_process; /* why memory is read through the stub, if it is */
 
 	bool held;    /* by us: after hold() or TRAP_STOPPED, until resume() */
 	bool paused;  /* by someone else: not ours to resume */

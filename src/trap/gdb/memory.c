@@ -209,22 +209,21 @@ static int try_process(struct gdb *g, pid_t pid, struct err *e)
 int gdb_map_ram(struct gdb *g, struct err *e)
 {
 	pid_t pids[8];
-	struct err why = {""};
+	struct err why = {"no process of this host has the other end"};
 	int n, rc;
 
 	rc = ask_monitor(g, e);
 	if (rc)
 		return rc;
 	n = peer_pids(g->c.fd, pids, 8);
+	g->no_process = "VMM not found here";
 	for (int i = 0; i < n; i++) {
 		rc = try_process(g, pids[i], &why);
-		if (rc == 0 || rc == -ESRCH)
+		if (rc == 0)
 			break;
+		if (rc == -EACCES || rc == -EPERM)
+			g->no_process = "no permission";
 	}
-	if (n == 0)
-		err_set(&why, 0, "the VMM is not a process of this host");
-	if (g->ram.mem < 0)
-		snprintf(g->no_process, sizeof(g->no_process), "%.200s", why.text);
 	/* Can it be read at all? */
 	if (g->ram.mem < 0) {
 		uint8_t byte;
