@@ -20,6 +20,7 @@
 /* How long attaching may take in all, whatever the stub does. */
 #define ATTACH_MS 60000
 #define DETACH_MS 5000
+#define RETREAT_MS 500
 #define XML_MAX (256U << 10)
 #define XML_FILES_MAX 64
 
@@ -208,14 +209,16 @@ static int read_vcpus(struct gdb *g, struct err *e)
  * died may have left it so, or at a watchpoint ("paused (debug)"): we let it run in the end. Any other
  * reason in parentheses (prelaunch, io-error, guest-panicked, ...) is not ours to overrule.
  */
-static bool stopped_otherwise(struct gdb *g)
+static int read_status(struct gdb *g, struct err *e)
 {
 	char text[256] = "";
-	struct err ignored;
+	int rc = conn_monitor(&g->c, "info status", text, sizeof(text), e);
 
-	if (conn_monitor(&g->c, "info status", text, sizeof(text), &ignored) != 0)
-		return false;
-	return strchr(text, '(') && !strstr(text, "(debug)");
+	if (rc && rc != -ENOTSUP)
+		return rc;
+	g->paused = strchr(text, '(') && !strstr(text, "(debug)");
+	guardian_leave_paused(&g->guardian, g->paused);
+	return 0;
 }
 
 static void note_stop(void *ctx, const struct rsp_stop *s)
@@ -235,6 +238,7 @@ static void retreat(struct gdb *g)
 	char bytes[128];
 	struct err ignored;
 
+	g->c.give_up = now_ms() + RETREAT_MS;
 	conn_send(&g->c, bytes, guardian_release(bytes, false), &ignored);
 	guardian_end(&g->guardian, true);
 	close(g->c.fd);
@@ -271,12 +275,11 @@ int gdb_open(struct gdb *g, const char *target, struct err *e)
 	g->c.stop = note_stop;
 	/* Clears every break- and watchpoint, whoever left it. */
 	rc = conn_request(&g->c, "?", GDB_REPLY_MS, e);
-	if (rc == 0) {
-		g->rang = false;
-		g->paused = stopped_otherwise(g);
-		guardian_leave_paused(&g->guardian, g->paused);
+	g->rang = false;
+	if (rc == 0)
+		rc = read_status(g, e);
+	if (rc == 0)
 		rc = read_description(g, e);
-	}
 	if (rc == 0)
 		rc = read_vcpus(g, e);
 	if (rc == 0) {

@@ -29,7 +29,7 @@ void conn_init(struct gdb_conn *c, int fd, const char *where)
 	c->stop = NULL;
 	c->ctx = NULL;
 	c->acks_due = 0;
-	c->ignore_naks = false;
+	c->ignore_naks = c->refused = false;
 	c->give_up = 0;
 	c->where = where;
 }
@@ -58,6 +58,14 @@ static int gone(struct gdb_conn *c, struct err *e)
 	return err_set(e, ESRCH, "gdb:%s: the stub closed the connection", c->where);
 }
 
+/* @timeout_ms from now, but not beyond c->give_up. */
+static int64_t deadline_in(const struct gdb_conn *c, int timeout_ms)
+{
+	int64_t t = now_ms() + timeout_ms;
+
+	return c->give_up && c->give_up < t ? c->give_up : t;
+}
+
 int conn_send(struct gdb_conn *c, const void *buf, size_t n, struct err *e)
 {
 	const char *p = buf;
@@ -79,7 +87,7 @@ int conn_send(struct gdb_conn *c, const void *buf, size_t n, struct err *e)
 		if (errno != EAGAIN)
 			return err_set(e, errno, "gdb:%s: send: %s", c->where, strerror(errno));
 		if (!deadline)
-			deadline = now_ms() + GDB_REPLY_MS;
+			deadline = deadline_in(c, GDB_REPLY_MS);
 		rc = wait_fd(c->fd, POLLOUT, deadline, false);
 		if (rc)
 			return err_set(e, -rc, "gdb:%s: the stub takes no data (%s)", c->where,
@@ -149,9 +157,9 @@ int conn_packet(struct gdb_conn *c, int64_t deadline, bool intr, struct err *e)
 			break;
 		case RSP_BAD:
 			/* Ask for it again; on a local socket this never happens. */
-			rc = conn_send(c, "-", 1, e);
-			if (rc)
-				return rc;
+			if (send(c->fd, "-", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+				return err_set(e, EPROTO, "gdb:%s: bad packets, and no ear for it",
+					c->where);
 			junk++;
 			break;
 		case RSP_JUNK:
@@ -163,14 +171,6 @@ int conn_packet(struct gdb_conn *c, int64_t deadline, bool intr, struct err *e)
 			return err_set(e, EPROTO, "gdb:%s: what answers there is not a GDB stub",
 				c->where);
 	}
-}
-
-/* @timeout_ms from now, but not beyond c->give_up. */
-static int64_t deadline_in(const struct gdb_conn *c, int timeout_ms)
-{
-	int64_t t = now_ms() + timeout_ms;
-
-	return c->give_up && c->give_up < t ? c->give_up : t;
 }
 
 int conn_request(struct gdb_conn *c, const char *cmd, int timeout_ms, struct err *e)
@@ -193,6 +193,12 @@ int conn_request(struct gdb_conn *c, const char *cmd, int timeout_ms, struct err
 		struct rsp_stop s;
 
 		rc = conn_packet(c, deadline, false, e);
+		if (rc == -EAGAIN && c->acks_due > 1) {
+			/* In order: it means an earlier packet, which nobody waits for. */
+			c->acks_due--;
+			c->refused = true;
+			continue;
+		}
 		if (rc == -EAGAIN) {
 			if (++resends > RESENDS_MAX)
 				return err_set(e, EPROTO, "gdb:%s: the stub refuses \"%s\"", c->where,

@@ -32,6 +32,7 @@ struct gdb_conn {
 	void *ctx;
 	unsigned acks_due; /* packets sent and not acknowledged yet */
 	bool ignore_naks;
+	bool refused; /* a packet sent without waiting was answered '-' */
 	int64_t give_up; /* monotonic ms after which nothing is waited for; 0: never */
 	const char *where; /* for messages: "/run/web01.gdb" */
 };

@@ -25,6 +25,22 @@ static int note(struct gdb *g, int rc)
 	return rc;
 }
 
+/* The site whose watchpoint stop reply @s is about, or NULL. */
+static const struct trap_site *find_site(const struct gdb *g, const struct rsp_stop *s)
+{
+	for (unsigned i = 0; i < TRAP_SITES_MAX; i++) {
+		const struct trap_site *site = &g->site[i].site;
+
+		/*
+		 * Two vCPUs that hit at once are reported as one stop, and then as another that names
+		 * no address: any site will do.
+		 */
+		if (g->site[i].used && (!s->watch || s->addr - site->gva < site->len))
+			return site;
+	}
+	return NULL;
+}
+
 static int stop_vm(struct gdb *g, struct err *e)
 {
 	int rc;
@@ -35,15 +51,15 @@ static int stop_vm(struct gdb *g, struct err *e)
 	 * \x03 stops a running VM and makes it say so. It is dropped if the stub still waits for an
 	 * acknowledgement, which '+' gives, hence twice; in a stopped VM all of it is ignored.
 	 */
-	g->saw_stop = false;
+	g->saw_stop = g->c.refused = false;
 	rc = conn_send(&g->c, "\x03+\x03", 3, e);
 	if (rc == 0)
 		rc = conn_request(&g->c, "qC", GDB_REPLY_MS, e);
 	if (rc)
 		return note(g, rc);
 	g->c.acks_due = 0;
-	/* No stop reply: it did not run, so someone else had stopped it. */
-	g->paused = !g->saw_stop;
+	/* No stop reply: it did not run though we let it, so someone else had stopped it. */
+	g->paused = !g->saw_stop && !g->c.refused;
 	guardian_leave_paused(&g->guardian, g->paused);
 	g->held = true;
 	return 0;
@@ -54,6 +70,8 @@ static int start_vm(struct gdb *g, struct err *e)
 	int rc = 0;
 
 	/* A doorbell rang meanwhile: the VM stays held until wait() has reported it. */
+	if (g->rang && !find_site(g, &g->ring))
+		g->rang = false;
 	if (!g->rang && !g->paused) {
 		rc = conn_send(&g->c, "++$c#63", 7, e);
 		if (rc)
@@ -257,21 +275,9 @@ static int op_resume(struct trap *t, struct err *e)
 /* The event for a stop at a doorbell; false if none of ours is there. */
 static bool ring(struct gdb *g, const struct rsp_stop *s, struct trap_event *ev)
 {
-	const struct trap_site *hit = NULL;
+	const struct trap_site *hit = find_site(g, s);
 	struct timespec ts;
 
-	for (unsigned i = 0; i < TRAP_SITES_MAX; i++) {
-		const struct trap_site *site = &g->site[i].site;
-
-		if (!g->site[i].used)
-			continue;
-		/*
-		 * Two vCPUs that hit at once are reported as one stop, and then as another that names
-		 * no address.
-		 */
-		if (s->watch ? s->addr - site->gva < site->len : hit == NULL)
-			hit = site;
-	}
 	if (!hit)
 		return false;
 	clock_gettime(CLOCK_REALTIME, &ts);

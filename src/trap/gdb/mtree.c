@@ -59,7 +59,8 @@ unsigned mtree_parse(const char *text, struct ram_seg *out, unsigned max)
 		line++;
 		if (*line == '\r' || *line == '\n' || *line == '\0')
 			break;
-		if (!parse_line(line, &s, &prio, &ram) || prio != 0)
+		/* The firmware of a microvm is listed as RAM. */
+		if (!parse_line(line, &s, &prio, &ram) || prio != 0 || strstr(s.name, "bios"))
 			continue;
 		if (last && s.gpa < last->gpa + last->len)
 			continue;
