@@ -721,7 +721,7 @@ static void without_permission(void **state)
 		t->ops->unplant(t, 1, &e);
 		assert_int_equal(t->ops->wait(t, 50, &ev, &e), 0);
 		t->ops->detach(t);
-		exit(0);
+		_exit(0);
 	}
 	waitpid(pid, &status, 0);
 	assert_int_equal(status, 0);
