@@ -204,21 +204,59 @@ static int read_vcpus(struct gdb *g, struct err *e)
 	return 0;
 }
 
-/*
- * Was the VM stopped for a reason of its own? Connecting stops a VM that runs ("paused"), a client that
- * died may have left it so, or at a watchpoint ("paused (debug)"): we let it run in the end. Any other
- * reason in parentheses (prelaunch, io-error, guest-panicked, ...) is not ours to overrule.
- */
-static int read_status(struct gdb *g, struct err *e)
+/* Is there a mark (guardian.h)? A stub that cannot carry one has none. */
+static int read_mark(struct gdb *g, bool *marked, struct err *e)
+{
+	int rc = conn_request(&g->c, "qqemu.sstep", GDB_REPLY_MS, e);
+
+	*marked = rc == 0 && (strcmp(g->c.pkt, "0x0") == 0 || strcmp(g->c.pkt, "0") == 0);
+	return rc;
+}
+
+/* Take the mark away, by the flags this VMM has: KVM may lack some. */
+static void unmark(struct gdb *g)
+{
+	static const char *const flags[] = {GDB_UNMARK, "Qqemu.sstep=3", "Qqemu.sstep=1"};
+	struct err ignored;
+
+	for (unsigned i = 0; i < 3 && conn_request_ok(&g->c, flags[i], &ignored) == -EINVAL; i++)
+		;
+}
+
+/* QEMU before 8.1 announces to a new client that connecting stopped the VM; later ones do not. */
+static bool tells_of_stop(struct gdb *g)
 {
 	char text[256] = "";
-	int rc = conn_monitor(&g->c, "info status", text, sizeof(text), e);
+	struct err ignored;
+	unsigned major, minor;
 
+	return conn_monitor(&g->c, "info version", text, sizeof(text), &ignored) == 0 &&
+		sscanf(text, "%u.%u", &major, &minor) == 2 && (major < 8 || (major == 8 && minor < 1));
+}
+
+/*
+ * Was the VM stopped before we came? Connecting stops a VM that runs ("paused"); a client that died may
+ * have left it so, or at a watchpoint ("paused (debug)"): those we let run in the end. Not ours to overrule
+ * is any other reason in parentheses (prelaunch, io-error, guest-panicked, ...), nor its owner's.
+ */
+static int read_status(struct gdb *g, bool was_running, struct err *e)
+{
+	char text[256] = "";
+	bool marked;
+	int rc = read_mark(g, &marked, e);
+
+	if (rc)
+		return rc;
+	rc = conn_monitor(&g->c, "info status", text, sizeof(text), e);
 	if (rc && rc != -ENOTSUP)
 		return rc;
-	g->paused = strchr(text, '(') && !strstr(text, "(debug)");
+	if (strchr(text, '('))
+		g->paused = !strstr(text, "(debug)");
+	else
+		g->paused = !was_running && !marked && tells_of_stop(g);
 	guardian_leave_paused(&g->guardian, g->paused);
-	return 0;
+	rc = conn_request(&g->c, GDB_MARK, GDB_REPLY_MS, e);
+	return rc;
 }
 
 static void note_stop(void *ctx, const struct rsp_stop *s)
@@ -248,6 +286,7 @@ int gdb_open(struct gdb *g, const char *target, struct err *e)
 {
 	/* Ends what a client that died in the middle of a packet has left (guardian.c). */
 	static const char rest[] = "++#00#00#00";
+	bool was_running;
 	int rc;
 
 	ram_init(&g->ram);
@@ -257,6 +296,8 @@ int gdb_open(struct gdb *g, const char *target, struct err *e)
 	g->held = true;
 	g->c.give_up = now_ms() + ATTACH_MS;
 	rc = conn_send(&g->c, rest, sizeof(rest) - 1, e);
+	g->c.ctx = g;
+	g->c.stop = note_stop;
 	/* Its "#00" may be refused, as it should; what follows is not. */
 	g->c.ignore_naks = true;
 	if (rc == 0)
@@ -271,13 +312,12 @@ int gdb_open(struct gdb *g, const char *target, struct err *e)
 		return rc;
 	}
 	g->c.ignore_naks = false;
-	g->c.ctx = g;
-	g->c.stop = note_stop;
+	was_running = g->saw_stop;
 	/* Clears every break- and watchpoint, whoever left it. */
 	rc = conn_request(&g->c, "?", GDB_REPLY_MS, e);
 	g->rang = false;
 	if (rc == 0)
-		rc = read_status(g, e);
+		rc = read_status(g, was_running, e);
 	if (rc == 0)
 		rc = read_description(g, e);
 	if (rc == 0)
@@ -305,6 +345,7 @@ void gdb_close(struct gdb *g)
 		clean = true;
 	} else if (gdb_enter(g, &was, &ignored) == 0 && gdb_phys(g, false, &ignored) == 0 &&
 		conn_request(&g->c, "?", GDB_REPLY_MS, &ignored) == 0) {
+		unmark(g);
 		/* Detaching lets the VM run; a VM that others stopped is only left alone. */
 		clean = g->paused || conn_request_ok(&g->c, "D;1", &ignored) == 0;
 		/* Acknowledged, else the next client's first byte is lost. */

@@ -97,14 +97,15 @@ static void describe(struct gdb *g)
 {
 	unsigned long long mib = (g->t.mem.ram_bytes + (1 << 20) - 1) >> 20;
 	const char *s = g->vcpus == 1 ? "" : "s";
+	const char *paused = g->paused ? "paused, " : "";
 
 	if (g->ram.pid)
-		snprintf(g->t.desc, sizeof(g->t.desc), "QEMU pid %d, %u vCPU%s, %llu MiB, stub %.90s",
-			(int)g->ram.pid, g->vcpus, s, mib, g->where);
+		snprintf(g->t.desc, sizeof(g->t.desc), "QEMU pid %d, %u vCPU%s, %llu MiB, %sstub %.80s",
+			(int)g->ram.pid, g->vcpus, s, mib, paused, g->where);
 	else
 		snprintf(g->t.desc, sizeof(g->t.desc),
-			"QEMU, %u vCPU%s, %llu MiB, stub %.50s, memory through the stub (%s)", g->vcpus, s,
-			mib, g->where, g->no_process);
+			"QEMU, %u vCPU%s, %llu MiB, %sstub %.50s, memory through the stub (%s)", g->vcpus, s,
+			mib, paused, g->where, g->no_process);
 }
 
 static int op_attach(struct trap **out, const char *target, struct err *e)

@@ -35,11 +35,12 @@ size_t guardian_release(char *out, bool leave_paused)
 	 * given three times; its checksum is wrong, so nothing is executed.
 	 */
 	static const char rest[] = "++#00#00#00";
-	static const char *const cmd[] = {"Qqemu.PhyMemMode:0", "?", "D;1"};
+	static const char *const cmd[] = {"Qqemu.PhyMemMode:0", GDB_UNMARK, "?", "D;1"};
+	const unsigned count = sizeof(cmd) / sizeof(cmd[0]);
 	size_t n = sizeof(rest) - 1;
 
 	memcpy(out, rest, n);
-	for (unsigned i = 0; i < (leave_paused ? 2 : 3); i++) {
+	for (unsigned i = 0; i < (leave_paused ? count - 1 : count); i++) {
 		out[n++] = '+';
 		out[n++] = '+';
 		n += rsp_frame(out + n, cmd[i], strlen(cmd[i]));
@@ -79,8 +80,9 @@ static int reconnect(const struct gdb_addr *a)
 static void await_release(int fd, bool leave_paused)
 {
 	const int64_t deadline = now_ms() + ANSWER_MS;
-	const char *last = leave_paused ? "$T05" : "$OK#9a";
-	unsigned want = leave_paused ? 1 : 2, seen = 0; /* PhyMemMode is answered "OK" too */
+	/* The answer to '?', which comes after all others, and then that to 'D'. */
+	static const char *const last[] = {"$T05", "$OK#9a"};
+	unsigned want = leave_paused ? 1 : 2, seen = 0;
 	char buf[4096];
 	size_t n = 0;
 
@@ -100,8 +102,8 @@ static void await_release(int fd, bool leave_paused)
 			return;
 		n += (size_t)k;
 		buf[n] = '\0';
-		while (seen < want && (hit = memmem(buf, n, last, strlen(last)))) {
-			size_t end = (size_t)(hit - buf) + strlen(last);
+		while (seen < want && (hit = memmem(buf, n, last[seen], strlen(last[seen])))) {
+			size_t end = (size_t)(hit - buf) + strlen(last[seen]);
 
 			seen++;
 			n -= end;

@@ -20,6 +20,15 @@
 #include "trap/gdb/target.h"
 #include "util/err.h"
 
+/*
+ * The single-step flags of QEMU's stub outlive connections and mean nothing to us, who never step. So they
+ * carry the mark that a logvisor is at this VM: with it, a VM found stopped was left so by one that died,
+ * without it by its owner. Unmarking sets the flags that emulation has by default; a VMM with fewer
+ * refuses, which gdb_unmark() in attach.c heeds.
+ */
+#define GDB_MARK "Qqemu.sstep=0"
+#define GDB_UNMARK "Qqemu.sstep=7"
+
 struct guardian_page;
 
 struct guardian {

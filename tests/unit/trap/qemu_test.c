@@ -483,7 +483,33 @@ static void paused_by_others(void **state)
 	assert_int_equal(t->ops->wait(t, 100, &ev, &e), 0);
 	t->ops->detach(t);
 	assert_true(vm_paused(v));
+	/* Found paused, it is not let run either. */
+	t = attach_to(v->sock);
+	assert_true(vm_paused(v));
 	assert_true(vm_qmp(v, QMP("cont"), "return"));
+	plant(t, COUNT_BSP, 4);
+	assert_int_equal(stopped(t).tag, 4);
+	resume(t);
+	t->ops->detach(t);
+	assert_true(vm_runs_free(v));
+	vm_stop(v);
+}
+
+/* Before its owner has started it at all. */
+static void not_started(void **state)
+{
+	struct trap_event ev;
+	struct trap *t;
+
+	(void)state;
+	VM("-m", "64", "-S");
+	t = attach_to(v->sock);
+	assert_int_equal(t->ops->wait(t, 100, &ev, &e), 0);
+	assert_int_equal(ev.type, TRAP_IDLE);
+	assert_true(vm_qmp(v, QMP("query-status"), "prelaunch"));
+	assert_true(vm_qmp(v, QMP("cont"), "return"));
+	booted(t);
+	t->ops->detach(t);
 	assert_true(vm_runs_free(v));
 	vm_stop(v);
 }
@@ -621,12 +647,16 @@ static void stub_taken(void **state)
 		assert_int_equal(status, 0);
 		break;
 	}
-	/* One who waits in the queue regardless, and leaves, does not hurt either. */
+	/* A debugger that waits in the queue, and then leaves the VM stopped: so it shall stay. */
 	fd = vm_connect(v->sock);
 	t->ops->detach(t);
+	assert_true(WITHIN(5000, vm_paused(v)));
 	close(fd);
 	t = attach_to(v->sock);
+	assert_non_null(strstr(t->desc, "paused"));
 	t->ops->detach(t);
+	assert_true(vm_paused(v));
+	assert_true(vm_qmp(v, QMP("cont"), "return"));
 	assert_true(vm_runs_free(v));
 	vm_stop(v);
 }
@@ -757,6 +787,7 @@ int main(void)
 		cmocka_unit_test(guardian_killed_too),
 		cmocka_unit_test(guardian_life),
 		cmocka_unit_test(paused_by_others),
+		cmocka_unit_test(not_started),
 		cmocka_unit_test(killed_while_paused),
 		cmocka_unit_test(reset_while_armed),
 		cmocka_unit_test(vm_quits),

@@ -105,6 +105,8 @@ static inline void stub_monitor(struct stub_state *s, const char *hex)
 		stub_put(s, "Oxyz");
 	if (strcmp(line, "info status") == 0)
 		stub_console(s, "VM status: paused\r\n");
+	else if (strcmp(line, "info version") == 0)
+		stub_console(s, "9.0.0\r\n");
 	else if (strcmp(line, "info mtree -f") == 0 && s->fault != STUB_NO_RAM)
 		stub_console(s, "FlatView #0\r\n AS \"memory\", root: system\r\n"
 			" Root memory region: system\r\n"
