@@ -36,7 +36,7 @@ start_vm() {
 guest() {
 	e2e_vm=$1
 	shift
-	tests/lab/vm run -t 120 "$dir/$e2e_vm" "$*"
+	tests/lab/vm run "$dir/$e2e_vm" "$*"
 }
 
 # target NAME: how the VM is attached to. On KVM by the kvm backend, else through its GDB stub.
