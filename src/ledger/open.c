@@ -144,7 +144,7 @@ static int make_dir(const char *dir, struct err *e)
 	parent = open(!slash ? "." : slash == copy ? "/" : copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (parent < 0)
 		return err_set(e, errno, "cannot open the store directory: %s", strerror(errno));
-	if (io->mkdirat(parent, slash ? slash + 1 : copy, 0755) && errno != EEXIST)
+	if (io->mkdirat(parent, slash ? slash + 1 : copy, 0700) && errno != EEXIST)
 		return err_set(e, errno, "cannot create the ledger's directory: %s", strerror(errno));
 	if (io->fsync(parent))
 		return err_set(e, errno, "cannot sync the store directory: %s", strerror(errno));
