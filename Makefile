@@ -92,11 +92,12 @@ $(BUILD)/lab/initramfs: tests/lab/initramfs tests/lab/init $(BUILD)/lab/guest/la
 $(BUILD)/lab/kmsgcmp: tests/lab/kmsgcmp.c $(LIB)
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
-# A VMM that is not QEMU, for the nested lab.
-$(BUILD)/lab/tinyvmm: tests/kvm/tinyvmm.c
+# For the nested lab: a VMM that is not QEMU, and an attacker who writes to guest memory.
+KVM_LAB := $(BUILD)/lab/tinyvmm $(BUILD)/lab/poke
+$(KVM_LAB): $(BUILD)/lab/%: tests/kvm/%.c
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -o $@ $<
-lab: $(BUILD)/lab/say $(BUILD)/lab/kmsgcmp $(BUILD)/lab/tinyvmm $(BUILD)/lab/initramfs
+lab: $(BUILD)/lab/say $(BUILD)/lab/kmsgcmp $(KVM_LAB) $(BUILD)/lab/initramfs
 # The kernels the tests boot: Debian 11, 12, 13 and unstable. Downloaded once.
 SUITES := bullseye bookworm trixie sid
 lab-kernels:

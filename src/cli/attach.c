@@ -53,6 +53,7 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 		{"keep", required_argument, NULL, 'k'},
 		{"keep-time", required_argument, NULL, 't'},
 		{"max-hold", required_argument, NULL, 'm'},
+		{"on-full", required_argument, NULL, 'f'},
 		{NULL, 0, NULL, 0},
 	};
 	uint64_t v;
@@ -86,6 +87,12 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 			else if (!seconds_of(optarg, &v) || v > 3600)
 				return cli_failf("--max-hold: '%.40s' is not 0 to 1h", optarg);
 			o->max_hold_ms = (unsigned)v * 1000;
+			break;
+		case 'f':
+			if (!strcmp(optarg, "gap"))
+				o->max_hold_ms = 0;
+			else if (strcmp(optarg, "hold"))
+				return cli_failf("--on-full: '%.40s' is neither hold nor gap", optarg);
 			break;
 		default:
 			return cli_usage(argv[0]);

@@ -21,7 +21,9 @@ static const struct {
 		"  --keep-time TIME     remove records older than: 12h, 30d, 52w\n"
 		"  --heartbeat TIME     write counters into the ledger so often (60s)\n"
 		"  --max-hold TIME      hold the VM so long when records cannot be stored, before a gap\n"
-		"                       is recorded (1s); 0: never hold it\n" STORE},
+		"                       is recorded (1s); 0: never hold it\n"
+		"  --on-full hold|gap   when records come faster than they can be taken away, hold the VM\n"
+		"                       (default), or never, which is --max-hold 0\n" STORE},
 	{"detach", STORE},
 	{"list",
 		"  --host               the KVM VMs of this host instead, whatever their VMM\n"

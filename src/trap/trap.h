@@ -88,6 +88,11 @@ struct trap_ops {
 	/* Hold the VM / let it go on after hold() or TRAP_STOPPED. */
 	int (*hold)(struct trap *t, struct err *e);
 	int (*resume)(struct trap *t, struct err *e);
+	/*
+	 * What to do when copies cannot be taken away fast enough: hold the VM, at most @ms at a time,
+	 * or with 0 never, and drop events (TRAP_LOST). NULL if the backend has no buffer to fill.
+	 */
+	void (*limit_hold)(struct trap *t, unsigned ms);
 	/* Unplant everything, leave the VM running, free @t. Never fails from the caller's view. */
 	void (*detach)(struct trap *t);
 };

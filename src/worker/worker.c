@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker/worker.h"
 
+#include "worker/confine.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -55,6 +57,8 @@ static int open_both(struct worker *w, struct ledger_recovery *rec, struct err *
 		r = trap_attach(&w->t, o->target, e);
 	if (!r && !old)
 		r = store_open(&w->store, o->dir, o->name, rec, e);
+	if (!r)
+		r = worker_confine(o->dir, e);
 	return r;
 }
 
@@ -205,6 +209,8 @@ int worker_run(const struct worker_options *o, struct err *e)
 		return r;
 	}
 	follow_init(&w.follow, w.t, &w.store, &w.status, o->max_hold_ms);
+	if (w.t->ops->limit_hold)
+		w.t->ops->limit_hold(w.t, o->max_hold_ms);
 	first_records(&w, &rec);
 	w.next_heartbeat_ms = store_now_ms() + (int64_t)o->heartbeat_s * 1000;
 	r = loop(&w, &why);

@@ -18,6 +18,7 @@
 #define KVM_MEM_READONLY (1u << 1) /* linux/kvm.h */
 #define COPIES_TOTAL 2048          /* of all vCPUs together; 1.2 KiB each */
 #define COPIES_MIN 64
+#define HOLD_MS 1000 /* unless limit_hold() says otherwise */
 
 /* ---- what the scan says of this VM ---- */
 
@@ -205,15 +206,24 @@ static int parse_pid(const char *target, pid_t *pid, struct err *e)
 	return 0;
 }
 
+static int scan_by_guardian(void *ctx, struct err *e)
+{
+	return kvm_guardian_scan(&((struct kvm_vm *)ctx)->guardian, e);
+}
+
 static int start_guardian(struct kvm_vm *k, pid_t pid, struct err *e)
 {
 	struct guardian_hold hold = {
 		.held_ns = (volatile uint64_t *)&k->hook.skel->bss->held_ns,
 		.may_hold = (volatile uint32_t *)&k->hook.skel->bss->may_hold,
-		.max_ms = 1000,
+		.max_ms = (volatile uint32_t *)&k->hook.skel->bss->max_hold_ms,
 	};
 
-	return kvm_guardian_start(&k->guardian, pid, &hold, e);
+	int r = kvm_guardian_start(&k->guardian, pid, &hold, scan_link(k->scan), e);
+
+	if (!r)
+		scan_through(k->scan, scan_by_guardian, k);
+	return r;
 }
 
 int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
@@ -251,6 +261,7 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 	if (r)
 		return r;
 	memcpy(k->hook.skel->bss->slots, k->slot, sizeof(k->slot));
+	k->hook.skel->bss->max_hold_ms = HOLD_MS;
 	k->hook.skel->bss->may_hold = 1;
 	r = start_guardian(k, pid, e);
 	if (r)

@@ -2,6 +2,7 @@
 /* guardian.c - stop, continue, and never leave a VM stopped. */
 #include "trap/kvm/guardian.h"
 
+#include <bpf/bpf.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -19,13 +20,18 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/sandbox.h"
 
 #define STOP_MS 2000   /* for all threads to stop: a thread in the kernel stops when it leaves it */
 #define ANSWER_MS 5000 /* for the guardian to answer the worker */
 #define TICK_MS 200    /* a hold ends at most this late */
 
+/* linux/capability.h */
+#define CAPS (1ull << 5 /* CAP_KILL */ | 1ull << 39 /* CAP_BPF */)
+
 struct state {
 	pid_t vmm;
+	int scan; /* the iterator's link */
 	int pidfd;
 	int ctl;
 	struct guardian_hold hold;
@@ -121,10 +127,52 @@ static void check_hold(struct state *s)
 {
 	uint64_t since = *s->hold.held_ns;
 
-	if (!since || s->stopped || now_ns() - since < s->hold.max_ms * 1000000ull)
+	if (!since || s->stopped || now_ns() - since < *s->hold.max_ms * 1000000ull)
 		return;
 	*s->hold.may_hold = 0;
 	do_cont(s);
+}
+
+/* A result, and with it a descriptor if it is one. */
+static int answer(int ctl, int r, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {&r, sizeof(r)};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c;
+
+	if (fd >= 0) {
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(ctl, &m, MSG_NOSIGNAL) == sizeof(r) ? 0 : -1;
+}
+
+static int do_scan(struct state *s)
+{
+	int fd = bpf_iter_create(s->scan), r = fd < 0 ? -errno : 0;
+
+	r = answer(s->ctl, r, fd);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int execute(struct state *s, char cmd)
+{
+	switch (cmd) {
+	case 'S':
+		return answer(s->ctl, do_stop(s), -1);
+	case 'C':
+		return answer(s->ctl, do_cont(s), -1);
+	default:
+		return do_scan(s);
+	}
 }
 
 static void serve(struct state *s)
@@ -138,10 +186,7 @@ static void serve(struct state *s)
 		check_hold(s);
 		if (r <= 0)
 			continue;
-		if (recv(s->ctl, &cmd, 1, 0) != 1)
-			break;
-		r = cmd == 'S' ? do_stop(s) : do_cont(s);
-		if (send(s->ctl, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
+		if (recv(s->ctl, &cmd, 1, 0) != 1 || execute(s, cmd))
 			break;
 	}
 	/* The worker is gone: nobody empties the rings any more. */
@@ -149,33 +194,47 @@ static void serve(struct state *s)
 	do_cont(s);
 }
 
-/* Close all descriptors from 3 on but @a and @b, @a < @b. An empty range is refused, harmlessly. */
-static void close_all_but(int a, int b)
+/* Keep three descriptors, at 3 to 5, and close all others. */
+static int only_ours(struct state *s)
 {
-	syscall(SYS_close_range, 3u, (unsigned)a - 1, 0);
-	syscall(SYS_close_range, (unsigned)a + 1, (unsigned)b - 1, 0);
-	syscall(SYS_close_range, (unsigned)b + 1, ~0u, 0);
+	int fds[3] = {s->pidfd, s->ctl, s->scan};
+
+	for (int i = 0; i < 3; i++) {
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
+		if (fds[i] < 0)
+			return -1;
+	}
+	for (int i = 0; i < 3; i++)
+		if (dup3(fds[i], 3 + i, O_CLOEXEC) < 0)
+			return -1;
+	s->pidfd = 3;
+	s->ctl = 4;
+	s->scan = 5;
+	return (int)syscall(SYS_close_range, 6u, ~0u, 0);
 }
 
 static void guardian_main(struct state *s)
 {
+	struct err e;
+	uid_t uid;
+	gid_t gid;
+
 	setsid();
 	prctl(PR_SET_NAME, "logvisor-guard");
 	for (int sig = 1; sig < 32; sig++)
 		if (sig != SIGKILL && sig != SIGSTOP && sig != SIGCHLD)
 			signal(sig, SIG_IGN);
-	if (s->pidfd < s->ctl)
-		close_all_but(s->pidfd, s->ctl);
-	else
-		close_all_but(s->ctl, s->pidfd);
+	sandbox_user(&uid, &gid);
+	if (only_ours(s) || sandbox_enter(SANDBOX_GUARDIAN, uid, gid, CAPS, &e))
+		_exit(1); /* the worker finds the channel closed */
 	serve(s);
 	_exit(0);
 }
 
-int kvm_guardian_start(struct kvm_guardian *g, pid_t vmm, const struct guardian_hold *hold,
+int kvm_guardian_start(struct kvm_guardian *g, pid_t vmm, const struct guardian_hold *hold, int scan,
 	struct err *e)
 {
-	struct state s = {.vmm = vmm, .hold = *hold};
+	struct state s = {.vmm = vmm, .scan = scan, .hold = *hold};
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
@@ -203,7 +262,25 @@ int kvm_guardian_start(struct kvm_guardian *g, pid_t vmm, const struct guardian_
 	return err_set(e, errno, "cannot start the guardian: %s", strerror(errno));
 }
 
-static int ask(struct kvm_guardian *g, char cmd, struct err *e)
+/* Take an answer, and the descriptor that may come with it (*@fd, else -1). */
+static bool take_answer(int ctl, int *r, int *fd)
+{
+	char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {r, sizeof(*r)};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *c;
+
+	*fd = -1;
+	if (recvmsg(ctl, &m, MSG_CMSG_CLOEXEC) != sizeof(*r))
+		return false;
+	c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return true;
+}
+
+static int ask(struct kvm_guardian *g, char cmd, const char *what, int *fd, struct err *e)
 {
 	struct pollfd p = {.fd = g->ctl, .events = POLLIN};
 	int r;
@@ -216,22 +293,32 @@ static int ask(struct kvm_guardian *g, char cmd, struct err *e)
 	do
 		r = poll(&p, 1, ANSWER_MS);
 	while (r < 0 && errno == EINTR);
-	if (r <= 0 || recv(g->ctl, &r, sizeof(r), 0) != sizeof(r))
+	if (r <= 0 || !take_answer(g->ctl, &r, fd))
 		return err_set(e, EPIPE, "the guardian process does not answer; attach again");
 	if (r == -ETIMEDOUT)
 		return err_set(e, ETIMEDOUT, "the VM's process did not stop within %d ms; it runs on", STOP_MS);
-	return r ? err_set(e, -r, "cannot %s the VM: %s", cmd == 'S' ? "stop" : "continue", strerror(-r))
-		 : 0;
+	return r ? err_set(e, -r, "cannot %s: %s", what, strerror(-r)) : 0;
+}
+
+int kvm_guardian_scan(struct kvm_guardian *g, struct err *e)
+{
+	int fd, r = ask(g, 'I', "list the host's VMs", &fd, e);
+
+	return r ? r : fd;
 }
 
 int kvm_guardian_stop(struct kvm_guardian *g, struct err *e)
 {
-	return ask(g, 'S', e);
+	int fd;
+
+	return ask(g, 'S', "stop the VM", &fd, e);
 }
 
 int kvm_guardian_cont(struct kvm_guardian *g, struct err *e)
 {
-	return ask(g, 'C', e);
+	int fd;
+
+	return ask(g, 'C', "continue the VM", &fd, e);
 }
 
 void kvm_guardian_end(struct kvm_guardian *g)

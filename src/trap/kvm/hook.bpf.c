@@ -44,6 +44,7 @@ struct hook_ring rings[HOOK_VCPUS_MAX];
 struct hook_page pages[HOOK_PAGES];
 struct hook_stats stats;
 __u32 may_hold; /* by the worker: stop the VM rather than lose */
+__u32 max_hold_ms; /* for the guardian */
 __u64 held_ns;  /* when the VM was stopped; the guardian lets it go and sets 0 */
 
 struct {

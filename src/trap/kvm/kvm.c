@@ -81,6 +81,14 @@ static int resume(struct trap *t, struct err *e)
 	return kvm_guardian_cont(&k->guardian, e);
 }
 
+static void limit_hold(struct trap *t, unsigned ms)
+{
+	struct hook_bpf__bss *b = of(t)->hook.skel->bss;
+
+	b->max_hold_ms = ms;
+	b->may_hold = ms != 0;
+}
+
 /* Host clock, microseconds, of a CLOCK_MONOTONIC time. */
 static int64_t wall_us(uint64_t mono_ns)
 {
@@ -124,7 +132,7 @@ static void let_go(struct kvm_vm *k)
 {
 	struct hook_bpf__bss *b = k->hook.skel->bss;
 
-	b->may_hold = 1;
+	b->may_hold = b->max_hold_ms != 0;
 	if (b->held_ns)
 		kvm_guardian_cont(&k->guardian, NULL);
 }
@@ -212,5 +220,6 @@ const struct trap_ops trap_kvm = {
 	.wait = wait,
 	.hold = hold,
 	.resume = resume,
+	.limit_hold = limit_hold,
 	.detach = detach,
 };

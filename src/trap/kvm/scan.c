@@ -15,6 +15,8 @@
 
 struct scan {
 	struct scan_bpf *skel;
+	int (*create)(void *ctx, struct err *e); /* NULL: do it here */
+	void *ctx;
 };
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -91,16 +93,34 @@ void scan_close(struct scan *s)
 	free(s);
 }
 
+void scan_through(struct scan *s, int (*create)(void *ctx, struct err *e), void *ctx)
+{
+	s->create = create;
+	s->ctx = ctx;
+}
+
+int scan_link(const struct scan *s)
+{
+	return bpf_link__fd(s->skel->links.scan);
+}
+
+static int create(const struct scan *s, struct err *e)
+{
+	int fd = s->create ? s->create(s->ctx, e) : bpf_iter_create(scan_link(s));
+
+	return fd < 0 && !s->create ? err_set(e, errno, "cannot list the host's VMs: %s", strerror(errno)) : fd;
+}
+
 int scan_run(const struct scan *s, int (*f)(void *ctx, const struct scan_rec *r), void *ctx,
 	struct err *e)
 {
-	_cleanup_fd_ int fd = bpf_iter_create(bpf_link__fd(s->skel->links.scan));
+	_cleanup_fd_ int fd = create(s, e);
 	struct scan_rec rec[64];
 	size_t have = 0;
 	int r = 0;
 
 	if (fd < 0)
-		return err_set(e, errno, "cannot list the host's VMs: %s", strerror(errno));
+		return fd;
 	for (;;) {
 		ssize_t n = read(fd, (char *)rec + have, sizeof(rec) - have);
 		size_t whole;

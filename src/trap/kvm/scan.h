@@ -25,6 +25,13 @@ int scan_run(const struct scan *s, int (*f)(void *ctx, const struct scan_rec *r)
 	struct err *e);
 
 /*
+ * From now on let @create make the iterator's file descriptor, for a process that may not any more
+ * itself: it returns one, or -errno with @e. And what such a process needs for that: the link.
+ */
+void scan_through(struct scan *s, int (*create)(void *ctx, struct err *e), void *ctx);
+int scan_link(const struct scan *s);
+
+/*
  * Turn the errno with which loading a BPF program failed into a message: what is missing on this host
  * and what to do about it. Returns -@code.
  */

@@ -16,6 +16,7 @@ int hello_main(int argc, char **argv);
 int flood_main(int argc, char **argv);
 int kmsg_main(int argc, char **argv);
 int out_main(int argc, char **argv);
+int vmcall_main(int argc, char **argv);
 int clock_main(int argc, char **argv);
 int records_main(int argc, char **argv);
 int ringend_main(int argc, char **argv);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sandbox.c - identity, capabilities, system calls. */
+#include "util/sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What libc needs of its own, and waiting. */
+static const int common[] = {
+	SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
+	SCMP_SYS(mprotect), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(futex),
+	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill), SCMP_SYS(getrandom), SCMP_SYS(poll),
+	SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(nanosleep),
+	SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close), SCMP_SYS(openat),
+	SCMP_SYS(open), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lseek),
+	SCMP_SYS(getdents64), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg),
+	SCMP_SYS(recvmsg), SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(fcntl), SCMP_SYS(rseq),
+	SCMP_SYS(sysinfo), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(ioctl),
+};
+
+static const int worker[] = {
+	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(readv),
+	SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate),
+	SCMP_SYS(fadvise64), SCMP_SYS(sync_file_range), SCMP_SYS(rename), SCMP_SYS(renameat),
+	SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat),
+	SCMP_SYS(rmdir), SCMP_SYS(linkat), SCMP_SYS(flock), SCMP_SYS(fstatfs), SCMP_SYS(statfs),
+	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(statx), SCMP_SYS(lstat),
+	SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(umask), SCMP_SYS(dup), SCMP_SYS(uname),
+	SCMP_SYS(msync), SCMP_SYS(getcwd), SCMP_SYS(shutdown), SCMP_SYS(getsockopt),
+};
+
+static const int guardian[] = {
+	SCMP_SYS(pidfd_send_signal), SCMP_SYS(bpf), SCMP_SYS(setsid), SCMP_SYS(prctl),
+};
+
+void sandbox_user(uid_t *uid, gid_t *gid)
+{
+	const struct passwd *p = getpwnam(SANDBOX_USER);
+
+	*uid = p && p->pw_uid ? p->pw_uid : SANDBOX_UID;
+	*gid = p && p->pw_uid ? p->pw_gid : SANDBOX_UID;
+}
+
+static int set_caps(uint64_t caps)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2] = {
+		{.effective = (uint32_t)caps, .permitted = (uint32_t)caps},
+		{.effective = (uint32_t)(caps >> 32), .permitted = (uint32_t)(caps >> 32)},
+	};
+
+	return syscall(SYS_capset, &h, d) ? -errno : 0;
+}
+
+/* Without the bounding set no capability comes back, whatever is executed. */
+static void empty_bounding_set(void)
+{
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+}
+
+static int become(uid_t uid, gid_t gid, uint64_t caps)
+{
+	if (geteuid() == 0) {
+		empty_bounding_set();
+		if (prctl(PR_SET_KEEPCAPS, caps != 0, 0, 0, 0) || setgroups(0, NULL) ||
+			setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+			return -errno;
+		prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+	} else {
+		caps = 0;
+	}
+	return set_caps(caps);
+}
+
+static int allow(scmp_filter_ctx f, const int *calls, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0);
+	return r;
+}
+
+#define LIST(x) (x), sizeof(x) / sizeof((x)[0])
+
+static int filter(enum sandbox_kind kind)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	r = allow(f, LIST(common));
+	if (!r)
+		r = kind == SANDBOX_WORKER ? allow(f, LIST(worker)) : allow(f, LIST(guardian));
+	if (!r)
+		r = seccomp_load(f);
+	seccomp_release(f);
+	return r;
+}
+
+int sandbox_enter(enum sandbox_kind kind, uid_t uid, gid_t gid, uint64_t caps, struct err *e)
+{
+	int r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+
+	if (!r)
+		r = become(uid, gid, caps);
+	if (!r)
+		r = filter(kind);
+	if (!r)
+		return 0;
+	return err_set(e, -r, "cannot give up privileges (as user %u): %s", (unsigned)uid, strerror(-r));
+}

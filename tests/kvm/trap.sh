@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=sh
+# The kvm backend's own promises, in a nested host: what user space in the guest can do, what happens
+# when the worker dies, when sites come and go, when somebody else writes to them, when the rings fill.
+. tests/lab/e2e.sh
+rounds=${1:-6} # kill -9
+cycles=${2:-20} # plant and unplant
+suite=${LOGVISOR_LAB_SUITES:-bookworm}
+suite=${suite%% *}
+
+following() {
+	grep -q 'following' "$dir/vm.log" 2>/dev/null
+}
+
+start_worker() {
+	rm -f "$dir/vm.log"
+	attach vm "$@"
+	within 60 following
+}
+
+# Complaints of the guest's kernel, in the ledger: those of its boot stay the only ones.
+complaints() {
+	./logvisor show --no-pager -o cat vm |
+		grep -cE 'WARNING:|BUG:|Oops|general protection|invalid opcode|ftrace bug'
+}
+sound() {
+	[ "$(complaints)" -eq "$at_boot" ]
+}
+
+ok 'a guest boots' start_vm vm --kernel "$suite" --smp 2 || exit 1
+
+# ---- discovery, with a second VMM ----
+build/lab/tinyvmm idle >"$dir/tiny" &
+tiny=$!
+workers="$workers $tiny"
+within 20 grep -q idle "$dir/tiny"
+./logvisor list --host >"$dir/list"
+sed 's/^/# /' "$dir/list"
+ok 'list --host shows QEMU, its vCPUs, memory and guest kernel' \
+	grep -Eq "^ *$(cat "$dir/vm/pid") +qemu-system-x86 +2 +256MiB +$(guest vm uname -r) +no" "$dir/list"
+ok 'and a VM of another VMM' grep -Eq "^ *$tiny +tinyvmm +1 +16MiB" "$dir/list"
+kill "$tiny"
+wait "$tiny" 2>/dev/null
+
+# ---- refusals ----
+refused() { # refused TEXT PATTERN TARGET
+	timeout 20 ./logvisor attach other="$3" >"$dir/out" 2>&1
+	is "$1: exit status" $? 2
+	ok "$1: is said" grep -Eq "$2" "$dir/out"
+	is "$1: in one line" "$(wc -l <"$dir/out")" 1
+}
+refused 'a process without a VM' 'process 1 has no KVM VM' kvm:1
+refused 'a process that does not exist' 'has no KVM VM' kvm:999999
+refused 'no process id' 'process id' kvm:web01
+
+# ---- hypercalls from the guest's user space ----
+case $(grep -m1 -o 'AuthenticAMD\|HygonGenuine' /proc/cpuinfo) in
+'') trap=31c00f01c1 ;;
+*) trap=31c00f01d9 ;;
+esac
+pid=$(cat "$dir/vm/pid")
+before=$(build/lab/poke "$pid" $trap $trap) # the same bytes elsewhere in the guest
+ok 'a worker attaches' start_worker
+at_boot=$(complaints)
+field() { # field KEY: of the worker's /proc status
+	awk -v k="$1:" '$1 == k { print $2 }' "/proc/$worker/status"
+}
+is 'the worker is nobody, with no capability, confined' \
+	"$(field Uid) $(field CapPrm) $(field CapBnd) $(field NoNewPrivs) $(field Seccomp)" \
+	"64000 0000000000000000 0000000000000000 1 2"
+ok 'list --host says by whom it is protected' sh -c './logvisor list --host | grep -q " vm$"'
+guest vm 'lab vmcall 20000 & lab hello 0 500; wait' >/dev/null
+ok 'records of a guest that forges hypercalls are stored' settled vm
+ok 'and are as the guest wrote them' build/lab/kmsgcmp "$LOGVISOR_STORE/vm"
+is 'all of them' "$(./logvisor show --no-pager -o cat -g '^Hello [0-9]* *[a-z]* world' vm | wc -l)" 500
+ok "nothing is forged" test -z "$(./logvisor show --no-pager -o cat -g forged vm)"
+
+# ---- the guard ----
+alert() { # alert REGEX: is there such an alert?
+	./logvisor show --no-pager -o cat vm | grep -E 'alert' | grep -Eq "$1"
+}
+count=$(build/lab/poke "$pid" $trap $trap)
+is 'two sites are planted' $((count - before)) 2
+build/lab/poke "$pid" $trap 0f1f440000 >/dev/null
+guest vm 'lab hello 1000 50' >/dev/null
+ok 'an alert says so' within 5 alert 'overwritten with 0f 1f 44 00 00.*planted again'
+is 'both are planted again' "$(build/lab/poke "$pid" $trap $trap)" 2
+ok 'records made meanwhile are stored' settled vm
+ok 'none is missing' build/lab/kmsgcmp "$LOGVISOR_STORE/vm"
+build/lab/poke "$pid" $trap e900000000 >/dev/null
+ok 'another tracer on the site is said' within 5 alert 'e9 00 00 00 00 .*jump.*polled'
+build/lab/poke "$pid" e900000000 0f1f440000 >/dev/null
+
+# ---- death of the worker, adoption ----
+guest vm 'i=0; while :; do echo "tick $i end" >/dev/kmsg; i=$((i+1)); usleep 3000; done >/dev/null 2>&1 &' \
+	>/dev/null
+died=0
+for round in $(seq "$rounds"); do
+	[ "$round" -gt 1 ] && ! start_worker && break
+	kill -9 "$worker" && died=$((died + 1))
+	wait "$worker" 2>/dev/null
+	guest vm true || break
+done
+is 'workers killed, the guest never stalled' "$died" "$rounds"
+ok 'the next worker adopts the sites' start_worker
+ok 'and takes up the log' settled vm
+ok 'nothing twice, nothing missing' build/lab/kmsgcmp "$LOGVISOR_STORE/vm"
+./logvisor show --no-pager -o cat -g '^tick [0-9]* end' vm >"$dir/ticks"
+is 'every tick, in order' "$(awk '$2 != NR - 1 { print NR; exit }' "$dir/ticks")" ''
+ok 'the guest is sound' sound
+
+# ---- sites come and go under fire ----
+detach_worker "$worker"
+guest vm 'lab flood 2 1000000 >/dev/null 2>&1 &' >/dev/null
+gone=0
+for cycle in $(seq "$cycles"); do
+	start_worker --on-full=gap || break
+	kill -TERM "$worker"
+	wait "$worker"
+	[ $? -le 1 ] && gone=$((gone + 1))
+done
+is 'planted and removed while two vCPUs log' "$gone" "$cycles"
+guest vm 'killall lab' >/dev/null
+ok 'the guest answers' guest vm true
+ok 'the guest is sound' sound
+ok 'verify' ./logvisor verify vm
+done_testing
