@@ -62,6 +62,7 @@ pid=$(cat "$dir/vm/pid")
 before=$(build/lab/poke "$pid" $trap $trap) # the same bytes elsewhere in the guest
 ok 'a worker attaches' start_worker
 at_boot=$(complaints)
+ok 'and traps, not only polls' sh -c "! grep polling $dir/vm.log"
 field() { # field KEY: of the worker's /proc status
 	awk -v k="$1:" '$1 == k { print $2 }' "/proc/$worker/status"
 }
@@ -112,8 +113,8 @@ ok 'the guest is sound' sound
 # ---- sites come and go under fire ----
 detach_worker "$worker"
 guest vm 'lab flood 2 1000000 >/dev/null 2>&1 &' >/dev/null
-gone=0
-for cycle in $(seq "$cycles"); do
+gone=0 cycle=0
+while [ $((cycle += 1)) -le "$cycles" ]; do
 	start_worker --on-full=gap || break
 	kill -TERM "$worker"
 	wait "$worker"

@@ -42,7 +42,7 @@ guest() {
 # target NAME: how the VM is attached to. On KVM by the kvm backend, else through its GDB stub.
 target() {
 	case ${LOGVISOR_LAB_ACCEL:-tcg} in
-	kvm) echo "kvm:$(cat "$dir/$1/pid")" ;;
+	kvm) echo "kvm:$(cat "$dir/$1/pid")${kvm_options-}" ;;
 	*) echo "gdb:$dir/$1/gdb" ;;
 	esac
 }

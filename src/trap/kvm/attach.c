@@ -17,7 +17,8 @@
 
 #define KVM_MEM_READONLY (1u << 1) /* linux/kvm.h */
 #define COPIES_TOTAL 2048          /* of all vCPUs together; 1.2 KiB each */
-#define COPIES_MIN 64
+#define COPIES_MIN 64 /* per vCPU */
+#define COPIES_MAX 65536
 #define HOLD_MS 1000 /* unless limit_hold() says otherwise */
 
 /* ---- what the scan says of this VM ---- */
@@ -146,13 +147,16 @@ bool kvm_host_is_amd(void)
 void kvm_command(pid_t pid, char *buf, size_t cap)
 {
 	char path[64];
-	_cleanup_file_ FILE *f = NULL;
+	FILE *f;
 
 	snprintf(buf, cap, "?");
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	f = fopen(path, "re");
-	if (f && fgets(buf, (int)cap, f))
+	if (!f)
+		return;
+	if (fgets(buf, (int)cap, f))
 		buf[strcspn(buf, "\n")] = 0;
+	fclose(f);
 }
 
 static void describe(struct kvm_vm *k, pid_t pid)
@@ -192,17 +196,28 @@ static int open_memory(struct kvm_vm *k, pid_t pid, struct err *e)
 	return 0;
 }
 
-static int parse_pid(const char *target, pid_t *pid, struct err *e)
+/* "PID" or "PID,ring=COPIES". */
+static int parse(const char *target, pid_t *pid, unsigned *copies, struct err *e)
 {
 	char *end;
 	long v;
 
 	errno = 0;
 	v = strtol(target, &end, 10);
-	if (errno || end == target || *end || v <= 0 || v > 0x7fffffff)
+	if (errno || end == target || (*end && *end != ',') || v <= 0 || v > 0x7fffffff)
 		return err_set(e, EINVAL, "kvm:%.60s: a process id is wanted; 'logvisor list --host' shows them",
 			target);
 	*pid = (pid_t)v;
+	if (!*end)
+		return 0;
+	if (strncmp(end, ",ring=", 6))
+		return err_set(e, EINVAL, "kvm:%.60s: what follows the process id can only be ,ring=COPIES",
+			target);
+	v = strtol(end + 6, &end, 10);
+	if (errno || *end || v < COPIES_MIN || v > COPIES_MAX)
+		return err_set(e, EINVAL, "kvm:%.60s: a ring has %d to %d copies", target, COPIES_MIN,
+			COPIES_MAX);
+	*copies = (unsigned)v;
 	return 0;
 }
 
@@ -229,9 +244,9 @@ static int start_guardian(struct kvm_vm *k, pid_t pid, struct err *e)
 int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 {
 	struct found f = {.k = k};
-	unsigned copies;
+	unsigned copies = 0;
 	pid_t pid = 0;
-	int r = parse_pid(target, &pid, e);
+	int r = parse(target, &pid, &copies, e);
 
 	if (r)
 		return r;
@@ -256,13 +271,17 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 	if (r)
 		return r;
 	k->amd = kvm_host_is_amd();
-	copies = COPIES_TOTAL / (k->t.vcpus ? k->t.vcpus : 1);
+	if (!copies)
+		copies = COPIES_TOTAL / (k->t.vcpus ? k->t.vcpus : 1);
 	r = hook_load(&k->hook, k->kvm, k->t.vcpus, copies < COPIES_MIN ? COPIES_MIN : copies, e);
 	if (r)
 		return r;
 	memcpy(k->hook.skel->bss->slots, k->slot, sizeof(k->slot));
 	k->hook.skel->bss->max_hold_ms = HOLD_MS;
 	k->hook.skel->bss->may_hold = 1;
+	r = hook_attach(&k->hook, e); /* now: later it is not permitted any more */
+	if (r)
+		return r;
 	r = start_guardian(k, pid, e);
 	if (r)
 		return r;

@@ -37,7 +37,7 @@ static struct entry *entry_of(struct all *a, const struct scan_rec *r)
 			return a->vm[i];
 	if (a->n == VMS_MAX)
 		return NULL;
-	more = realloc(a->vm, (a->n + 1) * sizeof(*more));
+	more = reallocarray(a->vm, a->n + 1, sizeof(struct entry *));
 	if (!more)
 		return NULL;
 	a->vm = more;
@@ -140,7 +140,7 @@ int host_each_vm(void (*f)(void *ctx, const struct host_vm *vm), void *ctx, stru
 	r = scan_run(s, take, &a, e);
 	scan_close(s);
 	if (a.n)
-		qsort(a.vm, a.n, sizeof(*a.vm), by_pid);
+		qsort(a.vm, a.n, sizeof(struct entry *), by_pid);
 	for (unsigned i = 0; i < a.n; i++) {
 		if (!r && a.vm[i]->named) {
 			describe(a.vm[i], &vm);

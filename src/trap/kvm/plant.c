@@ -221,9 +221,6 @@ int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 			s = &k->site[i];
 	if (!s)
 		return err_set(e, ENOSPC, "at most %d sites can be planted", HOOK_SITES_MAX);
-	r = hook_attach(&k->hook, e);
-	if (r)
-		return r;
 	r = enter(k, e);
 	if (r)
 		return r;
