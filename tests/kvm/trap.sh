@@ -24,7 +24,9 @@ complaints() {
 		grep -cE 'WARNING:|BUG:|Oops|general protection|invalid opcode|ftrace bug'
 }
 sound() {
-	[ "$(complaints)" -eq "$at_boot" ]
+	[ "$(complaints)" -eq "$at_boot" ] && return
+	./logvisor show --no-pager vm | grep -E 'WARNING:|BUG:|Oops|protection|opcode|ftrace bug' | tail -n 5
+	return 1
 }
 
 ok 'a guest boots' start_vm vm --kernel "$suite" --smp 2 || exit 1
@@ -61,6 +63,7 @@ esac
 pid=$(cat "$dir/vm/pid")
 before=$(build/lab/poke "$pid" $trap $trap) # the same bytes elsewhere in the guest
 ok 'a worker attaches' start_worker
+ok 'what the guest logged before is stored' settled vm
 at_boot=$(complaints)
 ok 'and traps, not only polls' sh -c "! grep polling $dir/vm.log"
 field() { # field KEY: of the worker's /proc status
