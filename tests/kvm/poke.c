@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * poke.c - overwrite bytes in a VM's memory, as an attacker in the guest's kernel would:
- *   poke PID FROM TO    FROM and TO in hex, of equal length; prints how often FROM was found
+ * poke.c - look for bytes in a VM's memory and overwrite them, as an attacker in the guest's kernel would.
+ *
+ *   poke PID BYTES              print the addresses (in the VMM) at which BYTES, in hex, are found
+ *   poke PID BYTES ADDRESS...   write BYTES there
+ *
  * Looks through the largest anonymous mapping of the VMM's process.
  */
 #include <err.h>
@@ -44,35 +47,45 @@ static void largest(const char *pid, unsigned long *from, unsigned long *to)
 	fclose(f);
 }
 
+static void find(int fd, const char *pid, const unsigned char *bytes, size_t n)
+{
+	unsigned char *buf = malloc(CHUNK);
+	unsigned long at, end;
+
+	if (!buf)
+		err(2, NULL);
+	for (largest(pid, &at, &end); at < end; at += CHUNK - 16) {
+		ssize_t k = pread(fd, buf, end - at < CHUNK ? end - at : CHUNK, (off_t)at);
+		unsigned char *p = buf;
+
+		/* A match in the overlap belongs to the next chunk. */
+		while (k > 0 && (p = memmem(p, (size_t)(buf + k - p), bytes, n))) {
+			if (p < buf + CHUNK - 16)
+				printf("%lx\n", at + (size_t)(p - buf));
+			p++;
+		}
+	}
+	free(buf);
+}
+
 int main(int argc, char **argv)
 {
-	unsigned char from[16], to[16], *buf = malloc(CHUNK);
-	unsigned long at, end;
-	unsigned found = 0;
+	unsigned char bytes[16];
 	char path[64];
 	size_t n;
 	int fd;
 
-	if (argc != 4 || !buf)
-		errx(2, "usage: poke PID FROM TO");
-	n = unhex(argv[2], from, sizeof(from));
-	if (!n || unhex(argv[3], to, sizeof(to)) != n)
-		errx(2, "FROM and TO must be hex and of equal length");
+	n = argc < 3 ? 0 : unhex(argv[2], bytes, sizeof(bytes));
+	if (!n)
+		errx(2, "usage: poke PID BYTES [ADDRESS...]");
 	snprintf(path, sizeof(path), "/proc/%s/mem", argv[1]);
 	fd = open(path, O_RDWR);
 	if (fd < 0)
 		err(2, "%s", path);
-	for (largest(argv[1], &at, &end); at < end; at += CHUNK - 16) {
-		ssize_t k = pread(fd, buf, end - at < CHUNK ? end - at : CHUNK, (off_t)at);
-		unsigned char *p = buf;
-
-		while (k > 0 && (p = memmem(p, (size_t)(buf + k - p), from, n))) {
-			if (pwrite(fd, to, n, (off_t)(at + (size_t)(p - buf))) == (ssize_t)n)
-				found++;
-			p++;
-		}
-	}
-	printf("%u\n", found);
-	free(buf);
+	if (argc == 3)
+		find(fd, argv[1], bytes, n);
+	for (int i = 3; i < argc; i++)
+		if (pwrite(fd, bytes, n, (off_t)strtoull(argv[i], NULL, 16)) != (ssize_t)n)
+			err(2, "%s", argv[i]);
 	return 0;
 }
