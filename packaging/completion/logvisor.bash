@@ -59,12 +59,12 @@ _logvisor() {
 		COMPREPLY=($(compgen -W "now today yesterday -5min -1h" -- "$cur"))
 		return
 		;;
-	-n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --threads)
+	-n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --on-full | --threads)
 		return
 		;;
 	esac
 	case $command in
-	attach) options="--store --keep --keep-time --heartbeat --max-hold" ;;
+	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full" ;;
 	detach) options="--store" ;;
 	prove) options="--store --output" ;;
 	list) options="--store --json --host" ;;
