@@ -26,7 +26,8 @@ static const int common[] = {
 	SCMP_SYS(open), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lseek),
 	SCMP_SYS(getdents64), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg),
 	SCMP_SYS(recvmsg), SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(fcntl), SCMP_SYS(rseq),
-	SCMP_SYS(sysinfo), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(ioctl),
+	SCMP_SYS(sysinfo), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(ioctl), SCMP_SYS(sigaltstack),
+	SCMP_SYS(sched_yield),
 };
 
 static const int worker[] = {
