@@ -6,14 +6,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "source/printk_impl.h"
 
 #define DRAIN_MAX 4096          /* records per call, so that a flood does not starve the caller */
 #define STALL_US 2000000        /* a record being written for so long while later ones are whole */
 #define JUMP_MAX (1ULL << 40)   /* more records than that in one jump are not believed */
+#define HISTORY_MAX (1U << 16)  /* records remembered: 512 KiB */
 
 static const char LOST_BEFORE[] = "overwritten before capture began";
 static const char LOST_OFF[] = "overwritten while capture was off";
@@ -48,6 +51,23 @@ static int same_record(struct printk *p, const struct source_resume *resume)
 	}
 }
 
+/*
+ * The same boot of the guest, but another course of events: a snapshot was restored, and sequence
+ * numbers stored before are used again. It gets a name of its own, so that they are not confused.
+ */
+static void another_course(struct printk *p)
+{
+	struct timespec t;
+	uint64_t h[4];
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	h[0] = printk_text_hash(p->boot, strlen(p->boot));
+	h[1] = p->want;
+	h[2] = (uint64_t)t.tv_sec;
+	h[3] = (uint64_t)t.tv_nsec;
+	snprintf(p->boot, sizeof(p->boot), "%016" PRIx64, printk_text_hash(h, sizeof(h)));
+}
+
 static int start(struct printk *p, const struct source_resume *resume, struct err *e)
 {
 	uint64_t head, tail;
@@ -63,8 +83,12 @@ static int start(struct printk *p, const struct source_resume *resume, struct er
 		return 0;
 	same = same_record(p, resume);
 	p->resumed = same == 1 || (same < 0 && !strcmp(resume->boot, p->boot));
-	if (p->resumed)
-		p->want = resume->next > resume->seq ? resume->next : resume->seq + 1;
+	if (!p->resumed && !strcmp(resume->boot, p->boot))
+		another_course(p);
+	if (!p->resumed)
+		return 0;
+	memcpy(p->boot, resume->boot, sizeof(p->boot));
+	p->want = resume->next > resume->seq ? resume->next : resume->seq + 1;
 	return 0;
 }
 
@@ -84,8 +108,11 @@ int printk_open_ring(struct printk **out, const struct printk_layout *l, uint64_
 	p->sink = sink;
 	memcpy(p->boot, boot, strnlen(boot, sizeof(p->boot) - 1));
 	r = printk_layout_ring(&p->l, &p->m, rb, e);
-	if (!r)
-		r = start(p, resume, e);
+	if (r)
+		goto fail;
+	p->history_mask = (p->l.g.desc_mask < HISTORY_MAX ? p->l.g.desc_mask : HISTORY_MAX - 1);
+	p->history = calloc(p->history_mask + 1, sizeof(*p->history));
+	r = p->history ? start(p, resume, e) : err_set(e, ENOMEM, "out of memory");
 	if (r)
 		goto fail;
 	p->first_drain = true;
@@ -131,6 +158,7 @@ void printk_close(struct printk *p)
 	if (!p)
 		return;
 	printk_window_free(p);
+	free(p->history);
 	free(p->entry.text);
 	free(p->part.text);
 	free(p);
@@ -254,7 +282,10 @@ static int jump(struct printk *p, int64_t now_us, struct err *e)
 	return r;
 }
 
-/* The ring's head is behind what was already emitted: it was reset, or lies. Begin again with it. */
+/*
+ * The ring's head is behind what was already emitted: a snapshot was restored, or the guest lies. Begin
+ * again with what the ring holds, and leave out what was emitted just so.
+ */
 static int check_backwards(struct printk *p, int64_t now_us, struct err *e)
 {
 	uint64_t head, tail;
@@ -268,11 +299,16 @@ static int check_backwards(struct printk *p, int64_t now_us, struct err *e)
 	if (head + 1 >= p->want)
 		return 0;
 	r = printk_alert(p, now_us, e, "ring-backwards",
-		"the guest's printk ring went back from record %" PRIu64 " to %" PRIu64, p->want,
-		head + 1);
-	if (!r)
-		p->want = tail;
-	return r;
+		"the guest's printk ring went back from record %" PRIu64 " to %" PRIu64
+		" (was a snapshot restored?)", p->want, head + 1);
+	if (r)
+		return r;
+	if (p->want > p->replay_end)
+		p->replay_end = p->want;
+	another_course(p);
+	p->want = tail;
+	p->has_part = false;
+	return 1;
 }
 
 void printk_keep_part(struct printk *p, const struct printk_entry *e)
@@ -355,7 +391,13 @@ int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct er
 
 	switch (printk_read(&p->l, &p->m, p->want, why == PRINTK_AT_TRAP, &p->entry, &lie)) {
 	case PRINTK_WHOLE:
+		if (p->want < p->replay_end && printk_known(p, &p->entry)) {
+			r = 0;
+			break;
+		}
 		r = printk_emit(p, &p->entry, fidelity(p, p->want, why), now_us, e);
+		if (!r)
+			p->replay_end = 0; /* from here on the course differs: all of it is told */
 		break;
 	case PRINTK_COMMITTED:
 		printk_keep_part(p, &p->entry);
@@ -410,6 +452,7 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 {
 	bool idle = why == PRINTK_AT_POLL;
 	uint64_t limit = poll_limit(p, idle), late = p->counters.late;
+	uint64_t records = p->counters.records;
 	int r = 0;
 
 	for (unsigned n = 0; n < DRAIN_MAX; n++) {
@@ -431,7 +474,7 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 		r = printk_flush_gap(p, now_us, e);
 	if (!r && idle)
 		r = check_ring(p, e);
-	if (!r && idle)
+	if (!r && (idle || p->counters.records == records))
 		r = check_backwards(p, now_us, e);
 	if (!r)
 		p->first_drain = false;
@@ -484,6 +527,11 @@ int printk_end(struct printk *p, int64_t now_us, struct err *e)
 }
 
 /* ---- asking ---- */
+
+const char *printk_boot(const struct printk *p)
+{
+	return p->boot;
+}
 
 const struct source_counters *printk_counters(const struct printk *p)
 {

@@ -82,6 +82,11 @@ int printk_end(struct printk *p, int64_t now_us, struct err *e);
 int printk_end_blind(struct printk *p, int64_t now_us, struct err *e);
 
 const struct source_counters *printk_counters(const struct printk *p);
+/*
+ * What names the boot in records: the guest's own (guest_info), or another name when numbers are used
+ * again after a snapshot was restored.
+ */
+const char *printk_boot(const struct printk *p);
 /* The next sequence number to be emitted. */
 uint64_t printk_next(const struct printk *p);
 /* Records the guest's kernel could not even reserve (printk_ringbuffer.fail); 0 if not readable. */

@@ -12,6 +12,17 @@
 
 #define ALERT_AGAIN_US 10000000 /* the same alert at most once in so long */
 
+/* Never 0, which stands for nothing. */
+static uint64_t fingerprint(const struct printk_entry *e)
+{
+	return (printk_text_hash(e->text, e->text_len) ^ e->ts_nsec * 0x9e3779b97f4a7c15ULL ^ e->seq) | 1;
+}
+
+bool printk_known(const struct printk *p, const struct printk_entry *e)
+{
+	return p->history[e->seq & p->history_mask] == fingerprint(e);
+}
+
 int printk_emit(struct printk *p, const struct printk_entry *e, enum record_fidelity fid,
 	int64_t time_us, struct err *err)
 {
@@ -28,6 +39,7 @@ int printk_emit(struct printk *p, const struct printk_entry *e, enum record_fide
 	ret = p->sink->emit(p->sink->ctx, &r, err);
 	if (ret)
 		return ret;
+	p->history[e->seq & p->history_mask] = fingerprint(e);
 	c->records++;
 	c->live += fid == RECORD_LIVE;
 	c->backfill += fid == RECORD_BACKFILL;

@@ -48,6 +48,12 @@ struct printk {
 	uint32_t part_cap;
 	bool has_part;
 
+	/*
+	 * Fingerprints of the records emitted, by seq & history_mask, so that a ring that goes back (a
+	 * snapshot was restored) is not stored again. Records below replay_end may be known already.
+	 */
+	uint64_t *history, history_mask, replay_end;
+
 	uint64_t stalled_seq;
 	int64_t stalled_since; /* 0: not stalled */
 	uint64_t skipped[PRINTK_SKIPPED];
@@ -70,6 +76,9 @@ struct printk {
 
 int printk_emit(struct printk *p, const struct printk_entry *e, enum record_fidelity fid,
 	int64_t time_us, struct err *err);
+
+/* Was just this record emitted before, as far as is remembered? */
+bool printk_known(const struct printk *p, const struct printk_entry *e);
 
 /*
  * Note that @count records from @first on are missing. Adjacent gaps of one reason (a constant string)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -152,6 +153,11 @@ static int not_yet(struct follow *f, int r, struct err *e)
 	return 0;
 }
 
+static void set_boot(struct follow *f)
+{
+	snprintf(f->store->boot, sizeof(f->store->boot), "%s", printk_boot(f->p));
+}
+
 static int drain(struct follow *f, enum printk_why why, int64_t now_us, struct err *e)
 {
 	int r;
@@ -159,6 +165,7 @@ static int drain(struct follow *f, enum printk_why why, int64_t now_us, struct e
 	do
 		r = printk_drain(f->p, why, now_us, e);
 	while (r > 0);
+	set_boot(f);
 	return r;
 }
 
@@ -170,7 +177,7 @@ static int begin(struct follow *f, struct err *e)
 	struct meta *m;
 	int r;
 
-	memcpy(f->store->boot, info->boot, sizeof(f->store->boot));
+	set_boot(f);
 	if (!printk_resumed(f->p)) {
 		m = store_meta(f->store, META_BOOT);
 		meta_boot(m, info->release, info->build_id);
@@ -192,7 +199,7 @@ static int begin(struct follow *f, struct err *e)
 	printk_armed(f->p);
 	printk_size(f->p, &records, &bytes);
 	status_log(f->status, "following %s, boot %s, ring of %" PRIu64 " records and %" PRIu64 " KiB%s",
-		info->release, info->boot, records, bytes >> 10,
+		info->release, printk_boot(f->p), records, bytes >> 10,
 		printk_resumed(f->p) ? ", where the ledger stopped" : "");
 	f->ticked_ms = store_now_ms();
 	f->check_pause_ms = TICK_STILL_MS;

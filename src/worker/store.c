@@ -236,49 +236,80 @@ int store_close(struct store *s, struct err *e)
 
 #define RESUME_LOOK 256 /* kmsg leaves looked at: late ones come out of order */
 
+struct look {
+	struct ledger_reader *reader;
+	struct record r;
+	char scratch[RECORD_LEAF_MAX];
+};
+
+/* The next older kmsg leaf, gaps among them: 1 with k->r, 0 at the beginning, or -errno. */
+static int older(struct look *k, uint64_t *index, struct err *e)
+{
+	struct span leaf;
+	int r;
+
+	while ((r = ledger_reader_prev(k->reader, &leaf, index, e)) == 1)
+		if (!record_decode(leaf.p, leaf.n, &k->r, k->scratch, sizeof(k->scratch), NULL) &&
+			k->r.channel == RECORD_KMSG)
+			break;
+	return r;
+}
+
+/* The record of the last boot that has the highest number; *@oldest: how far back was looked. */
+static int last_record(struct look *k, struct source_resume *at, uint64_t *oldest, struct err *e)
+{
+	unsigned n = 0;
+	uint64_t index;
+	int r;
+
+	while (n < RESUME_LOOK && (r = older(k, &index, e)) != 0) {
+		if (r < 0)
+			return r;
+		if (!k->r.has_seq)
+			continue;
+		if (at->known && !span_is(k->r.boot, at->boot))
+			break;
+		n++;
+		*oldest = index;
+		if (at->known && k->r.seq <= at->seq)
+			continue;
+		at->known = false;
+		note_resume(at, &k->r);
+	}
+	return 0;
+}
+
+/* Gaps of that boot that were written down after it. */
+static int last_gaps(struct look *k, struct source_resume *at, uint64_t oldest, struct err *e)
+{
+	uint64_t index = UINT64_MAX;
+	int r = 0;
+
+	while (index > oldest && (r = older(k, &index, e)) == 1)
+		if (!k->r.has_seq)
+			note_resume(at, &k->r);
+	return r < 0 ? r : 0;
+}
+
 int store_find_resume(const char *dir, struct source_resume *at, struct err *e)
 {
-	char *scratch = malloc(RECORD_LEAF_MAX);
-	struct record *r = malloc(sizeof(*r));
-	struct ledger_reader *reader = NULL;
-	unsigned kmsg = 0;
-	struct span leaf;
-	uint64_t index, next = 0;
-	char boot[sizeof(at->boot)] = "";
-	int ret = -ENOMEM;
+	struct look *k = calloc(1, sizeof(*k));
+	uint64_t oldest = 0;
+	int r;
 
 	memset(at, 0, sizeof(*at));
-	if (scratch && r)
-		ret = ledger_reader_open(&reader, dir, e);
-	else
-		err_set(e, ENOMEM, "out of memory");
-	if (!ret)
-		ret = ledger_reader_seek(reader, ledger_reader_end(reader), e);
-	while (!ret && kmsg < RESUME_LOOK && ledger_reader_prev(reader, &leaf, &index, e) == 1) {
-		uint64_t first, count;
-
-		if (record_decode(leaf.p, leaf.n, r, scratch, RECORD_LEAF_MAX, NULL) ||
-			r->channel != RECORD_KMSG)
-			continue;
-		if (at->known && !span_is(r->boot, at->boot))
-			break;
-		if (r->has_seq) {
-			kmsg++;
-			if (at->known && r->seq <= at->seq)
-				continue;
-			at->known = false;
-			note_resume(at, r);
-		} else if (meta_get_u64(r, "first", &first) && meta_get_u64(r, "count", &count) &&
-			first + count > next && r->boot.n < sizeof(boot)) {
-			next = first + count;
-			memset(boot, 0, sizeof(boot));
-			memcpy(boot, r->boot.p, r->boot.n);
-		}
-	}
-	if (next > at->next && !strcmp(boot, at->boot))
-		at->next = next;
-	ledger_reader_close(reader);
-	free(scratch);
-	free(r);
-	return ret;
+	if (!k)
+		return err_set(e, ENOMEM, "out of memory");
+	r = ledger_reader_open(&k->reader, dir, e);
+	if (!r)
+		r = ledger_reader_seek(k->reader, ledger_reader_end(k->reader), e);
+	if (!r)
+		r = last_record(k, at, &oldest, e);
+	if (!r && at->known)
+		r = ledger_reader_seek(k->reader, ledger_reader_end(k->reader), e);
+	if (!r && at->known)
+		r = last_gaps(k, at, oldest, e);
+	ledger_reader_close(k->reader);
+	free(k);
+	return r;
 }

@@ -602,6 +602,68 @@ static void stalled_record(void **state)
 	end();
 }
 
+/* A snapshot is restored: what was stored is not stored again, what differs is, under another name. */
+static void snapshot_restored(void **state)
+{
+	uint8_t *saved;
+	char boot[17];
+
+	(void)state;
+	begin(4, 12, false, true);
+	open_ring(NULL);
+	for (uint64_t i = 0; i < 10; i++)
+		print(i, 9);
+	drain(PRINTK_AT_TRAP);
+	saved = malloc(w.size);
+	memcpy(saved, w.arena, w.size);
+	for (uint64_t i = 10; i < 14; i++)
+		print(i, 9);
+	drain(PRINTK_AT_TRAP);
+	snprintf(boot, sizeof(boot), "%s", printk_boot(p));
+	memcpy(w.arena, saved, w.size);
+	print(10, 30);
+	drain(PRINTK_AT_TRAP);
+	assert_int_equal(n_seen, 16);
+	assert_int_equal(seen[14].kind, META_ALERT);
+	expect(&seen[15], 10, 30, RECORD_LIVE);
+	assert_string_not_equal(boot, printk_boot(p));
+	print(11, 9); /* just as before the restoration */
+	print(12, 11);
+	drain(PRINTK_AT_TRAP);
+	expect(&seen[16], 11, 9, RECORD_LIVE);
+	expect(&seen[17], 12, 11, RECORD_LIVE);
+	free(saved);
+	end();
+}
+
+/* text_len is 16 bits: the longest record there can be, far beyond what printk() makes. */
+static void longest_record(void **state)
+{
+	static char text[65535];
+	uint64_t id;
+	char *to;
+	uint16_t n = sizeof(text);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)(i * 13);
+	begin(3, 18, true, true);
+	open_ring(NULL);
+	rw_print(&w, text, 32768, true);
+	id = rw_reserve(&w, sizeof(text), &to);
+	memcpy(to, text, sizeof(text));
+	memcpy(rw_info(&w, id) + 8, &(uint64_t){1007}, 8);
+	memcpy(rw_info(&w, id) + 16, &n, 2);
+	rw_commit(&w, id, true);
+	drain(PRINTK_AT_TRAP);
+	assert_int_equal(n_seen, 2);
+	assert_int_equal(seen[0].len, 32768);
+	assert_true(seen[0].hash == printk_text_hash(text, 32768));
+	assert_int_equal(seen[1].len, 65535);
+	assert_true(seen[1].hash == printk_text_hash(text, 65535));
+	end();
+}
+
 static void moved_ring(void **state)
 {
 	struct err e;
@@ -647,6 +709,7 @@ int main(void)
 		cmocka_unit_test(copies_missed), cmocka_unit_test(copies_continued),
 		cmocka_unit_test(geometry_lies), cmocka_unit_test(ring_lies),
 		cmocka_unit_test(stalled_record), cmocka_unit_test(moved_ring),
+		cmocka_unit_test(snapshot_restored), cmocka_unit_test(longest_record),
 		cmocka_unit_test(sites),
 	};
 

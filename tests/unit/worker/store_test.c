@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * store_test.c - where a worker goes on after any end of the one before it, and what it does when the
+ * disk takes nothing.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "util/io.h"
+#include "source/printk.h"
+#include "worker/store.h"
+
+static char dir[128], ledger[192];
+static struct store s;
+
+static int setup(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%.80s/store.XXXXXX", tmp ? tmp : "/tmp");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(ledger, sizeof(ledger), "%s/a/b/vm", dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char cmd[256];
+
+	(void)state;
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
+	return system(cmd);
+}
+
+static void open_store(void)
+{
+	struct ledger_recovery rec;
+	struct err e = {""};
+
+	if (store_open(&s, ledger, "vm", &rec, &e))
+		fail_msg("%s", e.text);
+}
+
+static void close_store(void)
+{
+	struct err e = {""};
+
+	if (store_close(&s, &e))
+		fail_msg("%s", e.text);
+}
+
+static int put(const char *boot, uint64_t seq, const char *text)
+{
+	struct record r = {
+		.time_us = 1000000, .facility = 0, .severity = 6, .app = span_of("kernel"),
+		.msgid = span_of("kmsg"), .channel = RECORD_KMSG, .has_seq = true, .seq = seq,
+		.has_guest_ns = true, .guest_ns = seq * 10, .boot = span_of(boot),
+		.msg = span_of(text),
+	};
+
+	return store_put(&s, &r, NULL);
+}
+
+static void put_gap(const char *boot, uint64_t first, uint64_t count)
+{
+	meta_begin(&s.meta, "vm", META_GAP, 1000000, boot);
+	meta_gap(&s.meta, RECORD_KMSG, first, count, "test");
+	assert_int_equal(store_put_meta(&s, NULL), 0);
+}
+
+#define BOOT_A "aaaaaaaaaaaaaaaa"
+#define BOOT_B "bbbbbbbbbbbbbbbb"
+
+/* What the running store remembers and what the next one finds must be the same. */
+static void expect_resume(const char *boot, uint64_t seq, uint64_t next, const char *text)
+{
+	for (int again = 0; again < 2; again++) {
+		assert_true(s.resume.known);
+		assert_string_equal(s.resume.boot, boot);
+		assert_int_equal(s.resume.seq, seq);
+		assert_int_equal(s.resume.next, next);
+		assert_int_equal(s.resume.guest_ns, seq * 10);
+		assert_true(s.resume.text_hash == printk_text_hash(text, strlen(text)));
+		close_store();
+		open_store();
+	}
+}
+
+static void resumes(void **state)
+{
+	(void)state;
+	open_store();
+	assert_false(s.resume.known);
+	close_store();
+	open_store();
+	assert_false(s.resume.known);
+	assert_int_equal(put(BOOT_A, 5, "five"), 0);
+	assert_int_equal(put(BOOT_A, 7, "seven"), 0);
+	assert_int_equal(put(BOOT_A, 6, "late six"), 0);
+	expect_resume(BOOT_A, 7, 8, "seven");
+	store_meta(&s, META_HEARTBEAT);
+	meta_heartbeat(&s.meta, &(struct meta_counters){.records = 3});
+	assert_int_equal(store_put_meta(&s, NULL), 0);
+	put_gap(BOOT_A, 8, 92);
+	expect_resume(BOOT_A, 7, 100, "seven");
+	put_gap(BOOT_B, 0, 1000); /* a new boot whose beginning was missed */
+	expect_resume(BOOT_A, 7, 100, "seven");
+	assert_int_equal(put(BOOT_B, 1000, "thousand"), 0);
+	expect_resume(BOOT_B, 1000, 1001, "thousand");
+	for (uint64_t i = 1001; i < 3000; i++)
+		assert_int_equal(put(BOOT_B, i, "many"), 0);
+	expect_resume(BOOT_B, 2999, 3000, "many");
+	close_store();
+}
+
+/* ---- a disk that is full ---- */
+
+static bool full;
+static struct io_ops faulty;
+
+static ssize_t no_room(int fd, const void *buf, size_t n, off_t off)
+{
+	if (full) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return io_libc.pwrite(fd, buf, n, off);
+}
+
+static void tick_until(bool failing)
+{
+	for (int i = 0; i < 400 && (s.failing != failing || (!failing && s.dirty_ms)); i++) {
+		store_tick(&s);
+		usleep(10000);
+	}
+	assert_int_equal(s.failing, failing);
+}
+
+static void disk_full(void **state)
+{
+	static char text[4000];
+	uint64_t stored = 0;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	faulty = io_libc;
+	faulty.pwrite = no_room;
+	io = &faulty;
+	open_store();
+	assert_int_equal(put(BOOT_A, stored++, "first"), 0);
+	full = true;
+	tick_until(true);
+	assert_non_null(strstr(s.why.text, "No space"));
+	while (put(BOOT_A, stored, text) == 0)
+		assert_true(++stored < 1000); /* the buffer is bounded */
+	assert_int_equal(put(BOOT_A, stored, text), -ENOSPC);
+	assert_in_range(store_due(&s, 1000), 0, STORE_RETRY_MS);
+	full = false;
+	tick_until(false);
+	assert_int_equal(put(BOOT_A, stored++, "last"), 0);
+	expect_resume(BOOT_A, stored - 1, stored, "last");
+	assert_int_equal(ledger_size(s.ledger), stored);
+	close_store();
+	io = &io_libc;
+}
+
+/* Within the promised time it is durable, then signed. */
+static void in_time(void **state)
+{
+	int64_t begun = store_now_ms();
+
+	(void)state;
+	open_store();
+	assert_int_equal(put(BOOT_A, 1, "one"), 0);
+	assert_int_equal(ledger_committed(s.ledger), 0);
+	while (!ledger_committed(s.ledger)) {
+		assert_true(store_now_ms() - begun < 5000);
+		assert_in_range(store_due(&s, 1000), 0, STORE_COMMIT_MS);
+		usleep(1000 * (useconds_t)store_due(&s, 1000));
+		store_tick(&s);
+	}
+	assert_int_equal(store_lag(&s), 0);
+	while (!ledger_signed(s.ledger)) {
+		assert_true(store_now_ms() - begun < 10000);
+		usleep(1000 * (useconds_t)store_due(&s, 1000));
+		store_tick(&s);
+	}
+	assert_int_equal(store_due(&s, 1000), 1000);
+	close_store();
+}
+
+static void bad_places(void **state)
+{
+	struct ledger_recovery rec;
+	struct err e = {""};
+	char path[320];
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/file", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+	snprintf(path, sizeof(path), "%s/file/store/vm", dir);
+	assert_true(store_open(&s, path, "vm", &rec, &e) < 0);
+	assert_non_null(strstr(e.text, "file"));
+	assert_null(s.ledger);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(resumes, setup, teardown),
+		cmocka_unit_test_setup_teardown(disk_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(in_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_places, setup, teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
