@@ -11,7 +11,10 @@
 #include "cli/cli.h"
 #include "worker/worker.h"
 
-/* A positive number with a unit of @units (one letter each, values in @factors); false if it is none. */
+/*
+ * A positive number with a unit of @units (one letter each, values in @factors); false if it is
+ * none.
+ */
 static bool with_unit(const char *s, const char *units, const uint64_t *factors, uint64_t *out)
 {
 	const char *unit;
@@ -72,13 +75,16 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 			break;
 		case 'k':
 			if (!size_of(optarg, &o->keep_bytes))
-				return cli_failf("--keep: '%.40s' is not a size such as 500M or 20G",
+				return cli_failf(
+					"--keep: '%.40s' is not a size such as 500M or 20G",
 					optarg);
 			break;
 		case 't':
 			if (!seconds_of(optarg, &v) || v > INT64_MAX / 1000000)
-				return cli_failf("--keep-time: '%.40s' is not a time such as 12h, 30d "
-					"or 52w", optarg);
+				return cli_failf(
+					"--keep-time: '%.40s' is not a time such as 12h, 30d "
+					"or 52w",
+					optarg);
 			o->keep_us = (int64_t)v * 1000000;
 			break;
 		case 'm':
@@ -118,7 +124,8 @@ int attach_main(int argc, char **argv)
 		return cli_usage(argv[0]);
 	eq = strchr(argv[optind], '=');
 	if (!eq || !eq[1])
-		return cli_failf("'%.200s' is not NAME=TARGET; for example web01=gdb:/run/web01.gdb",
+		return cli_failf(
+			"'%.200s' is not NAME=TARGET; for example web01=gdb:/run/web01.gdb",
 			argv[optind]);
 	*eq = 0;
 	o.name = argv[optind];

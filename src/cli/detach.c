@@ -62,6 +62,7 @@ int detach_main(int argc, char **argv)
 		return cli_failf("%s: cannot signal its worker, process %d: %s", name, (int)pid,
 			strerror(errno));
 	if (wait_gone(dir, pid))
-		return cli_failf("%s: its worker, process %d, did not end within 10 s", name, (int)pid);
+		return cli_failf(
+			"%s: its worker, process %d, did not end within 10 s", name, (int)pid);
 	return EXIT_OK;
 }

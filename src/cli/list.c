@@ -228,8 +228,8 @@ static int list_store(const char *store, bool json)
 	}
 	free(names);
 	if (!json && found)
-		printf("%-*s%-*s%-19s %10s %7s %6s  %s\n", name_w + 2, "NAME", target_w + 2, "TARGET",
-			"STATE", "RECORDS", "LOST", "SIZE", "LAST");
+		printf("%-*s%-*s%-19s %10s %7s %6s  %s\n", name_w + 2, "NAME", target_w + 2,
+			"TARGET", "STATE", "RECORDS", "LOST", "SIZE", "LAST");
 	for (int i = 0; i < found; i++) {
 		if (json)
 			print_json(&rows[i]);

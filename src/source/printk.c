@@ -76,7 +76,8 @@ static int start(struct printk *p, const struct source_resume *resume, struct er
 	if (r == -EFAULT)
 		return err_set(e, EFAULT, "the guest's printk ring is not readable");
 	if (r)
-		return err_set(e, EBADMSG, "the ends of the guest's printk ring contradict each other");
+		return err_set(
+			e, EBADMSG, "the ends of the guest's printk ring contradict each other");
 	p->want = 0;
 	p->backfill_end = head + 1;
 	if (!resume || !resume->known)
@@ -172,10 +173,11 @@ bool printk_resumed(const struct printk *p)
 /* ---- sites ---- */
 
 /*
- * The words that are written when a record has become final: last_finalized_id or _seq where there is
- * one. Before 5.19 the console's position is the next best: console_unlock() moves it past each record
- * before it is printed, still within printk(). Only if the console is found not to follow (locked,
- * suspended) the ring's head is watched too, at the price of a second stop for each record.
+ * The words that are written when a record has become final: last_finalized_id or _seq where there
+ * is one. Before 5.19 the console's position is the next best: console_unlock() moves it past each
+ * record before it is printed, still within printk(). Only if the console is found not to follow
+ * (locked, suspended) the ring's head is watched too, at the price of a second stop for each
+ * record.
  */
 static unsigned watch_sites(const struct printk *p, struct trap_site *sites, unsigned max)
 {
@@ -283,8 +285,8 @@ static int jump(struct printk *p, int64_t now_us, struct err *e)
 }
 
 /*
- * The ring's head is behind what was already emitted: a snapshot was restored, or the guest lies. Begin
- * again with what the ring holds, and leave out what was emitted just so.
+ * The ring's head is behind what was already emitted: a snapshot was restored, or the guest lies.
+ * Begin again with what the ring holds, and leave out what was emitted just so.
  */
 static int check_backwards(struct printk *p, int64_t now_us, struct err *e)
 {
@@ -368,7 +370,8 @@ static int fill_skipped(struct printk *p, int64_t now_us, struct err *e)
 	const char *why;
 
 	for (unsigned i = 0; i < p->n_skipped;) {
-		enum printk_found f = printk_read(&p->l, &p->m, p->skipped[i], false, &p->entry, &why);
+		enum printk_found f =
+			printk_read(&p->l, &p->m, p->skipped[i], false, &p->entry, &why);
 		int r = 0;
 
 		if (f == PRINTK_RESERVED || f == PRINTK_COMMITTED || f == PRINTK_UNREADABLE) {
@@ -417,14 +420,16 @@ int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct er
 			e);
 		break;
 	case PRINTK_LIE:
-		r = printk_alert(p, now_us, e, "ring-lies", "record %" PRIu64 " of the guest's printk "
-			"ring contradicts itself: %s", p->want, lie);
+		r = printk_alert(p, now_us, e, "ring-lies",
+			"record %" PRIu64 " of the guest's printk "
+			"ring contradicts itself: %s",
+			p->want, lie);
 		if (!r)
 			r = printk_gap(p, p->want, 1, lie, true, now_us, e);
 		break;
 	default:
-		return err_set(e, EFAULT, "record %" PRIu64 " of the guest's printk ring is not readable",
-			p->want);
+		return err_set(e, EFAULT,
+			"record %" PRIu64 " of the guest's printk ring is not readable", p->want);
 	}
 	if (r)
 		return r;
@@ -434,8 +439,8 @@ int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct er
 }
 
 /*
- * How far a poll may go. Where traps are armed, a record that has just become final has its trap under
- * way: leave it until the next poll, which then takes what was missed.
+ * How far a poll may go. Where traps are armed, a record that has just become final has its trap
+ * under way: leave it until the next poll, which then takes what was missed.
  */
 static uint64_t poll_limit(struct printk *p, bool idle)
 {

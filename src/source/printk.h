@@ -3,9 +3,9 @@
  * printk.h - the Linux kernel's log as a source of records: every record exactly once, in order of
  * its sequence number, and nothing lost in silence.
  *
- * The ring in guest memory is the truth; traps only say when to look (a watchpoint on the ring's newest
- * final record) or bring a copy made in the trap (kvm). Whatever they miss, the walk by sequence number
- * finds; what the ring no longer holds becomes a gap record with its exact count.
+ * The ring in guest memory is the truth; traps only say when to look (a watchpoint on the ring's
+ * newest final record) or bring a copy made in the trap (kvm). Whatever they miss, the walk by
+ * sequence number finds; what the ring no longer holds becomes a gap record with its exact count.
  */
 #ifndef LOGVISOR_SOURCE_PRINTK_H
 #define LOGVISOR_SOURCE_PRINTK_H
@@ -36,10 +36,10 @@ enum printk_why {
 };
 
 /*
- * Find the log of @g and the place to go on: after @resume if the ring is of the same boot, else at the
- * oldest record the ring holds. What the ring lost since is emitted as a gap by the first drain. @g and
- * *@sink must outlive *@out, which is freed by printk_close(). -ENOENT, -EBADMSG, -EFAULT with @e as in
- * printk_layout.h.
+ * Find the log of @g and the place to go on: after @resume if the ring is of the same boot, else at
+ * the oldest record the ring holds. What the ring lost since is emitted as a gap by the first
+ * drain. @g and *@sink must outlive *@out, which is freed by printk_close(). -ENOENT, -EBADMSG,
+ * -EFAULT with @e as in printk_layout.h.
  */
 int printk_open(struct printk **out, const struct guest *g, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e);
@@ -54,8 +54,8 @@ void printk_close(struct printk *p);
 bool printk_resumed(const struct printk *p);
 
 /*
- * The sites wanted of a backend with @caps, at most @max, into @sites. They may become more when polls
- * find what they missed, so ask again now and then.
+ * The sites wanted of a backend with @caps, at most @max, into @sites. They may become more when
+ * polls find what they missed, so ask again now and then.
  */
 unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, unsigned max);
 
@@ -63,19 +63,22 @@ unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, 
 void printk_armed(struct printk *p);
 
 /*
- * Emit what is final and was not emitted, up to a bounded number of records. 0: nothing more for now;
- * 1: call again; -ESTALE: `prb` points elsewhere now, open again; -EFAULT: the ring is not readable;
- * -EBADMSG: it contradicts itself; or what the sink returned, and the same records are offered again.
+ * Emit what is final and was not emitted, up to a bounded number of records. 0: nothing more for
+ * now; 1: call again; -ESTALE: `prb` points elsewhere now, open again; -EFAULT: the ring is not
+ * readable; -EBADMSG: it contradicts itself; or what the sink returned, and the same records are
+ * offered again.
  */
 int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e);
 
 /*
- * Take what a FETCH_PRINTK site delivered. Copies may come out of order and twice. 0, or what the sink
- * returned (the copy is kept), -EBADMSG if it is no such copy.
+ * Take what a FETCH_PRINTK site delivered. Copies may come out of order and twice. 0, or what the
+ * sink returned (the copy is kept), -EBADMSG if it is no such copy.
  */
 int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us, struct err *e);
 
-/* The VM ended: emit what is left, including what was never finished. 0 or what the sink returned. */
+/*
+ * The VM ended: emit what is left, including what was never finished. 0 or what the sink returned.
+ */
 int printk_end(struct printk *p, int64_t now_us, struct err *e);
 
 /* The same when the ring's memory is another's by now: only what was seen before is emitted. */
@@ -83,8 +86,8 @@ int printk_end_blind(struct printk *p, int64_t now_us, struct err *e);
 
 const struct source_counters *printk_counters(const struct printk *p);
 /*
- * What names the boot in records: the guest's own (guest_info), or another name when numbers are used
- * again after a snapshot was restored.
+ * What names the boot in records: the guest's own (guest_info), or another name when numbers are
+ * used again after a snapshot was restored.
  */
 const char *printk_boot(const struct printk *p);
 /* The next sequence number to be emitted. */

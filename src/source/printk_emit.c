@@ -15,7 +15,9 @@
 /* Never 0, which stands for nothing. */
 static uint64_t fingerprint(const struct printk_entry *e)
 {
-	return (printk_text_hash(e->text, e->text_len) ^ e->ts_nsec * 0x9e3779b97f4a7c15ULL ^ e->seq) | 1;
+	return (printk_text_hash(e->text, e->text_len) ^ e->ts_nsec * 0x9e3779b97f4a7c15ULL ^
+		       e->seq) |
+	       1;
 }
 
 bool printk_known(const struct printk *p, const struct printk_entry *e)
@@ -62,7 +64,8 @@ int printk_flush_gap(struct printk *p, int64_t now_us, struct err *e)
 	if (r)
 		return r;
 	p->counters.gaps++;
-	if (p->gap_lost && __builtin_add_overflow(p->counters.lost, p->gap_count, &p->counters.lost))
+	if (p->gap_lost &&
+		__builtin_add_overflow(p->counters.lost, p->gap_count, &p->counters.lost))
 		p->counters.lost = UINT64_MAX;
 	p->gap_count = 0;
 	return 0;

@@ -49,8 +49,9 @@ struct printk {
 	bool has_part;
 
 	/*
-	 * Fingerprints of the records emitted, by seq & history_mask, so that a ring that goes back (a
-	 * snapshot was restored) is not stored again. Records below replay_end may be known already.
+	 * Fingerprints of the records emitted, by seq & history_mask, so that a ring that goes back
+	 * (a snapshot was restored) is not stored again. Records below replay_end may be known
+	 * already.
 	 */
 	uint64_t *history, history_mask, replay_end;
 
@@ -81,8 +82,8 @@ int printk_emit(struct printk *p, const struct printk_entry *e, enum record_fide
 bool printk_known(const struct printk *p, const struct printk_entry *e);
 
 /*
- * Note that @count records from @first on are missing. Adjacent gaps of one reason (a constant string)
- * become one record; written down before the next record by printk_flush_gap().
+ * Note that @count records from @first on are missing. Adjacent gaps of one reason (a constant
+ * string) become one record; written down before the next record by printk_flush_gap().
  */
 int printk_gap(struct printk *p, uint64_t first, uint64_t count, const char *reason, bool lost,
 	int64_t now_us, struct err *e);
@@ -103,8 +104,8 @@ void printk_keep_part(struct printk *p, const struct printk_entry *e);
 /* ---- printk_window.c ---- */
 
 /*
- * Emit what waits in the window for record p->want. @idle: nothing more is on its way, so that what is
- * missing is taken from the ring. 1 if something was emitted, 0 if not, or the sink's errno.
+ * Emit what waits in the window for record p->want. @idle: nothing more is on its way, so that what
+ * is missing is taken from the ring. 1 if something was emitted, 0 if not, or the sink's errno.
  */
 int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *e);
 void printk_window_free(struct printk *p);

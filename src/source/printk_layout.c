@@ -55,7 +55,8 @@ static uint32_t size_of(struct finder *f, const char *type)
 	if (f->result)
 		return 0;
 	if (in_btf && in_note)
-		f->result = err_set(f->e, ENOENT, "the guest's kernel describes no struct %s", type);
+		f->result =
+			err_set(f->e, ENOENT, "the guest's kernel describes no struct %s", type);
 	else if (!in_btf && !in_note && btf != note)
 		f->result = err_set(f->e, EBADMSG,
 			"guest BTF says struct %s has %" PRIu32 " bytes, VMCOREINFO says %" PRIu64,
@@ -154,7 +155,8 @@ int printk_layout_find(struct printk_layout *l, const struct guest *g, struct er
 		offset(&f, "prb_desc", "state_var", NULL) != 0 ||
 		offset(&f, "prb_desc", "text_blk_lpos", NULL) != 8) && !f.result)
 		f.result = err_set(e, EBADMSG,
-			"the guest's struct prb_desc is not {state_var, begin, next} of 64 bits each");
+			"the guest's struct prb_desc is not {state_var, begin, next} of 64 bits "
+			"each");
 	return f.result ? f.result : check_offsets(o, e);
 }
 
@@ -189,20 +191,24 @@ static int check_array(const struct printk_mem *m, const char *name, uint64_t gv
 		return err_set(e, EBADMSG, "the guest's printk ring has its %s at 0x%" PRIx64
 			" (%" PRIu64 " bytes), which is no kernel address", name, gva, bytes);
 	if (m->read(m->ctx, gva, &w, 8) || m->read(m->ctx, gva + bytes - 8, &w, 8))
-		return err_set(e, EFAULT, "the %s of the guest's printk ring (0x%" PRIx64 ", %" PRIu64
-			" bytes) are not readable", name, gva, bytes);
+		return err_set(e, EFAULT,
+			"the %s of the guest's printk ring (0x%" PRIx64 ", %" PRIu64
+			" bytes) are not readable",
+			name, gva, bytes);
 	return 0;
 }
 
 /*
- * The id of record 0. Two are possible; the one by which the oldest descriptor's id and sequence number
- * correspond is it. On a ring without any record yet it is by the range in which the newest id is.
+ * The id of record 0. Two are possible; the one by which the oldest descriptor's id and sequence
+ * number correspond is it. On a ring without any record yet it is by the range in which the newest
+ * id is.
  */
 static uint64_t first_id(const struct printk_layout *l, const struct printk_mem *m, uint64_t head,
 	uint64_t tail)
 {
 	const struct prb_geometry *g = &l->g;
-	const uint64_t narrow = (uint32_t)-(g->desc_mask + 1), wide = -(g->desc_mask + 1) & PRB_ID_MASK;
+	const uint64_t narrow = (uint32_t) - (g->desc_mask + 1),
+		       wide = -(g->desc_mask + 1) & PRB_ID_MASK;
 	uint64_t sv, seq;
 
 	if (!m->read(m->ctx, prb_desc_gva(g, tail), &sv, sizeof(sv)) &&
@@ -235,14 +241,15 @@ int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint
 		(uint64_t)o->text_ring + o->data + 8 > o->rb_size ||
 		(uint64_t)o->text_ring + o->size_bits + 4 > o->rb_size ||
 		(uint64_t)o->fail + 8 > o->rb_size)
-		return err_set(e, EBADMSG, "the guest's struct printk_ringbuffer is smaller than its "
+		return err_set(e, EBADMSG,
+			"the guest's struct printk_ringbuffer is smaller than its "
 			"members");
 	if (!kernel_range(rb, o->rb_size))
 		return err_set(e, EBADMSG, "the guest's printk ring is at 0x%" PRIx64
 			", which is no kernel address", rb);
 	if (m->read(m->ctx, rb, raw, o->rb_size))
-		return err_set(e, EFAULT, "the guest's printk ring at 0x%" PRIx64 " is not readable",
-			rb);
+		return err_set(
+			e, EFAULT, "the guest's printk ring at 0x%" PRIx64 " is not readable", rb);
 	cb = half(raw, o->desc_ring + o->count_bits);
 	sb = half(raw, o->text_ring + o->size_bits);
 	if (cb < 1 || cb > PRINTK_DESC_BITS_MAX)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * printk_layout.h - where a guest's kernel log is and how its structures are laid out: found
- * through guest/ (BTF and VMCOREINFO), then the ring's own figures read from guest memory, all of it
- * checked before anything is computed with it.
+ * through guest/ (BTF and VMCOREINFO), then the ring's own figures read from guest memory, all of
+ * it checked before anything is computed with it.
  */
 #ifndef LOGVISOR_SOURCE_PRINTK_LAYOUT_H
 #define LOGVISOR_SOURCE_PRINTK_LAYOUT_H

@@ -58,9 +58,10 @@ int printk_bounds(const struct printk_layout *l, const struct printk_mem *m, uin
 {
 	uint64_t h, t, base = prb_seq_to_id(&l->g, near);
 
-	/* Tail first: the guest pushes tail before head, so head - tail read this way never is too big
-	 * by more than what was written in between; the tail may be stale, never too new. */
-	if (m->read(m->ctx, l->tail_id, &t, sizeof(t)) || m->read(m->ctx, l->head_id, &h, sizeof(h)))
+	/* Tail first: the guest pushes tail before head, so head - tail read this way never is too
+	 * big by more than what was written in between; the tail may be stale, never too new. */
+	if (m->read(m->ctx, l->tail_id, &t, sizeof(t)) ||
+		m->read(m->ctx, l->head_id, &h, sizeof(h)))
 		return -EFAULT;
 	if ((h | t) & ~PRB_ID_MASK || id_diff(h, t) < 0)
 		return -EBADMSG;

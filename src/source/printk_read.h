@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * printk_read.h - one record out of a printk ring, by sequence number, while the guest may be
- * writing to it. Reading follows the kernel's own reader (prb_read(): state, contents, state again),
- * with one thing more: the text of a descriptor already marked reusable is still whole as long as the
- * head of the data ring has not come round to it, and is then recovered.
+ * writing to it. Reading follows the kernel's own reader (prb_read(): state, contents, state
+ * again), with one thing more: the text of a descriptor already marked reusable is still whole as
+ * long as the head of the data ring has not come round to it, and is then recovered.
  */
 #ifndef LOGVISOR_SOURCE_PRINTK_READ_H
 #define LOGVISOR_SOURCE_PRINTK_READ_H
@@ -22,7 +22,8 @@ struct printk_entry {
 	uint64_t seq, ts_nsec;
 	uint32_t caller_id;
 	uint32_t text_len;
-	uint8_t facility, flags, level; /* flags: enum printk_info_flags, kernel/printk/internal.h */
+	uint8_t facility, flags,
+		level; /* flags: enum printk_info_flags, kernel/printk/internal.h */
 	uint8_t info[PRB_INFO_MAX];     /* raw, for dev_info and comm */
 	char *text;                     /* PRINTK_TEXT_CAP bytes, the reader's */
 };
@@ -50,9 +51,9 @@ enum printk_found printk_read(const struct printk_layout *l, const struct printk
 	uint64_t seq, bool held, struct printk_entry *e, const char **why);
 
 /*
- * The sequence numbers of the newest record reserved and the oldest descriptor, as the ring's head_id
- * and tail_id say, unwrapped around @near. 0, -EFAULT, or -EBADMSG if they are further apart than
- * the ring is long. An empty ring has head + 1 == tail == 0.
+ * The sequence numbers of the newest record reserved and the oldest descriptor, as the ring's
+ * head_id and tail_id say, unwrapped around @near. 0, -EFAULT, or -EBADMSG if they are further
+ * apart than the ring is long. An empty ring has head + 1 == tail == 0.
  */
 int printk_bounds(const struct printk_layout *l, const struct printk_mem *m, uint64_t near,
 	uint64_t *head, uint64_t *tail);
@@ -64,6 +65,7 @@ void printk_decode_info(const struct printk_layout *l, struct printk_entry *e);
 uint32_t printk_info_text_len(const struct printk_layout *l, const uint8_t *info);
 
 /* @e as a record of channel kmsg; spans point into @e. All but time, host, fidelity and boot. */
-void printk_to_record(const struct printk_layout *l, const struct printk_entry *e, struct record *r);
+void printk_to_record(
+	const struct printk_layout *l, const struct printk_entry *e, struct record *r);
 
 #endif

@@ -125,9 +125,9 @@ PRB_INLINE __u64 prb_info_gva(const struct prb_geometry *g, __u64 n)
 }
 
 /*
- * Where the text of a block [begin, next) is and how many bytes the block has room for. 0 with *@gva
- * and *@room (an empty line: *room == 0, *gva == 0), PRB_ENOTEXT or PRB_EBAD. Never points outside
- * data.
+ * Where the text of a block [begin, next) is and how many bytes the block has room for. 0 with
+ * *@gva and *@room (an empty line: *room == 0, *gva == 0), PRB_ENOTEXT or PRB_EBAD. Never points
+ * outside data.
  */
 PRB_INLINE int prb_block(const struct prb_geometry *g, __u64 begin,
 	__u64 next, __u64 *gva, __u64 *room)

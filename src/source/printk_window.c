@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_window.c - copies made in the trap: several vCPUs deliver them slightly out of order, and one
- * record more than once when it is continued. They wait here until it is their turn.
+ * printk_window.c - copies made in the trap: several vCPUs deliver them slightly out of order, and
+ * one record more than once when it is continued. They wait here until it is their turn.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -59,8 +59,8 @@ static int emit_copy(struct printk *p, struct printk_waiting *w, enum record_fid
 }
 
 /*
- * The copy of record p->want was made at prb_commit(): it may have been continued since. Only the ring
- * knows; if the ring has moved on already, the copy is what there is.
+ * The copy of record p->want was made at prb_commit(): it may have been continued since. Only the
+ * ring knows; if the ring has moved on already, the copy is what there is.
  */
 static int emit_committed(struct printk *p, struct printk_waiting *w, int64_t now_us, struct err *e)
 {
@@ -146,10 +146,12 @@ int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us,
 	int r = 1;
 
 	if (len < offsetof(struct prb_copy, text) || len > sizeof(c))
-		return err_set(e, EBADMSG, "a trap delivered %zu bytes that are no printk record", len);
+		return err_set(
+			e, EBADMSG, "a trap delivered %zu bytes that are no printk record", len);
 	memcpy(&c, data, len);
 	if (c.text_len > len - offsetof(struct prb_copy, text) || c.id & ~PRB_ID_MASK)
-		return err_set(e, EBADMSG, "a trap delivered a printk record that contradicts itself");
+		return err_set(
+			e, EBADMSG, "a trap delivered a printk record that contradicts itself");
 	seq = p->want + (uint64_t)((int64_t)((c.id - prb_seq_to_id(&p->l.g, p->want)) << 2) >> 2);
 	if ((int64_t)(seq - p->want) < 0)
 		return 0; /* the ring walk was faster */
@@ -158,7 +160,8 @@ int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us,
 		printk_decode_info(&p->l, &p->entry);
 		if (p->entry.seq != seq)
 			return printk_alert(p, time_us, e, "copy-lies",
-				"a trapped record says it is %" PRIu64 ", its descriptor says %" PRIu64,
+				"a trapped record says it is %" PRIu64
+				", its descriptor says %" PRIu64,
 				p->entry.seq, seq);
 	}
 	for (int n = 0; seq - p->want >= PRINTK_WINDOW && r > 0 && n < 2 * PRINTK_WINDOW; n++) {

@@ -46,8 +46,8 @@ void follow_counters(const struct follow *f, struct meta_counters *c)
 
 	if (f->p)
 		add(&s, printk_counters(f->p));
-	*c = (struct meta_counters){s.records, s.live, s.backfill, s.late, s.partial, s.lost, s.gaps,
-		s.truncated, (uint64_t)store_lag(f->store) * 1000};
+	*c = (struct meta_counters){s.records, s.live, s.backfill, s.late, s.partial, s.lost,
+		s.gaps, s.truncated, (uint64_t)store_lag(f->store) * 1000};
 }
 
 /* Say a trouble once, until it changes. */
@@ -194,11 +194,13 @@ static int begin(struct follow *f, struct err *e)
 	f->armed = !r;
 	if (r) {
 		alert(f, "no-doorbell", e->text);
-		status_log(f->status, "records are taken by polling only, every %d ms", FOLLOW_POLL_MS);
+		status_log(f->status, "records are taken by polling only, every %d ms",
+			FOLLOW_POLL_MS);
 	}
 	printk_armed(f->p);
 	printk_size(f->p, &records, &bytes);
-	status_log(f->status, "following %s, boot %s, ring of %" PRIu64 " records and %" PRIu64 " KiB%s",
+	status_log(f->status,
+		"following %s, boot %s, ring of %" PRIu64 " records and %" PRIu64 " KiB%s",
 		info->release, printk_boot(f->p), records, bytes >> 10,
 		printk_resumed(f->p) ? ", where the ledger stopped" : "");
 	f->ticked_ms = store_now_ms();
@@ -230,8 +232,8 @@ static int find(struct follow *f, struct err *e)
 /* ---- following ---- */
 
 /*
- * Another kernel runs, or none. @intact: the old one's memory is still there, so that its last words
- * can be taken.
+ * Another kernel runs, or none. @intact: the old one's memory is still there, so that its last
+ * words can be taken.
  */
 static void rebooted(struct follow *f, bool intact, const struct err *why)
 {
@@ -261,8 +263,8 @@ static int check_alive(struct follow *f)
 }
 
 /*
- * After a reset the old kernel's memory may stay as it was for a while: only its clock stands still.
- * So does that of an idle or paused guest, so ask a CPU, ever less often.
+ * After a reset the old kernel's memory may stay as it was for a while: only its clock stands
+ * still. So does that of an idle or paused guest, so ask a CPU, ever less often.
  */
 static void check_ticking(struct follow *f, int64_t now)
 {
@@ -281,7 +283,8 @@ static void check_ticking(struct follow *f, int64_t now)
 	}
 	if (now < f->next_check_ms)
 		return;
-	f->check_pause_ms = f->check_pause_ms * 2 < CHECK_MAX_MS ? f->check_pause_ms * 2 : CHECK_MAX_MS;
+	f->check_pause_ms =
+		f->check_pause_ms * 2 < CHECK_MAX_MS ? f->check_pause_ms * 2 : CHECK_MAX_MS;
 	f->next_check_ms = now + f->check_pause_ms;
 	if (f->t->ops->cpu(f->t, 0, &cpu, NULL))
 		return;
@@ -308,8 +311,8 @@ static void after_drain(struct follow *f, int r, struct err *e)
 }
 
 /*
- * The VM is held at a doorbell and the store takes nothing: wait a little for room, then let it go on,
- * since the ring will hold the records for a while longer.
+ * The VM is held at a doorbell and the store takes nothing: wait a little for room, then let it go
+ * on, since the ring will hold the records for a while longer.
  */
 static int drain_held(struct follow *f, int64_t time_us, struct err *e)
 {
@@ -320,8 +323,10 @@ static int drain_held(struct follow *f, int64_t time_us, struct err *e)
 		say(f, e);
 		if (store_now_ms() >= until) {
 			f->gave_up = true;
-			status_log(f->status, "the VM was held for %u ms; it runs on, and what its ring "
-				"cannot keep meanwhile will be a gap", f->max_hold_ms);
+			status_log(f->status,
+				"the VM was held for %u ms; it runs on, and what its ring "
+				"cannot keep meanwhile will be a gap",
+				f->max_hold_ms);
 			break;
 		}
 		usleep(HOLD_STEP_US);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * follow.h - following one guest's kernel log through its boots: find the kernel, go on where the ledger
- * stopped, plant the doorbell, drain, notice that the guest rebooted, begin again.
+ * follow.h - following one guest's kernel log through its boots: find the kernel, go on where the
+ * ledger stopped, plant the doorbell, drain, notice that the guest rebooted, begin again.
  */
 #ifndef LOGVISOR_WORKER_FOLLOW_H
 #define LOGVISOR_WORKER_FOLLOW_H
@@ -47,8 +47,8 @@ void follow_init(struct follow *f, struct trap *t, struct store *s, struct statu
 	unsigned max_hold_ms);
 
 /*
- * One event of the backend, and whatever is due besides. 0; 1 when the VM ended; or -errno with @e when
- * the attachment broke or the guest is none that can be followed.
+ * One event of the backend, and whatever is due besides. 0; 1 when the VM ended; or -errno with @e
+ * when the attachment broke or the guest is none that can be followed.
  */
 int follow_event(struct follow *f, const struct trap_event *ev, struct err *e);
 int follow_tick(struct follow *f, struct err *e);

@@ -41,8 +41,10 @@ void status_show(struct status *s, int64_t now_ms, const struct status_figures *
 	if (f->state)
 		fprintf(stderr, "%s  %s", s->name, f->state);
 	else
-		fprintf(stderr, "%s  records %" PRIu64 "  rate %.0f/s  lost %" PRIu64 "  lag %" PRId64
-			" ms", s->name, f->records, s->rate < 0.5 ? 0 : s->rate, f->lost, f->lag_ms);
+		fprintf(stderr,
+			"%s  records %" PRIu64 "  rate %.0f/s  lost %" PRIu64 "  lag %" PRId64
+			" ms",
+			s->name, f->records, s->rate < 0.5 ? 0 : s->rate, f->lost, f->lag_ms);
 	fflush(stderr);
 	s->shown = true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * status.h - what a worker tells people: on a terminal one line that is kept up to date, and log lines;
- * otherwise log lines only. Everything goes to stderr; bytes from outside are made harmless.
+ * status.h - what a worker tells people: on a terminal one line that is kept up to date, and log
+ * lines; otherwise log lines only. Everything goes to stderr; bytes from outside are made harmless.
  */
 #ifndef LOGVISOR_WORKER_STATUS_H
 #define LOGVISOR_WORKER_STATUS_H

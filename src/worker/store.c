@@ -99,8 +99,9 @@ static void note_resume(struct source_resume *at, const struct record *r)
 	if (r->channel != RECORD_KMSG)
 		return;
 	if (!r->has_seq) { /* a gap: accounted for, nothing to recognise the boot by */
-		if (span_is(r->boot, at->boot) && meta_is(r, NULL) && meta_get_u64(r, "first", &first) &&
-			meta_get_u64(r, "count", &count) && first + count > at->next)
+		if (span_is(r->boot, at->boot) && meta_is(r, NULL) &&
+			meta_get_u64(r, "first", &first) && meta_get_u64(r, "count", &count) &&
+			first + count > at->next)
 			at->next = first + count;
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * store.h - the worker's end of the ledger: takes records, makes them durable in groups, signs, writes
- * Logvisor's own records, and keeps trying when the disk is full or broken.
+ * store.h - the worker's end of the ledger: takes records, makes them durable in groups, signs,
+ * writes Logvisor's own records, and keeps trying when the disk is full or broken.
  *
  * A record is durable within STORE_COMMIT_MS of being put, under a checkpoint within
  * STORE_CHECKPOINT_MS, provided store_tick() is called at least that often.
@@ -56,8 +56,8 @@ struct meta *store_meta(struct store *s, enum meta_kind kind);
 int store_put_meta(struct store *s, struct err *e);
 
 /*
- * Commit and sign what is due; note a clock that was set. 0, or -errno with the reason in s->why when
- * the ledger does not take it: then it is tried again every STORE_RETRY_MS.
+ * Commit and sign what is due; note a clock that was set. 0, or -errno with the reason in s->why
+ * when the ledger does not take it: then it is tried again every STORE_RETRY_MS.
  */
 int store_tick(struct store *s);
 

@@ -70,7 +70,8 @@ static void first_records(struct worker *w, const struct ledger_recovery *rec)
 		m = store_meta(&w->store, META_RECOVERY);
 		meta_recovery(m, rec->torn_bytes, rec->unsigned_kept, rec->hashes_rebuilt);
 		store_put_meta(&w->store, NULL);
-		status_log(&w->status, "the ledger was recovered after a crash: %" PRIu64 " bytes of an "
+		status_log(&w->status,
+			"the ledger was recovered after a crash: %" PRIu64 " bytes of an "
 			"incomplete record cut, %" PRIu64 " records not yet signed kept",
 			rec->torn_bytes, rec->unsigned_kept);
 	}
@@ -106,11 +107,12 @@ static void prune(struct worker *w, int64_t now)
 	if ((!o->keep_bytes && !o->keep_us) || now < w->next_prune_ms)
 		return;
 	w->next_prune_ms = now + PRUNE_EVERY_MS;
-	if (ledger_prune(w->store.ledger, o->keep_bytes, o->keep_us ? store_now_us() - o->keep_us : 0,
-		&pruned, &e))
+	if (ledger_prune(w->store.ledger, o->keep_bytes,
+		    o->keep_us ? store_now_us() - o->keep_us : 0, &pruned, &e))
 		status_log(&w->status, "%s", e.text);
 	else if (pruned)
-		status_log(&w->status, "removed the oldest %" PRIu64 " records (retention)", pruned);
+		status_log(
+			&w->status, "removed the oldest %" PRIu64 " records (retention)", pruned);
 }
 
 static void tick_store(struct worker *w)
@@ -184,7 +186,9 @@ static int finish(struct worker *w, int r, const struct err *why, struct err *e)
 	show(w, w->status.next_ms);
 	status_end(&w->status);
 	status_log(&w->status, "%s: %" PRIu64 " records (%" PRIu64 " live), %" PRIu64 " lost",
-		r == 1 ? "the VM ended" : r < 0 ? "the attachment broke" : "detached, the VM runs on",
+		r == 1	? "the VM ended"
+		: r < 0 ? "the attachment broke"
+			: "detached, the VM runs on",
 		c.records, c.live, c.lost);
 	if (store_close(&w->store, &close_why) && r >= 0)
 		return err_set(e, EIO, "%s; what could not be written is lost", close_why.text);

@@ -24,8 +24,8 @@ struct worker_options {
 #define WORKER_MAX_HOLD_MS 1000
 
 /*
- * Run until SIGINT, SIGTERM, SIGHUP or the end of the VM. 0: ended well; 1: ended well, but records were
- * lost; negative errno with @e: could not begin, or the attachment broke.
+ * Run until SIGINT, SIGTERM, SIGHUP or the end of the VM. 0: ended well; 1: ended well, but records
+ * were lost; negative errno with @e: could not begin, or the attachment broke.
  */
 int worker_run(const struct worker_options *o, struct err *e);
 

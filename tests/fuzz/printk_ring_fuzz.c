@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * printk_ring_fuzz.c - a guest that lies: a ring written properly, then any bytes of it replaced,
- * before it is opened and between any two looks at it, and trap copies of any content. Nothing may be
- * read outside the ring's arena, the work per look is bounded, and every record emitted is encodable.
+ * before it is opened and between any two looks at it, and trap copies of any content. Nothing may
+ * be read outside the ring's arena, the work per look is bounded, and every record emitted is
+ * encodable.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -81,8 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		snprintf(resume.boot, sizeof(resume.boot), "0123456789abcdef");
 	}
 	emitted = 0;
-	if (printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, "0123456789abcdef", &sink, &resume,
-		&e) == 0) {
+	if (printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, "0123456789abcdef", &sink,
+		    &resume, &e) == 0) {
 		/* What the walker uses to place its own looks is not the fuzzer's to change. */
 		printk_layout_ring(&w.layout, &w.mem, RW_BASE + w.rb, &e);
 		for (int64_t now = 1000000; in.p < in.end && emitted < 100000; now += 900000) {

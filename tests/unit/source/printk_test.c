@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_test.c - the ring walk against a ring written as the kernel writes it: every record once and
- * exact, losses counted, lies survived.
+ * printk_test.c - the ring walk against a ring written as the kernel writes it: every record once
+ * and exact, losses counted, lies survived.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -204,7 +204,9 @@ static void gap_is_exact(void **state)
 	end();
 }
 
-/* Texts overwritten while their descriptors are still there; those not yet overwritten are saved. */
+/*
+ * Texts overwritten while their descriptors are still there; those not yet overwritten are saved.
+ */
 static void texts_overwritten(void **state)
 {
 	uint64_t next = 0, lost = 0;
@@ -506,7 +508,8 @@ static void copies_continued(void **state)
 	rw_continue(&w, buf + 10, 30, false);
 	deliver(id, false);
 	assert_int_equal(n_seen, 0);
-	id = rw_print(&w, buf, text_of(1, buf, 12), true); /* its reservation makes record 0 final */
+	id = rw_print(
+		&w, buf, text_of(1, buf, 12), true); /* its reservation makes record 0 final */
 	deliver(id, true);
 	assert_int_equal(n_seen, 2);
 	expect(&seen[0], 0, 40, RECORD_LIVE);
@@ -602,7 +605,9 @@ static void stalled_record(void **state)
 	end();
 }
 
-/* A snapshot is restored: what was stored is not stored again, what differs is, under another name. */
+/*
+ * A snapshot is restored: what was stored is not stored again, what differs is, under another name.
+ */
 static void snapshot_restored(void **state)
 {
 	uint8_t *saved;

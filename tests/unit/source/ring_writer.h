@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ring_writer.h - a printk ring in this process's memory, written as the kernel writes it (one CPU, no
- * races), with either wrap rule: the thing that source/ is tested against.
+ * ring_writer.h - a printk ring in this process's memory, written as the kernel writes it (one CPU,
+ * no races), with either wrap rule: the thing that source/ is tested against.
  *
- * Guest addresses are made up: RW_BASE + offset into one arena, so that a walker that leaves the arena is
- * caught at once.
+ * Guest addresses are made up: RW_BASE + offset into one arena, so that a walker that leaves the
+ * arena is caught at once.
  */
 #ifndef TESTS_RING_WRITER_H
 #define TESTS_RING_WRITER_H
@@ -218,7 +218,9 @@ static inline void rw_make_final(struct ring_writer *w, uint64_t id)
 		*rw_word(w, w->rb + RW_LAST) = id;
 }
 
-/* prb_reserve() with @len bytes of text: the id; *text is where they go, NULL if there is no room. */
+/*
+ * prb_reserve() with @len bytes of text: the id; *text is where they go, NULL if there is no room.
+ */
 static inline uint64_t rw_reserve(struct ring_writer *w, size_t len, char **text)
 {
 	uint64_t *head = rw_word(w, w->rb + RW_HEAD_ID), *tail = rw_word(w, w->rb + RW_TAIL_ID);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * store_test.c - where a worker goes on after any end of the one before it, and what it does when the
- * disk takes nothing.
+ * store_test.c - where a worker goes on after any end of the one before it, and what it does when
+ * the disk takes nothing.
  */
 #include <errno.h>
 #include <setjmp.h>
