@@ -127,6 +127,8 @@ san:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san CFLAGS='$(SAN_FLAGS)' unit
 .PHONY: unit fuzz san
 
+# make check KVM=native: the kvm tests on this machine's own KVM instead of a nested host.
+export KVM
 JOBS := -j$(shell nproc)
 check-build: deps-check
 	@$(MAKE) --no-print-directory $(JOBS) all unit tools fuzz san lab

@@ -24,7 +24,7 @@
 
 #define STOP_MS 2000   /* for all threads to stop: a thread in the kernel stops when it leaves it */
 #define ANSWER_MS 5000 /* for the guardian to answer the worker */
-#define TICK_MS 200    /* a hold ends at most this late */
+#define TICK_MS 500    /* a hold ends at most this late */
 
 /* linux/capability.h */
 #define CAPS (1ull << 5 /* CAP_KILL */ | 1ull << 39 /* CAP_BPF */)

@@ -16,7 +16,7 @@
 #define GUARD_MS 100
 /* How long wait() sleeps between looks at the rings: short after a copy, then ever longer. */
 #define STEP_MIN_US 1000
-#define STEP_MAX_US 50000
+#define STEP_MAX_US 100000
 
 static struct kvm_vm *of(struct trap *t)
 {

@@ -168,23 +168,22 @@ static void publish(struct kvm_vm *k)
 		b->sites[n].rip = 0;
 }
 
-static int plant_held(struct kvm_vm *k, const struct trap_site *site, struct kvm_site *s, struct err *e)
+/* Find where and what to write, while the VM runs: the kernel's text stays where it is. */
+static int prepare(struct kvm_vm *k, const struct trap_site *site, struct kvm_site *s, uint8_t *now,
+	struct err *e)
 {
 	uint8_t code[SITE_LOOK];
 	struct mapping first, last;
 	struct ptable t;
-	enum site_state state;
 	size_t off;
 	int r = find_table(k, site->gva, &t, e);
 
 	if (r)
 		return r;
-	/* Kernel text is physically contiguous (FACTS of the image); check it where it matters. */
 	if (ptable_walk(&t, site->gva, &first) || ptable_walk(&t, site->gva + SITE_LOOK - 1, &last) ||
 		last.gpa != first.gpa + SITE_LOOK - 1 || gmem_read(&k->t.mem, first.gpa, code, SITE_LOOK))
 		return err_set(e, EFAULT, "the guest's code at 0x%" PRIx64 " is not readable", site->gva);
-	state = site_look(code, &off);
-	if (state == SITE_TAKEN)
+	if (site_look(code, &off) == SITE_TAKEN)
 		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " is %02x %02x %02x %02x %02x %02x %02x "
 			"%02x %02x: %s", site->gva, code[0], code[1], code[2], code[3], code[4], code[5],
 			code[6], code[7], code[8], site_guess(code));
@@ -195,19 +194,26 @@ static int plant_held(struct kvm_vm *k, const struct trap_site *site, struct kvm
 		.gva = site->gva + off,
 		.gpa = first.gpa + off,
 	};
-	site_plant(code + off, k->amd, s->bytes);
+	memcpy(now, code + off, SITE_LEN);
+	site_plant(now, k->amd, s->bytes);
 	set_geometry(k, &t, site->fetch_arg);
-	publish(k);
+	return 0;
+}
+
+/* All that is done while the VM stands still. */
+static int plant_held(struct kvm_vm *k, const struct kvm_site *s, const uint8_t *now, struct err *e)
+{
+	int r;
+
+	if (!site_is(k, s, now))
+		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " changed meanwhile", s->gva);
 	r = write_site(k, s->gpa, s->bytes);
-	if (!r)
-		return 0;
-	s->use = KVM_SITE_UNUSED;
-	publish(k);
-	return err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r));
+	return r ? err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r)) : 0;
 }
 
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 {
+	uint8_t now[SITE_LEN];
 	struct kvm_site *s = NULL;
 	int r;
 
@@ -221,11 +227,18 @@ int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 			s = &k->site[i];
 	if (!s)
 		return err_set(e, ENOSPC, "at most %d sites can be planted", HOOK_SITES_MAX);
-	r = enter(k, e);
-	if (r)
-		return r;
-	r = plant_held(k, site, s, e);
-	leave(k);
+	r = prepare(k, site, s, now, e);
+	if (!r)
+		r = enter(k, e);
+	if (!r) {
+		publish(k);
+		r = plant_held(k, s, now, e);
+		leave(k);
+	}
+	if (r) {
+		s->use = KVM_SITE_UNUSED;
+		publish(k);
+	}
 	return r;
 }
 
