@@ -44,6 +44,13 @@ for thread in 0 1; do
 		"$(awk -v t=$thread '$2 == t && $3 == n { n++ } $2 == t { all++ } END { print n, all }' \
 			"$dir/flood")" "$count $count"
 done
+# ---- a worker that stands still: the hold is bounded ----
+kill -STOP "$worker"
+ok 'with the worker stopped for good, the guest is held for a while only' \
+	guest vm 'lab flood 2 500'
+kill -CONT "$worker"
+ok 'it takes up the log' settled vm
+ok 'what the guest still held is there' build/lab/kmsgcmp "$LOGVISOR_STORE/vm"
 detach_worker "$worker"
 
 attach vm --on-full=gap
