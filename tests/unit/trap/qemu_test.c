@@ -103,7 +103,7 @@ static long rss_kib(pid_t pid)
 /* One stop-and-wait exchange with the stub, as a debugger would. */
 static void rsp(int fd, const char *cmd)
 {
-	char buf[256];
+	char buf[256] = {0};
 	unsigned sum = 0;
 	size_t n = 0;
 
