@@ -2,9 +2,10 @@
 /*
  * open.c - make, open, lock and close a ledger for its one writer.
  *
- * Creation: directory, lock, key, vkey, an empty log/ and `size`, then the checkpoint of the empty tree;
- * each is durable before the next begins, so that what a crash leaves is finished by the next open. A
- * ledger without a checkpoint therefore has no records, or is damaged.
+ * Creation: directory, lock, an empty log/ and `size`, key, vkey, then the checkpoint of the empty tree;
+ * from the key on each is durable, with all before it, before the next begins, so that what a crash
+ * leaves is finished by the next open. A ledger without a checkpoint therefore has no records, or is
+ * damaged.
  */
 #include <errno.h>
 #include <fcntl.h>
