@@ -53,7 +53,7 @@ int prove_main(int argc, char **argv)
 	}
 	if (optind + 2 != argc)
 		return cli_usage(argv[0]);
-	if (!note_decimal((struct span){argv[optind + 1], strlen(argv[optind + 1])}, &index))
+	if (!span_decimal((struct span){argv[optind + 1], strlen(argv[optind + 1])}, &index))
 		return cli_failf("'%s' is not a record's index: a number from 0 on", argv[optind + 1]);
 	if (cli_ledger_path(store, argv[optind], dir, sizeof(dir), &e))
 		return cli_fail(&e);

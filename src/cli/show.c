@@ -19,6 +19,7 @@
 #include "cli/cli.h"
 #include "cli/pager.h"
 #include "cli/scan.h"
+#include "ledger/seal.h"
 #include "record/record.h"
 
 /* inotify tells of growth at once; where it cannot (network file systems), look again so often. */
@@ -33,6 +34,7 @@ struct show {
 	bool counting;      /* find the last `lines`, print nothing */
 	uint64_t found, at; /* while counting: how many, and the index of the last found */
 	uint64_t printed;
+	uint64_t sealed; /* so many the checkpoint claims */
 	uint64_t damages;
 	uint64_t bad_from, bad_to; /* damaged entries not told of yet */
 	struct err bad_why;
@@ -283,10 +285,24 @@ static int open_ledger(struct show *s, struct err *e)
 		return err_set(e, ENOENT,
 			"%.64s: no ledger of that name in %.300s; 'logvisor list' shows what is there",
 			s->o.name, store);
+	/* Before the reader looks: a writer never has fewer records than it has signed. */
+	seal_size(dir, &s->sealed);
 	r = ledger_reader_open(&s->reader, dir, e);
 	if (r)
 		err_prefix(e, "%.64s", s->o.name);
 	return r;
+}
+
+/* Records at the end that were signed and are not there. */
+static void tell_removed(struct show *s)
+{
+	uint64_t end = ledger_reader_end(s->reader);
+
+	if (end >= s->sealed)
+		return;
+	s->damages++;
+	cli_failf("%s: records %" PRIu64 " to %" PRIu64 " were signed and are not there", s->o.name, end,
+		s->sealed - 1);
 }
 
 /* Everything was printed, or the reader of our output left: fine. Else why not. */
@@ -301,6 +317,7 @@ static int finish(struct show *s, int r, struct err *e)
 	} else if (r < 0 && r != -EIO) {
 		return cli_fail(e);
 	}
+	tell_removed(s);
 	if (s->damages)
 		cli_failf("%s: damaged in %" PRIu64 " %s; 'logvisor verify %s' tells more", s->o.name,
 			s->damages, s->damages == 1 ? "place" : "places", s->o.name);

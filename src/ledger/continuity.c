@@ -100,7 +100,7 @@ static bool param(const struct record *r, const char *name, uint64_t *v)
 {
 	for (size_t i = 0; i < r->n_observed; i++)
 		if (span_is(r->observed[i].name, name))
-			return note_decimal(r->observed[i].value, v);
+			return span_decimal(r->observed[i].value, v);
 	return false;
 }
 

@@ -3,10 +3,12 @@
  * diagnose.c - where does a segment differ from the hashes stored for it? Entries and leaf hashes are
  * laid side by side as two texts: what is missing in one, has been put into it, or differs in place.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger/file.h"
 #include "ledger/part.h"
 
 /* How far ahead two equal hashes in the same place end a difference. */
@@ -180,9 +182,13 @@ void part_diagnose(const struct part *p, const struct hash *row1, uint32_t n_row
 	uint32_t n_stored = p->n_stored < p->covered ? p->n_stored : p->covered;
 	uint32_t bundles = p->covered / LEDGER_BUNDLE, differ = 0;
 	struct hash h, s;
+	char note[160];
 
 	if (p->missing) {
-		say(&o, FINDING_REMOVED, 0, p->covered - 1, NULL, NULL, "the segment's file is missing");
+		snprintf(note, sizeof(note), "the segment's file %s%s", p->no_entries == -ENOENT ?
+			"is missing" : "cannot be read: ", p->no_entries == -ENOENT ? "" :
+			file_strerror(p->no_entries));
+		say(&o, FINDING_REMOVED, 0, p->covered - 1, NULL, NULL, note);
 		return;
 	}
 	if (p->n < p->covered && n_stored == p->n && taken_out(&o, row1, n_row1))

@@ -5,11 +5,59 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/io.h"
+
+/* @fd if it is a regular file's; otherwise it is closed. -errno. */
+static int regular(int fd)
+{
+	struct stat st;
+	int r;
+
+	if (fd < 0) /* a socket, a device without a driver */
+		return errno == ENXIO || errno == ENODEV ? -EMEDIUMTYPE : -errno;
+	r = fstat(fd, &st) ? -errno : S_ISREG(st.st_mode) ? 0 : S_ISDIR(st.st_mode) ? -EISDIR : -EMEDIUMTYPE;
+	if (!r)
+		return fd;
+	io->close(fd);
+	return r;
+}
+
+int file_open(int dir, const char *name)
+{
+	return regular(openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+}
+
+int file_create(int dir, const char *name)
+{
+	return regular(io->openat(dir, name,
+		O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0644));
+}
+
+bool file_absent(int error)
+{
+	return error == -ENOENT || error == -ELOOP || error == -EISDIR || error == -EMEDIUMTYPE;
+}
+
+const char *file_strerror(int error)
+{
+	switch (error < 0 ? -error : error) {
+	case ELOOP:
+		return "it is a symbolic link";
+	case EISDIR:
+		return "it is a directory";
+	case EMEDIUMTYPE:
+		return "it is no regular file";
+	case EFBIG:
+		return "it is too long";
+	default:
+		return strerror(error < 0 ? -error : error);
+	}
+}
 
 int file_pwrite(int fd, const void *buf, size_t n, uint64_t off)
 {
@@ -59,21 +107,19 @@ int64_t file_size(int fd)
 
 int file_load(int dir, const char *name, size_t max, char **data, size_t *n)
 {
-	_cleanup_fd_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
+	_cleanup_fd_ int fd = file_open(dir, name);
+	int64_t size = fd < 0 ? fd : file_size(fd);
 	char *p;
 	long got;
 
-	if (fd < 0 || fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if (st.st_size < 0 || (uint64_t)st.st_size > max)
+	if (size < 0)
+		return (int)size;
+	if ((uint64_t)size > max)
 		return -EFBIG;
-	p = malloc((size_t)st.st_size + 1);
+	p = malloc((size_t)size + 1);
 	if (!p)
 		return -ENOMEM;
-	got = file_pread(fd, p, (size_t)st.st_size, 0);
+	got = file_pread(fd, p, (size_t)size, 0);
 	if (got < 0) {
 		free(p);
 		return (int)got;
@@ -86,13 +132,17 @@ int file_load(int dir, const char *name, size_t max, char **data, size_t *n)
 
 int file_replace(int dir, const char *name, const void *data, size_t n, mode_t mode)
 {
+	const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 	char tmp[64];
 	int fd, r;
 
 	snprintf(tmp, sizeof(tmp), "%s.new", name);
-	fd = io->openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	fd = regular(io->openat(dir, tmp, flags, mode));
+	/* What was left there means nothing, whatever it is. */
+	if (fd < 0 && file_absent(fd) && !io->unlinkat(dir, tmp, fd == -EISDIR ? AT_REMOVEDIR : 0))
+		fd = regular(io->openat(dir, tmp, flags, mode));
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = file_pwrite(fd, data, n, 0);
 	if (!r && io->fdatasync(fd))
 		r = -errno;

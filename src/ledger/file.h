@@ -6,9 +6,24 @@
 #ifndef LOGVISOR_LEDGER_FILE_H
 #define LOGVISOR_LEDGER_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/*
+ * Open regular file @name below @dir for reading, or (made if need be) for reading and writing. No link
+ * is followed, and neither waits, whatever stands there: -ELOOP for a link, -EISDIR, -EMEDIUMTYPE for
+ * anything else that is no regular file. file_strerror() has the words.
+ */
+int file_open(int dir, const char *name);
+int file_create(int dir, const char *name);
+
+/* Does -@error say that there is no such regular file, rather than that it could not be read? */
+bool file_absent(int error);
+
+/* strerror() of @error (its sign does not matter), in the words of file_open(). */
+const char *file_strerror(int error);
 
 /* Write all @n bytes at @off. */
 int file_pwrite(int fd, const void *buf, size_t n, uint64_t off);

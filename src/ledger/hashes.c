@@ -41,9 +41,9 @@ static int level_fd(struct hashes *h, unsigned level, uint64_t segment)
 		layout_level(name, level);
 	else
 		layout_segment(name, segment, "hashes");
-	*fd = openat(h->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	*fd = file_open(h->dir, name);
 	if (*fd < 0)
-		return errno == ENOENT ? -ENODATA : -errno;
+		return file_absent(*fd) ? -ENODATA : *fd;
 	h->segment = level ? h->segment : segment;
 	return *fd;
 }

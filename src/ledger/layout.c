@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "ledger/file.h"
-#include "ledger/note.h"
 #include "util/base64.h"
 
 void layout_segment(char *out, uint64_t segment, const char *kind)
@@ -56,20 +55,13 @@ void index_row_get(const uint8_t in[LAYOUT_ROW], struct index_row *row)
 /* The number in "NNNNNNNN.entries". */
 static bool entries_name(const char *name, uint64_t *segment)
 {
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < 8; i++) {
-		if (name[i] < '0' || name[i] > '9')
-			return false;
-		n = n * 10 + (uint64_t)(name[i] - '0');
-	}
-	*segment = n;
-	return !strcmp(name + 8, ".entries");
+	return strlen(name) > 8 && span_digits((struct span){name, 8}, segment) &&
+		!strcmp(name + 8, ".entries");
 }
 
 int layout_segments(int dir, uint64_t *low, uint64_t *high, uint64_t *count)
 {
-	int fd = openat(dir, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir, "log", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct dirent *d;
 	uint64_t n;
 	DIR *list;
@@ -107,7 +99,7 @@ int layout_first(int dir, uint64_t *first)
 		return 0;
 	if (r)
 		return r;
-	if (!n || text[n - 1] != '\n' || !note_decimal((struct span){text, n - 1}, first) ||
+	if (!n || text[n - 1] != '\n' || !span_decimal((struct span){text, n - 1}, first) ||
 		*first % LEDGER_SEGMENT || *first / LEDGER_SEGMENT >= LAYOUT_SEGMENTS)
 		r = -EBADMSG;
 	free(text);
@@ -142,17 +134,9 @@ void layout_size_put(uint64_t size, const struct hash *root, char out[LAYOUT_SIZ
 bool layout_size_get(const char in[LAYOUT_SIZE_TEXT], uint64_t *size, struct hash *root)
 {
 	char sum[SIZE_SUM + 1];
-	uint64_t v = 0;
 
-	for (unsigned i = 0; i < 20; i++) {
-		if (in[i] < '0' || in[i] > '9' || __builtin_mul_overflow(v, 10, &v) ||
-			__builtin_add_overflow(v, (uint64_t)(in[i] - '0'), &v))
-			return false;
-	}
 	size_sum(in, sum);
-	if (in[20] != ' ' || in[SIZE_BODY] != ' ' || memcmp(in + SIZE_BODY + 1, sum, SIZE_SUM) ||
-		base64_decode(in + 21, BASE64_LEN(LEDGER_HASH), root->b, LEDGER_HASH) != LEDGER_HASH)
-		return false;
-	*size = v;
-	return true;
+	return span_digits((struct span){in, 20}, size) && in[20] == ' ' && in[SIZE_BODY] == ' ' &&
+		!memcmp(in + SIZE_BODY + 1, sum, SIZE_SUM) &&
+		base64_decode(in + 21, BASE64_LEN(LEDGER_HASH), root->b, LEDGER_HASH) == LEDGER_HASH;
 }

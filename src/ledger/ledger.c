@@ -5,8 +5,8 @@
 #include "ledger/ledger.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,8 +14,6 @@
 #include "ledger/file.h"
 #include "ledger/writer.h"
 #include "util/io.h"
-
-#define CREATE (O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW)
 
 uint64_t ledger_size(const struct ledger *l)
 {
@@ -34,7 +32,7 @@ uint64_t ledger_signed(const struct ledger *l)
 
 static int trouble(struct err *e, int r, const char *what)
 {
-	err_set(e, -r, "ledger: cannot %s: %s%s", what, strerror(-r),
+	err_set(e, -r, "ledger: cannot %s: %s%s", what, file_strerror(r),
 		r == -ENOSPC || r == -EDQUOT ? " (free some space; nothing stored is lost)" : "");
 	return r;
 }
@@ -54,7 +52,7 @@ int writer_segment(struct ledger *l, uint64_t index, struct err *e)
 {
 	static const char *const kinds[] = {"entries", "hashes", "index"};
 	int *fds[] = {&l->fd_entries, &l->fd_hashes, &l->fd_index};
-	char name[LAYOUT_NAME];
+	char name[LAYOUT_NAME], what[LAYOUT_NAME + 8];
 
 	l->segment = index / LEDGER_SEGMENT;
 	if (l->segment >= LAYOUT_SEGMENTS)
@@ -62,12 +60,13 @@ int writer_segment(struct ledger *l, uint64_t index, struct err *e)
 	l->dir_dirty = true;
 	for (unsigned i = 0; i < 3; i++) {
 		layout_segment(name, l->segment, kinds[i]);
-		*fds[i] = io->openat(l->dir, name, CREATE, 0644);
+		*fds[i] = file_create(l->dir, name);
 		if (*fds[i] < 0) {
-			int r = -errno;
+			int r = *fds[i];
 
+			snprintf(what, sizeof(what), "open '%s'", name);
 			writer_segment_close(l);
-			return trouble(e, r, "create a segment's files");
+			return trouble(e, r, what);
 		}
 	}
 	return 0;
@@ -81,9 +80,9 @@ int writer_level(struct ledger *l, unsigned level)
 		return -EFBIG;
 	if (l->fd_up[level] < 0) {
 		layout_level(name, level);
-		l->fd_up[level] = io->openat(l->dir, name, CREATE, 0644);
+		l->fd_up[level] = file_create(l->dir, name);
 		if (l->fd_up[level] < 0)
-			return -errno;
+			return l->fd_up[level];
 		l->dir_dirty = true;
 	}
 	return l->fd_up[level];
@@ -271,9 +270,9 @@ static int write_size(struct ledger *l, const struct hash *root, struct err *e)
 
 	layout_size_put(l->tree.size, root, text);
 	if (l->fd_size < 0) {
-		l->fd_size = io->openat(l->dir, "size", CREATE, 0644);
+		l->fd_size = file_create(l->dir, "size");
 		if (l->fd_size < 0)
-			return trouble(e, -errno, "create 'size'");
+			return trouble(e, l->fd_size, "create 'size'");
 	}
 	r = file_pwrite(l->fd_size, text, sizeof(text), l->size_slot * LAYOUT_SIZE_SLOT);
 	if (!r && io->fdatasync(l->fd_size))

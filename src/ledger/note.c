@@ -191,35 +191,6 @@ long note_sign_checkpoint(const struct note_key *k, uint64_t size, const struct 
 	return n + m;
 }
 
-/* Cut the first line, without its newline, off @s. False if there is none. */
-static bool next_line(struct span *s, struct span *line)
-{
-	const char *nl = s->n ? memchr(s->p, '\n', s->n) : NULL;
-
-	if (!nl)
-		return false;
-	line->p = s->p;
-	line->n = (size_t)(nl - s->p);
-	s->n -= line->n + 1;
-	s->p = nl + 1;
-	return true;
-}
-
-bool note_decimal(struct span s, uint64_t *out)
-{
-	uint64_t v = 0;
-
-	if (s.n == 0 || s.n > 20 || (s.n > 1 && s.p[0] == '0'))
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9' || __builtin_mul_overflow(v, 10, &v) ||
-			__builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
-			return false;
-	}
-	*out = v;
-	return true;
-}
-
 int checkpoint_parse(const char *note, size_t n, struct checkpoint *out, struct err *e)
 {
 	struct span rest, line;
@@ -239,14 +210,14 @@ int checkpoint_parse(const char *note, size_t n, struct checkpoint *out, struct 
 	out->text = (struct span){note, split};
 	out->sigs = (struct span){note + split + 1, n - split - 1};
 	rest = out->text;
-	if (!next_line(&rest, &out->origin) || out->origin.n == 0)
+	if (!span_line(&rest, &out->origin) || out->origin.n == 0)
 		return err_set(e, EBADMSG, "checkpoint without an origin line");
-	if (!next_line(&rest, &line) || !note_decimal(line, &out->size))
+	if (!span_line(&rest, &line) || !span_decimal(line, &out->size))
 		return err_set(e, EBADMSG, "checkpoint without a tree size in line 2");
-	if (!next_line(&rest, &line) ||
+	if (!span_line(&rest, &line) ||
 		base64_decode(line.p, line.n, out->root.b, LEDGER_HASH) != LEDGER_HASH)
 		return err_set(e, EBADMSG, "checkpoint without a root hash in line 3");
-	while (next_line(&rest, &line))
+	while (span_line(&rest, &line))
 		if (line.n == 0)
 			return err_set(e, EBADMSG, "checkpoint with an empty extension line");
 	return 0;
@@ -260,7 +231,7 @@ int checkpoint_verify(const struct checkpoint *c, const struct vkey *k, struct e
 	if (!span_eq(c->origin, name))
 		return err_set(e, ENOENT, "the checkpoint's origin is '%.*s', the key's name '%s'",
 			(int)(c->origin.n > 200 ? 200 : c->origin.n), c->origin.p, k->name);
-	while (next_line(&rest, &line)) {
+	while (span_line(&rest, &line)) {
 		uint8_t sig[4 + SIGNATURE];
 		size_t skip = strlen(DASH) + name.n + 1;
 

@@ -74,7 +74,4 @@ int checkpoint_parse(const char *note, size_t n, struct checkpoint *out, struct 
  */
 int checkpoint_verify(const struct checkpoint *c, const struct vkey *k, struct err *e);
 
-/* Parse a decimal number without sign or leading zeroes. */
-bool note_decimal(struct span s, uint64_t *out);
-
 #endif

@@ -19,6 +19,7 @@
 
 #include "ledger/file.h"
 #include "ledger/ledger.h"
+#include "ledger/seal.h"
 #include "ledger/writer.h"
 #include "util/cleanup.h"
 #include "util/io.h"
@@ -89,10 +90,11 @@ int ledger_writer(const char *dir, pid_t *pid)
 	/* Closing any descriptor of the file would drop our own lock. */
 	if (list_holds(st.st_dev, st.st_ino))
 		return 1;
-	fd = openat(d, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	/* Asking needs no right to write. */
+	fd = file_open(d, "lock");
 	if (fd < 0)
-		fd = openat(d, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fcntl(fd, F_GETLK, &f))
+		return fd;
+	if (fcntl(fd, F_GETLK, &f))
 		return -errno;
 	*pid = f.l_pid;
 	return f.l_type != F_UNLCK;
@@ -108,8 +110,10 @@ int writer_lock(struct ledger *l, struct err *e)
 	if (fstatat(l->dir, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		list_holds(st.st_dev, st.st_ino))
 		return err_set(e, EBUSY, "already open for writing in this process");
-	l->lock = io->openat(l->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (l->lock < 0 || fstat(l->lock, &st))
+	l->lock = file_create(l->dir, "lock");
+	if (l->lock < 0)
+		return err_set(e, -l->lock, "cannot open its lock file: %s", file_strerror(l->lock));
+	if (fstat(l->lock, &st))
 		return err_set(e, errno, "cannot open its lock file: %s", strerror(errno));
 	if (fcntl(l->lock, F_SETLK, &f)) {
 		fcntl(l->lock, F_GETLK, &f);
@@ -170,7 +174,7 @@ static int make_key(struct ledger *l, const char *origin, struct err *e)
 		r = file_replace(l->dir, "key", pem, n, 0600);
 	}
 	if (r)
-		return err_set(e, -r, "cannot write its key: %s", strerror(-r));
+		return err_set(e, -r, "cannot write its key: %s", file_strerror(r));
 	r = note_key_load(pem, n, origin, &l->key, e);
 	explicit_bzero(pem, n);
 	if (r)
@@ -178,7 +182,7 @@ static int make_key(struct ledger *l, const char *origin, struct err *e)
 	vkey_format(note_key_vkey(l->key), vkey);
 	strcat(vkey, "\n");
 	r = file_replace(l->dir, "vkey", vkey, strlen(vkey), 0644);
-	return r ? err_set(e, -r, "cannot write its vkey: %s", strerror(-r)) : 0;
+	return r ? err_set(e, -r, "cannot write its vkey: %s", file_strerror(r)) : 0;
 }
 
 /* The two records of `size`: the larger is what may have been signed. */
@@ -190,10 +194,10 @@ static int load_size(struct ledger *l, uint64_t sealed, const struct hash *root,
 	struct hash h[2];
 	long n;
 
-	l->fd_size = io->openat(l->dir, "size", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	n = l->fd_size < 0 ? -errno : file_pread(l->fd_size, file, sizeof(file), 0);
+	l->fd_size = file_create(l->dir, "size");
+	n = l->fd_size < 0 ? l->fd_size : file_pread(l->fd_size, file, sizeof(file), 0);
 	if (n < 0)
-		return err_set(e, (int)-n, "cannot read 'size': %s", strerror((int)-n));
+		return err_set(e, (int)-n, "cannot read its file 'size': %s", file_strerror((int)n));
 	l->must = sealed;
 	for (unsigned i = 0; i < 2; i++) {
 		ok[i] = layout_size_get(file + i * LAYOUT_SIZE_SLOT, &size[i], &h[i]);
@@ -223,7 +227,7 @@ static int create(struct ledger *l, const char *origin, struct err *e)
 		return err_set(e, errno, "cannot create 'log': %s", strerror(errno));
 	r = layout_segments(l->dir, &low, &high, &count);
 	if (r)
-		return err_set(e, -r, "cannot read 'log': %s", strerror(-r));
+		return err_set(e, -r, "cannot read its directory 'log': %s", strerror(-r));
 	tree_root(&empty, &root);
 	r = load_size(l, 0, &root, e);
 	if (r)
@@ -241,49 +245,39 @@ static int create(struct ledger *l, const char *origin, struct err *e)
 	return r ? err_set(e, -r, "cannot write its checkpoint: %s", strerror(-r)) : 0;
 }
 
-/* vkey and key, which must belong together. */
-static int load_key(struct ledger *l, struct err *e)
+/* The private key, which must be that of @vkey. */
+static int load_key(struct ledger *l, const struct vkey *vkey, struct err *e)
 {
-	_cleanup_free_ char *text = NULL, *pem = NULL;
-	struct vkey vkey;
+	_cleanup_free_ char *pem = NULL;
 	size_t n;
 	int r;
 
-	r = file_load(l->dir, "vkey", 1024, &text, &n);
-	if (r)
-		return err_set(e, -r, "cannot read its vkey: %s", strerror(-r));
-	r = vkey_parse(text, n, &vkey, e);
-	if (r)
-		return r;
 	r = file_load(l->dir, "key", 4096, &pem, &n);
 	if (r)
-		return err_set(e, -r, "cannot read its key: %s", strerror(-r));
-	r = note_key_load(pem, n, vkey.name, &l->key, e);
+		return err_set(e, -r, "cannot read its key: %s", file_strerror(r));
+	r = note_key_load(pem, n, vkey->name, &l->key, e);
 	explicit_bzero(pem, n);
-	if (!r && memcmp(note_key_vkey(l->key)->pub, vkey.pub, sizeof(vkey.pub)))
+	if (!r && memcmp(note_key_vkey(l->key)->pub, vkey->pub, sizeof(vkey->pub)))
 		r = err_set(e, EBADMSG, "the files 'key' and 'vkey' are not of one pair");
 	return r;
 }
 
-static int open_existing(struct ledger *l, const char *note, size_t n, struct ledger_recovery *rec,
+static int open_existing(struct ledger *l, const struct seal *seal, struct ledger_recovery *rec,
 	struct err *e)
 {
-	struct checkpoint c;
+	const struct checkpoint *c = &seal->checkpoint;
 	int r;
 
-	r = load_key(l, e);
+	r = load_key(l, &seal->key, e);
 	if (!r)
-		r = checkpoint_parse(note, n, &c, e);
-	if (!r)
-		r = checkpoint_verify(&c, note_key_vkey(l->key), e) ? -EBADMSG : 0;
-	if (!r)
-		r = load_size(l, c.size, &c.root, e);
+		r = load_size(l, c->size, &c->root, e);
 	if (r)
 		return r;
 	r = layout_first(l->dir, &l->first);
-	if (r || l->first > c.size)
-		return err_set(e, EBADMSG, "its file 'first' is damaged");
-	return writer_recover(l, c.size, &c.root, rec, e);
+	if (r || l->first > c->size)
+		return err_set(e, EBADMSG, "its file 'first' is damaged%s%s", r && r != -EBADMSG ? ": " : "",
+			r && r != -EBADMSG ? file_strerror(r) : "");
+	return writer_recover(l, c->size, &c->root, rec, e);
 }
 
 static void release(struct ledger *l)
@@ -324,14 +318,32 @@ static struct ledger *alloc(void)
 	return NULL;
 }
 
+/* A locked directory: an existing ledger, or one to be made. */
+static int open_locked(struct ledger *l, const char *origin, struct ledger_recovery *rec, struct err *e)
+{
+	struct seal seal;
+	int r = seal_load(l->dir, NULL, &seal, e);
+
+	rec->created = seal.on_checkpoint.error == -ENOENT;
+	if (rec->created)
+		r = create(l, origin, e);
+	if (!r) {
+		l->logdir = openat(l->dir, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (l->logdir < 0)
+			r = err_set(e, EBADMSG, "its directory 'log' is missing");
+	}
+	if (!r)
+		r = rec->created ? writer_segment(l, 0, e) : open_existing(l, &seal, rec, e);
+	seal_free(&seal);
+	return r;
+}
+
 int ledger_open(struct ledger **out, const char *dir, const char *origin,
 	struct ledger_recovery *rec, struct err *e)
 {
-	_cleanup_free_ char *note = NULL;
 	struct ledger_recovery none = {0};
 	struct ledger *l = alloc();
-	size_t n;
-	int r;
+	int r = 0;
 
 	rec = rec ? rec : &none;
 	memset(rec, 0, sizeof(*rec));
@@ -340,37 +352,19 @@ int ledger_open(struct ledger **out, const char *dir, const char *origin,
 	l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (l->dir < 0 && errno == ENOENT) {
 		r = make_dir(dir, e);
-		if (r)
-			goto fail;
-		l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (!r)
+			l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	if (l->dir < 0) {
+	if (!r && l->dir < 0)
 		r = err_set(e, errno, "cannot open the directory: %s", strerror(errno));
-		goto fail;
+	if (!r)
+		r = writer_lock(l, e);
+	if (!r)
+		r = open_locked(l, origin, rec, e);
+	if (!r) {
+		*out = l;
+		return 0;
 	}
-	r = writer_lock(l, e);
-	if (r)
-		goto fail;
-	r = file_load(l->dir, "checkpoint", NOTE_MAX, &note, &n);
-	if (r == -ENOENT) {
-		rec->created = true;
-		r = create(l, origin, e);
-	} else if (r) {
-		r = err_set(e, -r, "cannot read its checkpoint: %s", strerror(-r));
-	}
-	if (r)
-		goto fail;
-	l->logdir = openat(l->dir, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (l->logdir < 0) {
-		r = err_set(e, EBADMSG, "its directory 'log' is missing");
-		goto fail;
-	}
-	r = rec->created ? writer_segment(l, 0, e) : open_existing(l, note, n, rec, e);
-	if (r)
-		goto fail;
-	*out = l;
-	return 0;
-fail:
 	err_prefix(e, "ledger %.200s", dir);
 	release(l);
 	return r;

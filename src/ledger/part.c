@@ -38,7 +38,7 @@ static int open_kind(const struct part *p, const char *kind)
 	char name[LAYOUT_NAME];
 
 	layout_segment(name, p->segment, kind);
-	return openat(p->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return file_open(p->dir, name);
 }
 
 static void load_stored(struct part *p)
@@ -49,13 +49,14 @@ static void load_stored(struct part *p)
 	p->n_stored = got > 0 ? (uint32_t)(got / LEDGER_HASH) : 0;
 }
 
-static uint32_t load_rows(const struct part *p, struct index_row *rows)
+static uint32_t load_rows(struct part *p, struct index_row *rows)
 {
 	uint8_t raw[LAYOUT_ROWS * LAYOUT_ROW];
 	_cleanup_fd_ int fd = open_kind(p, "index");
 	long got = fd < 0 ? 0 : file_pread(fd, raw, sizeof(raw), 0);
 	uint32_t n = got > 0 ? (uint32_t)(got / LAYOUT_ROW) : 0;
 
+	p->no_index = fd < 0 ? fd : 0;
 	for (uint32_t i = 0; i < n; i++)
 		index_row_get(raw + (size_t)i * LAYOUT_ROW, &rows[i]);
 	return n;
@@ -279,14 +280,16 @@ void part_run(struct part *p, uint64_t segment, uint32_t covered)
 	p->segment = segment;
 	p->covered = covered;
 	p->same = p->missing = false;
+	p->no_entries = p->no_index = 0;
 	p->bad_rows = p->n_stored = 0;
 	p->torn = 0;
 	p->error = 0;
 	forget(p);
 	fd = open_kind(p, "entries");
 	if (fd < 0) {
-		p->missing = errno == ENOENT;
-		p->error = p->missing ? 0 : -errno;
+		p->no_entries = fd;
+		p->missing = file_absent(fd);
+		p->error = p->missing ? 0 : fd;
 		return;
 	}
 	n_rows = load_rows(p, rows);

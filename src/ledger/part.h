@@ -20,7 +20,9 @@ struct part {
 	uint64_t segment;
 	uint32_t covered;   /* leaves of it under the checkpoint */
 
-	bool missing;       /* there is no .entries file */
+	bool missing;       /* there is no .entries file, or none that can be one: */
+	int no_entries;     /* 0 or why, a negative errno of file_open() */
+	int no_index;       /* likewise of the .index file */
 	uint32_t n;         /* entries found */
 	uint32_t n_stored;  /* leaf hashes in .hashes */
 	uint64_t torn;      /* bytes after the last whole entry */

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ledger/file.h"
 #include "ledger/hashes.h"
 #include "ledger/ledger.h"
+#include "ledger/seal.h"
 #include "util/base64.h"
 #include "util/cleanup.h"
 
@@ -92,59 +92,37 @@ static int make_path(int d, uint64_t index, const struct checkpoint *c, struct s
 
 int proof_make(const char *dir, uint64_t index, char **text, size_t *n, struct err *e)
 {
-	_cleanup_free_ char *note = NULL, *vkey = NULL;
 	_cleanup_fd_ int d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct ledger_reader *reader = NULL;
 	struct hash path[PROOF_PATH];
-	size_t n_path = 0, n_note, n_vkey;
-	struct checkpoint c;
-	struct vkey key;
-	struct span leaf;
+	const struct checkpoint *c;
+	size_t n_path = 0;
+	struct span leaf = {NULL, 0};
+	struct seal seal;
 	int r;
 
 	*text = NULL;
 	if (d < 0)
 		return err_set(e, errno, "%.200s: %s", dir, strerror(errno));
-	r = file_load(d, "checkpoint", NOTE_MAX, &note, &n_note);
+	r = seal_load(d, NULL, &seal, e);
+	c = &seal.checkpoint;
+	if (!r && index >= c->size)
+		r = err_set(e, ERANGE, "record %" PRIu64 " is not under the checkpoint, which covers %"
+			PRIu64, index, c->size);
 	if (!r)
-		r = file_load(d, "vkey", 1024, &vkey, &n_vkey);
-	if (r)
-		return err_set(e, -r, "cannot read checkpoint and vkey: %s", strerror(-r));
-	r = checkpoint_parse(note, n_note, &c, e);
-	if (!r && vkey_parse(vkey, n_vkey, &key, e))
-		r = -EBADMSG;
-	if (!r && checkpoint_verify(&c, &key, e))
-		r = -EBADMSG;
-	if (r)
-		return r;
-	if (index >= c.size)
-		return err_set(e, ERANGE, "record %" PRIu64 " is not under the checkpoint, which covers %"
-			PRIu64, index, c.size);
-	r = read_leaf(dir, index, &reader, &leaf, e);
+		r = read_leaf(dir, index, &reader, &leaf, e);
 	if (!r)
-		r = make_path(d, index, &c, leaf, path, &n_path, e);
+		r = make_path(d, index, c, leaf, path, &n_path, e);
 	if (!r) {
 		char line[NOTE_VKEY_MAX + 2];
 
-		vkey_format(&key, line);
+		vkey_format(&seal.key, line);
 		strcat(line, "\n");
-		r = format(index, path, n_path, line, leaf, note, n_note, text, n);
+		r = format(index, path, n_path, line, leaf, seal.note, seal.note_len, text, n);
 	}
-	if (reader)
-		ledger_reader_close(reader);
+	ledger_reader_close(reader);
+	seal_free(&seal);
 	return r;
-}
-
-static bool next_line(struct span *s, struct span *line)
-{
-	const char *nl = s->n ? memchr(s->p, '\n', s->n) : NULL;
-
-	if (!nl)
-		return false;
-	*line = (struct span){s->p, (size_t)(nl - s->p)};
-	s->n -= line->n + 1;
-	s->p = nl + 1;
-	return true;
 }
 
 static bool starts(struct span s, const char *with)
@@ -183,19 +161,19 @@ int proof_parse(const char *text, size_t n, struct proof *out, struct err *e)
 	memset(out, 0, sizeof(*out));
 	if (n > PROOF_MAX)
 		return err_set(e, EBADMSG, "longer than any proof (%zu bytes)", n);
-	if (!next_line(&rest, &line) || !span_is(line, MAGIC))
+	if (!span_line(&rest, &line) || !span_is(line, MAGIC))
 		return err_set(e, EBADMSG, "not a proof: it does not begin with " MAGIC);
-	if (!next_line(&rest, &line) || !starts(line, "extra "))
+	if (!span_line(&rest, &line) || !starts(line, "extra "))
 		return err_set(e, EBADMSG, "line 2: no extra data: without the record nothing can be "
 			"proven");
 	r = parse_extra(line, out, e);
 	if (r)
 		return r;
-	if (!next_line(&rest, &line) || !starts(line, "index ") ||
-		!note_decimal((struct span){line.p + 6, line.n - 6}, &out->index))
+	if (!span_line(&rest, &line) || !starts(line, "index ") ||
+		!span_decimal((struct span){line.p + 6, line.n - 6}, &out->index))
 		return err_set(e, EBADMSG, "line 3: no index");
 	for (;;) {
-		if (!next_line(&rest, &line))
+		if (!span_line(&rest, &line))
 			return err_set(e, EBADMSG, "line %zu: the proof ends before its checkpoint",
 				out->n_path + 4);
 		if (line.n == 0)

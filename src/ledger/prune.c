@@ -36,7 +36,7 @@ static int64_t segment_latest(const struct ledger *l, uint64_t segment)
 	int64_t latest = INT64_MIN;
 
 	layout_segment(name, segment, "index");
-	fd = openat(l->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = file_open(l->dir, name);
 	if (fd < 0 || file_pread(fd, raw, sizeof(raw), 0) != sizeof(raw))
 		return INT64_MAX;
 	for (unsigned i = 0; i < LAYOUT_ROWS; i++) {

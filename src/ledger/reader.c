@@ -46,11 +46,9 @@ struct ledger_reader {
 static int open_kind(const struct ledger_reader *r, uint64_t segment, const char *kind)
 {
 	char name[LAYOUT_NAME];
-	int fd;
 
 	layout_segment(name, segment, kind);
-	fd = openat(r->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? -errno : fd;
+	return file_open(r->dir, name);
 }
 
 /* The rows of a segment's index that can be true for @size bytes of entries. Returns how many. */
@@ -116,7 +114,8 @@ int ledger_reader_refresh(struct ledger_reader *r, struct err *e)
 		continue;
 	x = layout_first(r->dir, &r->first);
 	if (x)
-		return err_set(e, -x, "ledger: its file 'first' cannot be read or is damaged");
+		return err_set(e, -x, "ledger: its file 'first' is damaged%s%s", x == -EBADMSG ? "" : ": ",
+			x == -EBADMSG ? "" : file_strerror(x));
 	for (;;) {
 		int fd = open_kind(r, r->tail_segment, "entries");
 		int64_t size;
@@ -128,7 +127,7 @@ int ledger_reader_refresh(struct ledger_reader *r, struct err *e)
 			if (fd >= 0)
 				close(fd);
 			return err_set(e, (int)-size, "ledger: cannot read segment %" PRIu64 ": %s",
-				r->tail_segment, strerror((int)-size));
+				r->tail_segment, file_strerror((int)size));
 		}
 		if ((uint64_t)size < r->tail_off || r->tail_off == 0) {
 			/* Cut by a recovery, or not looked at yet. */
@@ -172,7 +171,8 @@ int ledger_reader_open(struct ledger_reader **out, const char *dir, struct err *
 	}
 	x = layout_segments(r->dir, &low, &high, &count);
 	if (x) {
-		x = err_set(e, -x, "ledger %.200s: not a ledger (no directory 'log')", dir);
+		x = err_set(e, -x, "ledger %.200s: not a ledger (no directory 'log': %s)", dir,
+			strerror(-x));
 		goto fail;
 	}
 	r->tail_segment = high;
@@ -261,7 +261,7 @@ static int open_segment(struct ledger_reader *r, uint64_t segment, struct err *e
 		return err_set(e, size == -ENOENT ? EBADMSG : (int)-size, "ledger: records %" PRIu64
 			" to %" PRIu64 " cannot be read: segment %" PRIu64 ": %s",
 			segment * LEDGER_SEGMENT, (segment + 1) * LEDGER_SEGMENT - 1, segment,
-			strerror((int)-size));
+			file_strerror((int)size));
 	r->segment = segment;
 	r->n_rows = load_rows(r, segment, (uint64_t)size, r->rows);
 	r->have_segment = true;

@@ -24,7 +24,7 @@
 
 static int trouble(struct err *e, int r, const char *what)
 {
-	return err_set(e, -r, "recovery: cannot %s: %s", what, strerror(-r));
+	return err_set(e, -r, "recovery: cannot %s: %s", what, file_strerror(r));
 }
 
 /* Write @h at @index of an upper level, unless it is there already. */
@@ -98,7 +98,7 @@ static int fold_segment(struct ledger *l, const struct hash *leaf, uint64_t n)
  * hashes, or with @entries from the entries.
  */
 static int rebuild(struct ledger *l, uint64_t from, uint64_t sealed, bool entries,
-	struct ledger_recovery *rec)
+	struct ledger_recovery *rec, struct err *e)
 {
 	struct hash *leaf = malloc(LEDGER_SEGMENT * sizeof(*leaf));
 	int r = leaf ? 0 : -ENOMEM;
@@ -111,7 +111,7 @@ static int rebuild(struct ledger *l, uint64_t from, uint64_t sealed, bool entrie
 		layout_segment(name, from / LEDGER_SEGMENT, "entries");
 		r = faccessat(l->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) ? -EBADMSG : 0;
 		if (!r)
-			r = writer_segment(l, from, NULL);
+			r = writer_segment(l, from, e);
 		if (!r && entries) {
 			r = hash_entries(l, leaf, n, &rec->hashes_rebuilt);
 		} else if (!r) {
@@ -132,15 +132,17 @@ static int load_tree(struct ledger *l, uint64_t sealed, const struct hash *root,
 	struct ledger_recovery *rec, struct err *e)
 {
 	uint64_t last = sealed ? (sealed - 1) / LEDGER_SEGMENT * LEDGER_SEGMENT : 0;
+	struct err why = {""};
 	struct hashes h;
 	struct hash got;
 	int r;
 
 	for (unsigned attempt = 0; attempt < 3; attempt++) {
 		if (attempt)
-			r = rebuild(l, attempt == 1 ? last : l->first, sealed, attempt == 2, rec);
+			r = rebuild(l, attempt == 1 ? last : l->first, sealed, attempt == 2, rec, &why);
 		if (attempt && r && r != -ENODATA && r != -EBADMSG)
-			return trouble(e, r, "make the hashes anew");
+			return *why.text ? err_set(e, -r, "%s", why.text) :
+				trouble(e, r, "make the hashes anew");
 		hashes_open(&h, l->dir);
 		r = hashes_tree(&h, sealed, &l->tree);
 		hashes_close(&h);
@@ -348,9 +350,9 @@ static int make_durable(struct ledger *l, struct err *e)
 	for (unsigned i = 1; i < LAYOUT_LEVELS && !r; i++) {
 		uint64_t n = i * 8 < 64 ? l->tree.size >> (8 * i) : 0;
 
-		if (n && writer_level(l, i) < 0)
-			r = -errno;
-		else if (l->fd_up[i] >= 0)
+		if (n)
+			r = writer_level(l, i);
+		if (r >= 0 && l->fd_up[i] >= 0)
 			r = cut(l->fd_up[i], n * LEDGER_HASH, &ignored);
 	}
 	if (r)

@@ -13,7 +13,7 @@
 #include "ledger/file.h"
 #include "ledger/hashes.h"
 #include "ledger/ledger.h"
-#include "ledger/note.h"
+#include "ledger/seal.h"
 #include "util/cleanup.h"
 
 void tiles_path(uint64_t n, char *out)
@@ -77,24 +77,46 @@ static int put_tile(int out, const char *what, uint64_t n, uint64_t width, const
 	return file_pwrite(fd, data, size, 0);
 }
 
+/* Does hash @index of @level follow from the 256 below it? Of pruned leaves nobody knows. */
+static bool follows(struct hashes *h, unsigned level, uint64_t index, uint64_t first, const struct hash *is)
+{
+	struct hash below[LEDGER_BUNDLE], folded;
+
+	if (level == 0 || (level == 1 && index * LEDGER_BUNDLE < first))
+		return true;
+	if (hashes_read(h, level - 1, index * LEDGER_BUNDLE, LEDGER_BUNDLE, below))
+		return false;
+	tree_fold(below, LEDGER_BUNDLE, &folded);
+	return !memcmp(&folded, is, sizeof(folded));
+}
+
 /* The tiles of one level, of a tree of @size leaves; at level 0 from leaf @first on. */
 static int put_level(struct hashes *h, int out, unsigned level, uint64_t size, uint64_t first,
-	struct tiles_sum *sum)
+	struct tiles_sum *sum, struct err *e)
 {
 	uint64_t hashes = size >> (8 * level), at = level ? 0 : first;
 	struct hash tile[LEDGER_BUNDLE];
 	char name[8];
-	int r = 0;
+	int r;
 
 	snprintf(name, sizeof(name), "%u", level);
-	for (; at < hashes && !r; at += LEDGER_BUNDLE) {
+	for (; at < hashes; at += LEDGER_BUNDLE) {
 		uint64_t n = hashes - at < LEDGER_BUNDLE ? hashes - at : LEDGER_BUNDLE;
 
 		r = hashes_read(h, level, at, n, tile);
-		if (!r)
-			r = put_tile(out, name, at / LEDGER_BUNDLE, n, tile, n * sizeof(*tile), sum);
+		if (r)
+			return err_set(e, r == -ENODATA ? EBADMSG : -r, "the stored hashes of level %u are "
+				"%s; 'logvisor verify' tells more", level, r == -ENODATA ?
+				"missing" : strerror(-r));
+		for (uint64_t i = 0; i < n; i++)
+			if (!follows(h, level, at + i, first, &tile[i]))
+				return err_set(e, EBADMSG, "stored hash %" PRIu64 " of level %u is damaged; "
+					"'logvisor verify' tells more", at + i, level);
+		r = put_tile(out, name, at / LEDGER_BUNDLE, n, tile, n * sizeof(*tile), sum);
+		if (r)
+			return err_set(e, -r, "cannot write a tile: %s", strerror(-r));
 	}
-	return r;
+	return 0;
 }
 
 /* Bytes of the first @n entries, all with the leaf hash stored for them; 0: one has not. */
@@ -140,6 +162,21 @@ static int put_entries(struct ledger_reader *r, struct hashes *h, int out, uint6
 	return 0;
 }
 
+/* Do the stored hashes lead to the signed root? */
+static int check_root(struct hashes *h, const struct checkpoint *c, struct err *e)
+{
+	struct tree t;
+	struct hash root;
+
+	if (!hashes_tree(h, c->size, &t)) {
+		tree_root(&t, &root);
+		if (!memcmp(&root, &c->root, sizeof(root)))
+			return 0;
+	}
+	return err_set(e, EBADMSG, "the stored hashes do not lead to the signed root; 'logvisor verify' tells "
+		"what was altered");
+}
+
 /* @out must be empty of any other log's tree. */
 static int check_out(int out, const char *vkey, size_t n, struct err *e)
 {
@@ -156,33 +193,26 @@ static int check_out(int out, const char *vkey, size_t n, struct err *e)
 
 int tiles_export(const char *dir, const char *out_dir, struct tiles_sum *sum, struct err *e)
 {
-	_cleanup_free_ char *note = NULL, *vkey = NULL;
 	_cleanup_fd_ int d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_fd_ int out = -1;
 	struct ledger_reader *reader = NULL;
-	size_t n_note, n_vkey;
-	struct checkpoint c;
-	struct vkey key;
 	struct hashes h;
+	struct seal seal;
+	uint64_t size;
 	int r;
 
 	memset(sum, 0, sizeof(*sum));
 	if (d < 0)
 		return err_set(e, errno, "%.200s: %s", dir, strerror(errno));
-	r = file_load(d, "checkpoint", NOTE_MAX, &note, &n_note);
-	if (!r)
-		r = file_load(d, "vkey", 1024, &vkey, &n_vkey);
-	if (r)
-		return err_set(e, -r, "cannot read checkpoint and vkey: %s", strerror(-r));
-	r = checkpoint_parse(note, n_note, &c, e);
-	if (!r && (vkey_parse(vkey, n_vkey, &key, e) || checkpoint_verify(&c, &key, e)))
-		r = -EBADMSG;
+	r = seal_load(d, NULL, &seal, e);
 	if (!r)
 		r = ledger_reader_open(&reader, dir, e);
-	if (r)
+	if (r) {
+		seal_free(&seal);
 		return r;
+	}
 	hashes_open(&h, d);
-	sum->size = c.size;
+	size = sum->size = seal.checkpoint.size;
 	sum->first = ledger_reader_first(reader);
 	if (mkdir(out_dir, 0755) && errno != EEXIST)
 		r = err_set(e, errno, "cannot create %.200s: %s", out_dir, strerror(errno));
@@ -190,20 +220,22 @@ int tiles_export(const char *dir, const char *out_dir, struct tiles_sum *sum, st
 	if (!r && out < 0)
 		r = err_set(e, errno, "cannot open %.200s: %s", out_dir, strerror(errno));
 	if (!r)
-		r = check_out(out, vkey, n_vkey, e);
+		r = check_out(out, seal.vkey, seal.vkey_len, e);
 	if (!r)
-		r = put_entries(reader, &h, out, c.size, sum, e);
+		r = check_root(&h, &seal.checkpoint, e);
+	if (!r)
+		r = put_entries(reader, &h, out, size, sum, e);
+	for (unsigned level = 0; !r && level < LAYOUT_LEVELS && size >> (8 * level); level++)
+		r = put_level(&h, out, level, size, sum->first, sum, e);
 	if (!r) {
-		for (unsigned level = 0; level < LAYOUT_LEVELS && c.size >> (8 * level) && !r; level++)
-			r = put_level(&h, out, level, c.size, sum->first, sum);
+		r = file_replace(out, "vkey", seal.vkey, seal.vkey_len, 0644);
 		if (!r)
-			r = file_replace(out, "vkey", vkey, n_vkey, 0644);
-		if (!r)
-			r = file_replace(out, "checkpoint", note, n_note, 0644);
+			r = file_replace(out, "checkpoint", seal.note, seal.note_len, 0644);
 		if (r)
-			err_set(e, -r, "cannot write the tiles: %s", strerror(-r));
+			err_set(e, -r, "cannot write the tiles: %s", file_strerror(r));
 	}
 	hashes_close(&h);
 	ledger_reader_close(reader);
+	seal_free(&seal);
 	return r;
 }

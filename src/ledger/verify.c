@@ -14,6 +14,7 @@
 #include "ledger/file.h"
 #include "ledger/hashes.h"
 #include "ledger/part.h"
+#include "ledger/seal.h"
 #include "util/cleanup.h"
 
 #define SUSPECTS 4096 /* differences remembered; more are counted */
@@ -26,7 +27,7 @@ const char *finding_name(enum finding_kind k)
 		[FINDING_REMOVED] = "removed", [FINDING_INSERTED] = "inserted",
 		[FINDING_SWAPPED] = "swapped", [FINDING_ROOT] = "root",
 		[FINDING_CHECKPOINT] = "checkpoint", [FINDING_ROLLED_BACK] = "rolled-back",
-		[FINDING_KEY] = "key", [FINDING_HASHES] = "hashes", [FINDING_INDEX] = "index",
+		[FINDING_KEY] = "key", [FINDING_SIZE] = "size", [FINDING_HASHES] = "hashes", [FINDING_INDEX] = "index",
 		[FINDING_SEQUENCE] = "sequence", [FINDING_RECORD] = "record",
 	};
 
@@ -37,8 +38,7 @@ struct verify {
 	int dir;
 	const struct verify_options *opt;
 	struct verify_sum *sum;
-	char *note;
-	struct checkpoint checkpoint;
+	struct seal seal;
 	bool has_checkpoint;
 	struct checkpoint since;
 	bool since_checked;
@@ -178,7 +178,13 @@ static void join(struct verify *v, struct part *p)
 		tell(v, FINDING_INSERTED, part_index(p, p->covered - 1), part_index(p, p->covered - 1),
 			"%" PRIu64 " bytes that are no record follow record %" PRIu64, p->torn,
 			part_index(p, p->n) - 1);
-	if (p->bad_rows && !bad)
+	/* Its youngest rows may be missing after a crash, the file may not. */
+	if (p->no_index && !p->missing && p->covered)
+		tell(v, FINDING_INDEX, part_index(p, 0), part_index(p, p->covered - 1), "the index of segment %"
+			PRIu64 " %s%s: searches by time cannot use it; the records are judged without it",
+			p->segment, p->no_index == -ENOENT ? "is missing" : "cannot be read: ",
+			p->no_index == -ENOENT ? "" : file_strerror(p->no_index));
+	else if (p->bad_rows && !bad)
 		tell(v, FINDING_INDEX, part_index(p, p->bad_row * LEDGER_BUNDLE),
 			part_index(p, p->bad_row * LEDGER_BUNDLE) + LEDGER_BUNDLE - 1, "the index of "
 			"segment %" PRIu64 " is wrong in %" PRIu32 " rows, from record %" PRIu64
@@ -404,44 +410,30 @@ static void tell_break(void *ctx, const struct continuity_break *b)
 /* Load the checkpoint and the key, and say what is wrong with them. 0 or -errno. */
 static int load_signed(struct verify *v, struct err *e)
 {
-	_cleanup_free_ char *vkey = NULL;
-	struct err why = {""};
-	struct vkey own = {.id = 0};
-	size_t n;
-	int r;
+	const struct vkey *pin = v->opt->pin;
+	struct seal *s = &v->seal;
 
-	r = file_load(v->dir, "vkey", 1024, &vkey, &n);
-	if (!r && !vkey_parse(vkey, n, &own, &why)) {
-		v->sum->key = own;
-		v->sum->has_key = true;
-	} else {
-		tell(v, FINDING_KEY, 0, 0, "the ledger's vkey is %s%s", r ? "missing" : "damaged: ",
-			why.text);
-	}
-	if (v->opt->pin) {
-		if (v->sum->has_key && (memcmp(own.pub, v->opt->pin->pub, sizeof(own.pub)) ||
-			strcmp(own.name, v->opt->pin->name)))
-			tell(v, FINDING_KEY, 0, 0, "the ledger has the key %s+%08" PRIx32 ", not %s+%08"
-				PRIx32, own.name, own.id, v->opt->pin->name, v->opt->pin->id);
-		v->sum->key = *v->opt->pin;
-		v->sum->has_key = true;
-	}
-	r = file_load(v->dir, "checkpoint", NOTE_MAX, &v->note, &n);
-	if (r == -ENOENT) {
-		tell(v, FINDING_CHECKPOINT, 0, 0, "the checkpoint is missing: nothing proves the records");
-		return 0;
-	}
-	if (r)
-		return err_set(e, -r, "cannot read the checkpoint: %s", strerror(-r));
-	if (checkpoint_parse(v->note, n, &v->checkpoint, &why)) {
-		tell(v, FINDING_CHECKPOINT, 0, 0, "the checkpoint is damaged: %s", why.text);
+	seal_load(v->dir, pin, s, NULL);
+	v->sum->has_key = pin || !s->on_vkey.error;
+	v->sum->key = pin ? *pin : s->key;
+	if (s->on_vkey.error)
+		tell(v, FINDING_KEY, 0, 0, "%s", s->on_vkey.why.text);
+	else if (pin && (memcmp(s->key.pub, pin->pub, sizeof(pin->pub)) ||
+		strcmp(s->key.name, pin->name)))
+		tell(v, FINDING_KEY, 0, 0, "the ledger has the key %s+%08" PRIx32 ", not %s+%08" PRIx32,
+			s->key.name, s->key.id, pin->name, pin->id);
+	if (s->on_checkpoint.error) {
+		if (!file_absent(s->on_checkpoint.error) && s->on_checkpoint.error != -EBADMSG &&
+			s->on_checkpoint.error != -EFBIG)
+			return err_set(e, -s->on_checkpoint.error, "%s", s->on_checkpoint.why.text);
+		tell(v, FINDING_CHECKPOINT, 0, 0, "%s", s->on_checkpoint.why.text);
 		return 0;
 	}
 	v->has_checkpoint = true;
-	v->sum->size = v->checkpoint.size;
-	v->sum->root = v->checkpoint.root;
-	if (v->sum->has_key && checkpoint_verify(&v->checkpoint, &v->sum->key, &why))
-		tell(v, v->opt->pin ? FINDING_KEY : FINDING_CHECKPOINT, 0, 0, "%s", why.text);
+	v->sum->size = s->checkpoint.size;
+	v->sum->root = s->checkpoint.root;
+	if (v->sum->has_key && s->on_signature.error)
+		tell(v, pin ? FINDING_KEY : FINDING_CHECKPOINT, 0, 0, "%s", s->on_signature.why.text);
 	return 0;
 }
 
@@ -466,27 +458,47 @@ static int load_since(struct verify *v, struct err *e)
 	return 0;
 }
 
-/* What the writer was about to sign last must not be more than there is. */
+/* A slot of `size` against what is signed and what is there. */
+static void check_size(struct verify *v, uint64_t size, const struct hash *root)
+{
+	if (size > v->sum->end && size > v->sum->size)
+		tell(v, FINDING_ROLLED_BACK, v->sum->end, size - 1, "the ledger was rolled back: %" PRIu64
+			" records were signed once, it holds %" PRIu64, size, v->sum->end);
+	else if (size == v->sum->size && memcmp(root, &v->sum->root, sizeof(*root)))
+		tell(v, FINDING_CHECKPOINT, 0, size - 1, "the checkpoint of %" PRIu64
+			" records is not the one its writer signed", size);
+}
+
+/*
+ * What the writer was about to sign last: always there once something is signed, never less than the
+ * checkpoint, and no more than there is.
+ */
 static void check_size_file(struct verify *v)
 {
 	char file[LAYOUT_SIZE_SLOT + LAYOUT_SIZE_TEXT] = {0};
-	_cleanup_fd_ int fd = openat(v->dir, "size", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	uint64_t size;
+	_cleanup_fd_ int fd = file_open(v->dir, "size");
+	long got = fd < 0 ? fd : file_pread(fd, file, sizeof(file), 0);
+	uint64_t size, most = 0;
 	struct hash h;
 
-	if (fd < 0 || file_pread(fd, file, sizeof(file), 0) < 0)
+	if (!v->has_checkpoint || (got == -ENOENT && !v->sum->size))
 		return;
+	if (got < 0) {
+		tell(v, FINDING_SIZE, 0, 0, "the file 'size', which says what its writer was about to sign, "
+			"%s%s", got == -ENOENT ? "is missing" : "cannot be read: ",
+			got == -ENOENT ? "" : file_strerror((int)got));
+		return;
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		if (!layout_size_get(file + i * LAYOUT_SIZE_SLOT, &size, &h))
 			continue;
-		if (size > v->sum->end && v->has_checkpoint && size > v->sum->size)
-			tell(v, FINDING_ROLLED_BACK, v->sum->end, size - 1, "the ledger was rolled back: %"
-				PRIu64 " records were signed once, it holds %" PRIu64, size, v->sum->end);
-		else if (size == v->sum->size && v->has_checkpoint &&
-			memcmp(&h, &v->sum->root, sizeof(h)))
-			tell(v, FINDING_CHECKPOINT, 0, size - 1, "the checkpoint of %" PRIu64
-				" records is not the one its writer signed", size);
+		most = size > most ? size : most;
+		check_size(v, size, &h);
 	}
+	if (most < v->sum->size)
+		tell(v, FINDING_SIZE, most, v->sum->size - 1, "the file 'size', which says what its writer was "
+			"about to sign, is %s: %s", most ? "damaged or was put back" : "damaged",
+			most ? "the checkpoint is younger" : "neither of its two slots is valid");
 }
 
 /* A remembered checkpoint that falls into what was pruned away. */
@@ -511,8 +523,14 @@ static int plan(struct verify *v, struct err *e)
 	int r;
 
 	r = layout_segments(v->dir, &low, &high, &count);
+	if ((r == -ENOENT || r == -ENOTDIR) && v->sum->size) {
+		tell(v, FINDING_REMOVED, 0, v->sum->size - 1, "the directory 'log' is missing, and with it all %"
+			PRIu64 " records that the checkpoint covers", v->sum->size);
+		v->broken = true;
+		return 0;
+	}
 	if (r)
-		return err_set(e, -r, "not a ledger: it has no directory 'log'");
+		return err_set(e, -r, "not a ledger: its directory 'log': %s", strerror(-r));
 	if (layout_first(v->dir, &v->sum->first)) {
 		tell(v, FINDING_REMOVED, 0, 0, "the file 'first', which says what was pruned, is damaged");
 		v->sum->first = count ? low * LEDGER_SEGMENT : 0;
@@ -593,7 +611,7 @@ int ledger_verify(const char *dir, const struct verify_options *options, struct 
 	continuity_free(&v.continuity);
 	hashes_close(&v.hashes);
 	free(v.suspects);
-	free(v.note);
+	seal_free(&v.seal);
 	close(v.dir);
 	return r;
 }

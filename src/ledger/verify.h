@@ -29,6 +29,7 @@ enum finding_kind {
 	FINDING_CHECKPOINT, /* missing, unreadable, not signed by the key, or not the last one */
 	FINDING_ROLLED_BACK,
 	FINDING_KEY,        /* another key than the one asked for */
+	FINDING_SIZE,       /* the file 'size' is missing or damaged, or older than the checkpoint */
 	FINDING_HASHES,     /* stored hashes are damaged; the records are intact */
 	FINDING_INDEX,      /* the offset and time index is wrong; the records are intact */
 	FINDING_SEQUENCE,   /* numbers missing without a gap record, twice, or out of order */

@@ -3,7 +3,7 @@
  * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty]
  *
  * COUNT kernel records, a millisecond apart from 2026-11-23T10:00:00Z on, always the same ones. One in
- * ten thousand speaks of a "Needle". With "nasty", records as a hostile guest may write them come first,
+ * ten thousand speaks of a "Needle". To a ledger that exists they are added. With "nasty", records as a hostile guest may write them come first,
  * and Logvisor's own of every kind.
  */
 #include <inttypes.h>
@@ -140,6 +140,7 @@ int main(int argc, char **argv)
 	uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
 	struct ledger_recovery rec;
 	char text[256];
+	uint64_t base;
 
 	if (argc < 3) {
 		fputs("usage: fill DIR COUNT [nasty]\n", stderr);
@@ -149,9 +150,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "fill: %s\n", e.text);
 		return 2;
 	}
+	base = ledger_size(ledger);
+	now += (int64_t)base * 1000;
 	if (argc > 3)
 		nasty();
-	for (uint64_t i = 0; i < count; i++) {
+	for (uint64_t i = base; i < base + count; i++) {
 		struct record r = kmsg(100 + i, sentence(i, text, sizeof(text)));
 
 		r.severity = i % 50 == 0 ? 3 : i % 10 == 0 ? 4 : 6;

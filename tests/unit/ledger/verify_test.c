@@ -285,16 +285,62 @@ static void damaged_checkpoint(void **state)
 	assert_true(tamper_told(&t, FINDING_CHECKPOINT, 0, 0));
 }
 
+/* What the writer refuses must not pass here: no `size`, or none of its slots valid. */
+static void damaged_size(void **state)
+{
+	const size_t second = LAYOUT_SIZE_SLOT;
+	struct ledger *l = fixture_open(*state, NULL);
+	struct tamper_file good, f;
+	struct err e;
+
+	tamper_append(l, 0, 10);
+	assert_int_equal(ledger_checkpoint(l, &e), 0);
+	tamper_append(l, 10, 30);
+	assert_int_equal(ledger_close(l, &e), 0);
+	good = tamper_load(tamper_path(*state, "size"));
+
+	f = tamper_load(tamper_path(*state, "size"));
+	f.data[3] ^= 1; /* the older one: as after a torn write */
+	tamper_store(tamper_path(*state, "size"), f);
+	tamper_verify(*state, &t, NONE);
+	assert_int_equal(t.result, 0);
+	f = tamper_load(tamper_path(*state, "size"));
+	f.data[second + 3] ^= 1;
+	tamper_store(tamper_path(*state, "size"), f);
+	tamper_verify(*state, &t, NONE);
+	assert_int_equal(t.n, 1);
+	assert_true(tamper_told(&t, FINDING_SIZE, 0, 29));
+	assert_true(ledger_open(&l, *state, NULL, NULL, &e) < 0);
+
+	f = tamper_load(tamper_path(*state, "size"));
+	memcpy(f.data, good.data, good.n);
+	f.data[second + 3] ^= 1; /* the younger one: less than the checkpoint */
+	tamper_store(tamper_path(*state, "size"), f);
+	tamper_verify(*state, &t, NONE);
+	assert_int_equal(t.n, 1);
+	assert_true(tamper_told(&t, FINDING_SIZE, 10, 29));
+
+	assert_int_equal(unlink(tamper_path(*state, "size")), 0);
+	tamper_verify(*state, &t, NONE);
+	assert_int_equal(t.n, 1);
+	assert_true(tamper_told(&t, FINDING_SIZE, 0, 0));
+	assert_true(ledger_open(&l, *state, NULL, NULL, &e) < 0);
+	tamper_store(tamper_path(*state, "size"), good);
+	tamper_verify(*state, &t, NONE);
+	assert_int_equal(t.result, 0);
+}
+
 static void rolled_back(void **state)
 {
 	struct ledger *l = fixture_open(*state, NULL);
-	struct tamper_file early, late;
+	struct tamper_file early, late, size;
 	struct verify_options opt = {0};
 	struct err e;
 
 	tamper_append(l, 0, 1000);
 	assert_int_equal(ledger_checkpoint(l, &e), 0);
 	early = tamper_load(tamper_path(*state, "checkpoint"));
+	size = tamper_load(tamper_path(*state, "size"));
 	tamper_append(l, 1000, 2000);
 	assert_int_equal(ledger_close(l, &e), 0);
 	late = tamper_load(tamper_path(*state, "checkpoint"));
@@ -315,7 +361,7 @@ static void rolled_back(void **state)
 	tamper_remove(*state, 0, 1000, 1000, true);
 	tamper_verify(*state, &t, NONE);
 	assert_true(tamper_told(&t, FINDING_ROLLED_BACK, 1000, 1999));
-	unlink(tamper_path(*state, "size"));
+	tamper_store(tamper_path(*state, "size"), size);
 	tamper_verify(*state, &t, NONE);
 	assert_int_equal(t.result, 0); /* what only a remembered checkpoint can tell */
 	tamper_verify(*state, &t, opt);
@@ -476,6 +522,7 @@ int main(void)
 		fixture_test(damaged_hashes),
 		fixture_test(damaged_index),
 		fixture_test(damaged_checkpoint),
+		fixture_test(damaged_size),
 		fixture_test(rolled_back),
 		fixture_test(forked),
 		fixture_test(foreign_key),
