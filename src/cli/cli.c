@@ -30,6 +30,22 @@ int cli_failf(const char *fmt, ...)
 	return cli_fail(&e);
 }
 
+void cli_json_string(const char *s)
+{
+	putchar('"');
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else if (c < ' ' || c > '~')
+			printf("\\u%04x", c);
+		else
+			putchar(c);
+	}
+	putchar('"');
+}
+
 int cli_usage(const char *command)
 {
 	for (const struct command *c = commands; command && c->name; c++) {

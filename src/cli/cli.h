@@ -27,6 +27,9 @@ extern const struct command commands[];
 int cli_fail(const struct err *e);
 int cli_failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* @s to stdout as a JSON string; what is not printable ASCII as \u00NN, a byte each. */
+void cli_json_string(const char *s);
+
 /* "usage: logvisor NAME ARGS" and how to get help, to stderr. Returns EXIT_TROUBLE. */
 int cli_usage(const char *command);
 

@@ -91,25 +91,10 @@ static void print_text(const struct report *r)
 	printf("\n");
 }
 
-/* @s as a JSON string; every byte that is not plain ASCII is written as \u00XX. */
-static void json_string(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
 static void json_field(const char *key, const char *value)
 {
 	printf("\"%s\":", key);
-	json_string(value);
+	cli_json_string(value);
 	putchar(',');
 }
 

@@ -128,28 +128,12 @@ static void fill(struct row *row, const char *store, const char *name, struct re
 		row->state = "empty";
 }
 
-static void print_json_string(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
 static void print_json(const struct row *row)
 {
 	fputs("{\"name\":", stdout);
-	print_json_string(row->name);
+	cli_json_string(row->name);
 	fputs(",\"target\":", stdout);
-	print_json_string(row->target);
+	cli_json_string(row->target);
 	printf(",\"state\":\"%s\",\"pid\":%d,\"records\":%" PRIu64 ",\"lost\":", row->state,
 		(int)row->pid, row->records);
 	if (row->has_lost)

@@ -15,6 +15,7 @@
 #include "cli/vkey.h"
 #include "ledger/file.h"
 #include "ledger/verify.h"
+#include "record/harmless.h"
 #include "util/base64.h"
 #include "util/cleanup.h"
 
@@ -23,48 +24,19 @@ struct report {
 	bool json, any;
 };
 
-/* A JSON string; bytes that are not printable ASCII as \u00NN. */
-static void json_string(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < ' ' || c > '~')
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
-static void put_harmless(const char *s)
-{
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c < ' ' || c > '~')
-			printf("\\x%02x", c);
-		else
-			putchar(c);
-	}
-}
-
 static void tell(void *ctx, const struct finding *f)
 {
 	struct report *r = ctx;
 
 	if (!r->json) {
 		printf("%s: ", r->name);
-		put_harmless(f->text);
+		harmless_put(stdout, span_of(f->text), false, HARMLESS_ONE_LINE);
 		putchar('\n');
 		return;
 	}
 	printf("%s{\"kind\":\"%s\",\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"text\":",
 		r->any ? "," : "", finding_name(f->kind), f->first, f->last);
-	json_string(f->text);
+	cli_json_string(f->text);
 	putchar('}');
 	r->any = true;
 }
@@ -96,7 +68,7 @@ static void print_json(const struct verify_sum *s, bool pinned)
 	printf("],\"ok\":%s,\"findings_total\":%" PRIu64 ",\"first\":%" PRIu64 ",\"signed\":%" PRIu64
 		",\"end\":%" PRIu64 ",\"torn_bytes\":%" PRIu64 ",\"root\":\"%s\",\"key\":",
 		s->findings ? "false" : "true", s->findings, s->first, s->size, s->end, s->torn, root);
-	json_string(key);
+	cli_json_string(key);
 	printf(",\"pinned\":%s,\"boots\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"lost\":%" PRIu64,
 		pinned ? "true" : "false", s->boots, s->gaps, s->lost);
 	if (s->has_time) {
@@ -187,14 +159,14 @@ int verify_main(int argc, char **argv)
 	opt.ctx = &report;
 	if (report.json) {
 		fputs("{\"ledger\":", stdout);
-		json_string(report.name);
+		cli_json_string(report.name);
 		fputs(",\"findings\":[", stdout);
 	}
 	r = ledger_verify(dir, &opt, &sum, &e);
 	if (r < 0) {
 		if (report.json) {
 			fputs("],\"ok\":false,\"error\":", stdout);
-			json_string(e.text);
+			cli_json_string(e.text);
 			puts("}");
 		}
 		return cli_failf("%s: %s", report.name, e.text);

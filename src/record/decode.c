@@ -34,19 +34,7 @@ static bool take(struct in *in, const char *s, size_t n)
 /* A decimal number as put_u64 writes it, no more than @max. */
 static bool number(struct span s, uint64_t max, uint64_t *out)
 {
-	uint64_t v = 0;
-
-	if (s.n == 0 || s.n > 20 || (s.n > 1 && s.p[0] == '0'))
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned int d = (unsigned char)s.p[i] - '0';
-
-		if (d > 9 || v > (UINT64_MAX - d) / 10)
-			return false;
-		v = v * 10 + d;
-	}
-	*out = v;
-	return v <= max;
+	return span_decimal(s, out) && *out <= max;
 }
 
 /* "<PRI>1 TIMESTAMP " */

@@ -224,18 +224,5 @@ struct span meta_get(const struct record *r, const char *name)
 
 bool meta_get_u64(const struct record *r, const char *name, uint64_t *value)
 {
-	struct span s = meta_get(r, name);
-	uint64_t v = 0;
-
-	if (s.n == 0)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned int d = (unsigned char)s.p[i] - '0';
-
-		if (d > 9 || v > (UINT64_MAX - d) / 10)
-			return false;
-		v = v * 10 + d;
-	}
-	*value = v;
-	return true;
+	return span_digits(meta_get(r, name), value);
 }
