@@ -68,6 +68,7 @@ static void look_at(struct part *p, struct span leaf, uint32_t k, struct index_r
 	struct record r;
 	struct err e;
 
+	e.text[0] = '\0';
 	if (record_decode(leaf.p, leaf.n, &r, p->scratch, RECORD_LEAF_MAX, &e)) {
 		if (p->n_bad < PART_BAD) {
 			p->bad[p->n_bad].at = k;

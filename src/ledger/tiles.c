@@ -96,7 +96,7 @@ static int put_level(struct hashes *h, int out, unsigned level, uint64_t size, u
 {
 	uint64_t hashes = size >> (8 * level), at = level ? 0 : first;
 	struct hash tile[LEDGER_BUNDLE];
-	char name[8];
+	char name[12];
 	int r;
 
 	snprintf(name, sizeof(name), "%u", level);
