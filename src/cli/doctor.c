@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "trap/kvm/host.h"
+#include "util/sandbox.h"
 
 static void print(void *ctx, const struct host_check *c)
 {
@@ -13,11 +14,18 @@ static void print(void *ctx, const struct host_check *c)
 
 int doctor_main(int argc, char **argv)
 {
-	int bad;
+	int bad, abi;
 
 	if (argc != 1)
 		return cli_usage(argv[0]);
 	bad = host_doctor(print, NULL);
+	abi = sandbox_landlock();
+	if (abi)
+		printf("%-4s %-14sLandlock, ABI %d: a worker reaches its own ledger's files and no others\n",
+			"ok", "isolation", abi);
+	else
+		printf("%-4s %-14sno Landlock (Linux 5.13 or newer, with landlock among its lsm=): what keeps "
+			"a worker from other VMs' ledgers is the store directory's mode\n", "-", "isolation");
 	if (bad)
 		printf("%d of these keep the kvm backend from working here; the gdb backend needs none of them\n",
 			bad);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sandbox.c - identity, capabilities, system calls. */
+/* sandbox.c - identity, capabilities, system calls, files. */
 #include "util/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/landlock.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -13,6 +15,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "util/cleanup.h"
 
 /* What libc needs of its own, and waiting. */
 static const int common[] = {
@@ -123,4 +127,65 @@ int sandbox_enter(enum sandbox_kind kind, uid_t uid, gid_t gid, uint64_t caps, s
 	if (!r)
 		return 0;
 	return err_set(e, -r, "cannot give up privileges (as user %u): %s", (unsigned)uid, strerror(-r));
+}
+
+/*
+ * Rights and fields that are younger than Debian 12's header: Linux 6.15 include/uapi/linux/landlock.h. A
+ * kernel takes a longer struct than it knows if what it does not know is zero.
+ */
+#define FS_TRUNCATE (1ULL << 14)  /* ABI 3, Linux 6.2 */
+#define FS_IOCTL_DEV (1ULL << 15) /* ABI 5, Linux 6.10 */
+#define NET_TCP 3ULL              /* bind and connect: ABI 4, Linux 6.7 */
+#define SCOPE_ALL 3ULL            /* abstract sockets and signals: ABI 6, Linux 6.12 */
+
+struct ruleset_attr {
+	uint64_t fs, net, scoped;
+};
+
+#define FS_BENEATH (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | \
+	LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
+	FS_TRUNCATE)
+
+int sandbox_landlock(void)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	return abi < 0 ? 0 : (int)abi;
+}
+
+/* Everything @abi knows. ABI 1: the 13 rights up to MAKE_SYM; 2: REFER. */
+static struct ruleset_attr all_of(int abi)
+{
+	struct ruleset_attr a = {.fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1};
+
+	if (abi >= 2)
+		a.fs |= LANDLOCK_ACCESS_FS_REFER;
+	if (abi >= 3)
+		a.fs |= FS_TRUNCATE;
+	if (abi >= 4)
+		a.net = NET_TCP;
+	if (abi >= 5)
+		a.fs |= FS_IOCTL_DEV;
+	if (abi >= 6)
+		a.scoped = SCOPE_ALL;
+	return a;
+}
+
+int sandbox_only_dir(const char *dir, struct err *e)
+{
+	int abi = sandbox_landlock();
+	struct ruleset_attr attr = all_of(abi);
+	struct landlock_path_beneath_attr beneath = {.allowed_access = FS_BENEATH & attr.fs};
+	_cleanup_fd_ int rules = -1, at = -1;
+
+	if (!abi)
+		return 0;
+	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	beneath.parent_fd = at;
+	if (rules < 0 || at < 0 ||
+		syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) ||
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_landlock_restrict_self, rules, 0))
+		return err_set(e, errno, "cannot confine itself to %.300s: %s", dir, strerror(errno));
+	return abi;
 }

@@ -11,6 +11,19 @@
 
 #include "util/err.h"
 
+/*
+ * Give up the file system, for the calling thread and what it starts: from now on it opens, makes, renames
+ * and removes regular files beneath directory @dir, and reaches nothing else by name, whoever owns it and
+ * through whatever directory it holds open. Descriptors stay as they are. Neither can it connect to abstract
+ * sockets or TCP ports, nor signal a process outside, where the kernel's Landlock knows these (ABI 6 and 4).
+ * To be called before sandbox_enter(). Returns the version of Landlock's ABI (1 and up), 0 if this kernel has
+ * none (Linux before 5.13, or not among its lsm=) and nothing was done, or -errno with @e.
+ */
+int sandbox_only_dir(const char *dir, struct err *e);
+
+/* The ABI version this kernel has, 0: none. */
+int sandbox_landlock(void);
+
 /* The user that workers become, made by the package; where it does not exist, SANDBOX_UID. */
 #define SANDBOX_USER "logvisor"
 #define SANDBOX_UID 65534 /* nobody */

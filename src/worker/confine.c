@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* confine.c - own user, no capabilities, a short list of system calls. */
+/* confine.c - own user, no capabilities, one directory, a short list of system calls. */
 #include "worker/confine.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static int give_tree(const char *dir, uid_t uid, gid_t gid, struct err *e)
 	return r;
 }
 
-int worker_confine(const char *dir, struct err *e)
+int worker_confine(const char *dir, bool *alone, struct err *e)
 {
 	uid_t uid;
 	gid_t gid;
@@ -45,5 +45,10 @@ int worker_confine(const char *dir, struct err *e)
 
 	sandbox_user(&uid, &gid);
 	r = geteuid() == 0 ? give_tree(dir, uid, gid, e) : 0;
-	return r ? r : sandbox_enter(SANDBOX_WORKER, uid, gid, 0, e);
+	if (!r)
+		r = sandbox_only_dir(dir, e);
+	if (r < 0)
+		return r;
+	*alone = r > 0;
+	return sandbox_enter(SANDBOX_WORKER, uid, gid, 0, e);
 }

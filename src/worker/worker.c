@@ -25,6 +25,7 @@ struct worker {
 	struct follow follow;
 	int64_t next_heartbeat_ms, next_prune_ms;
 	bool store_said;
+	bool alone; /* no file but the ledger's can be reached */
 };
 
 static volatile sig_atomic_t caught;
@@ -58,7 +59,7 @@ static int open_both(struct worker *w, struct ledger_recovery *rec, struct err *
 	if (!r && !old)
 		r = store_open(&w->store, o->dir, o->name, rec, e);
 	if (!r)
-		r = worker_confine(o->dir, e);
+		r = worker_confine(o->dir, &w->alone, e);
 	return r;
 }
 
@@ -79,6 +80,9 @@ static void first_records(struct worker *w, const struct ledger_recovery *rec)
 	meta_attach(m, w->o->target, w->t->ops->name, NULL);
 	store_put_meta(&w->store, NULL);
 	status_log(&w->status, "attached: %s", w->t->desc);
+	if (!w->alone)
+		status_log(&w->status, "this kernel has no Landlock: other VMs' ledgers are kept from this "
+			"worker by the store directory's mode only");
 }
 
 static void heartbeat(struct worker *w, int64_t now)
