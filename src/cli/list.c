@@ -17,6 +17,7 @@
 
 #include "cli/cli.h"
 #include "ledger/ledger.h"
+#include "ledger/lost.h"
 #include "record/meta.h"
 #include "util/cleanup.h"
 
@@ -49,42 +50,27 @@ static uint64_t bytes_of(const char *dir)
 	return n;
 }
 
-/*
- * From Logvisor's own records, newest first: how the last session ended or what its last heartbeat
- * counted, gaps since, and the target.
- */
-static bool take_meta(struct row *row, const struct record *r, uint64_t *gaps)
+/* From Logvisor's own records, newest first: how the last session ended, and the target. */
+static bool take_meta(struct row *row, const struct record *r)
 {
 	enum meta_kind kind;
 	struct span target;
-	uint64_t n;
 
 	if (!meta_is(r, &kind))
 		return false;
 	target = meta_get(r, "target");
 	if (target.n && !row->target[0])
 		snprintf(row->target, sizeof(row->target), "%.*s", (int)target.n, target.p);
-	if (!row->has_lost && kind == META_GAP && meta_get_u64(r, "count", &n))
-		*gaps += n;
-	if (!row->has_lost && meta_get_u64(r, "lost", &n)) {
-		row->has_lost = true;
-		row->lost = kind == META_HEARTBEAT ? n + *gaps : n;
-	}
 	if (!row->state)
 		row->state = kind == META_DETACH ? "detached" : kind == META_END ? "ended" : "dead";
-	if (kind != META_ATTACH)
-		return false;
-	if (!row->has_lost)
-		row->lost = *gaps;
-	row->has_lost = true;
-	return true;
+	return kind == META_ATTACH;
 }
 
 static int read_ledger(struct row *row, const char *dir, struct record *r, char *scratch)
 {
 	struct ledger_reader *reader;
-	uint64_t gaps = 0, index;
 	struct span leaf;
+	uint64_t index;
 	uint8_t severity;
 	int ret = ledger_reader_open(&reader, dir, NULL);
 
@@ -100,9 +86,10 @@ static int read_ledger(struct row *row, const char *dir, struct record *r, char 
 		if (!memmem(leaf.p, leaf.n < 160 ? leaf.n : 160, " logvisor - ", 12))
 			continue;
 		if (!record_decode(leaf.p, leaf.n, r, scratch, RECORD_LEAF_MAX, NULL) &&
-			take_meta(row, r, &gaps))
+			take_meta(row, r))
 			break;
 	}
+	row->has_lost = !ret && lost_total(reader, LOOK_BACK, &row->lost, NULL) == 1;
 	ledger_reader_close(reader);
 	return ret;
 }
@@ -180,6 +167,21 @@ static int is_ledger(const struct dirent *d)
 	return record_name_ok(d->d_name);
 }
 
+/* A directory that has one of a ledger's files, or had. */
+static bool has_any(const char *store, const char *name)
+{
+	static const char *const files[] = {"lock", "checkpoint", "log"};
+	char path[4096 + RECORD_NAME_MAX + 16];
+	struct stat st;
+
+	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%.4095s/%.*s/%s", store, RECORD_NAME_MAX, name, files[i]);
+		if (!lstat(path, &st))
+			return true;
+	}
+	return false;
+}
+
 static int list_store(const char *store, bool json)
 {
 	_cleanup_free_ struct record *r = malloc(sizeof(*r));
@@ -195,11 +197,7 @@ static int list_store(const char *store, bool json)
 		return cli_failf("cannot read the store %.200s: %s", store, strerror(errno));
 	rows = calloc((size_t)n + 1, sizeof(*rows));
 	for (int i = 0; i < n; i++) {
-		char lock[4096 + RECORD_NAME_MAX + 8];
-
-		snprintf(lock, sizeof(lock), "%.4095s/%.*s/lock", store,
-			RECORD_NAME_MAX, names[i]->d_name);
-		if (rows && r && scratch && !access(lock, F_OK)) {
+		if (rows && r && scratch && has_any(store, names[i]->d_name)) {
 			struct row *row = &rows[found++];
 
 			fill(row, store, names[i]->d_name, r, scratch);

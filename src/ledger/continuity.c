@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ledger/note.h"
+#include "ledger/lost.h"
 #include "record/meta.h"
 
 void continuity_free(struct continuity *c)
@@ -96,28 +96,26 @@ static void add_lost(struct continuity *c, struct stream *s, const struct lost *
 	s->lost[s->n_lost++] = *l;
 }
 
-static bool param(const struct record *r, const char *name, uint64_t *v)
-{
-	for (size_t i = 0; i < r->n_observed; i++)
-		if (span_is(r->observed[i].name, name))
-			return span_decimal(r->observed[i].value, v);
-	return false;
-}
-
 void continuity_add(struct continuity *c, const struct record *r, uint64_t index)
 {
-	enum meta_kind kind;
 	struct stream *s;
 	struct lost l = {.at = index};
 
+	if (r->channel == RECORD_META && !c->has_total && meta_is(r, NULL) &&
+		meta_get_u64(r, META_TOTAL_LOST, &c->total)) {
+		c->has_total = true;
+		c->before = c->lost;
+	}
 	if (r->channel == RECORD_META && r->boot.n == 0)
 		return;
 	s = stream(c, r->channel, r->boot.p, r->boot.n);
 	if (!s)
 		return;
-	if (meta_is(r, &kind)) {
-		if (kind == META_GAP && param(r, "first", &l.first) && param(r, "count", &l.count))
+	if (meta_is(r, NULL)) {
+		if (meta_get_gap(r, &l.first, &l.count)) {
 			add_lost(c, s, &l);
+			c->lost = lost_add(c->lost, l.count);
+		}
 	} else if (r->has_seq) {
 		add_run(c, s, &(struct run){.first = r->seq, .last = r->seq, .first_at = index,
 			.last_at = index, .late = r->fidelity == RECORD_LATE,
@@ -128,6 +126,12 @@ void continuity_add(struct continuity *c, const struct record *r, uint64_t index
 void continuity_join(struct continuity *c, const struct continuity *part)
 {
 	c->failed = c->failed || part->failed;
+	if (!c->has_total && part->has_total) {
+		c->has_total = true;
+		c->total = part->total;
+		c->before = lost_add(c->lost, part->before);
+	}
+	c->lost = lost_add(c->lost, part->lost);
 	for (size_t i = 0; i < part->n; i++) {
 		const struct stream *p = &part->streams[i];
 		struct stream *s = stream(c, p->channel, p->boot, p->boot_len);
@@ -203,10 +207,10 @@ static void check_hole(const struct teller *t, const struct stream *s, size_t *c
 {
 	for (size_t k = *cursor; k < s->n_lost && from <= to; k++) {
 		const struct lost *l = &s->lost[k];
-		uint64_t end; /* last number lost */
+		uint64_t end; /* last number lost: meta_get_gap() has seen to it that this is one */
 
-		if (l->count == 0 || __builtin_add_overflow(l->first, l->count - 1, &end) ||
-			end < from) {
+		end = l->first + l->count - 1;
+		if (end < from) {
 			*cursor += *cursor == k;
 			continue;
 		}
@@ -255,6 +259,8 @@ int continuity_end(struct continuity *c, struct continuity_sum *sum,
 	memset(sum, 0, sizeof(*sum));
 	if (c->failed)
 		return -ENOMEM;
+	sum->lost = c->lost;
+	sum->earlier = c->has_total && c->total > c->before ? c->total - c->before : 0;
 	for (size_t i = 0; i < c->n; i++) {
 		struct stream *s = &c->streams[i];
 		struct teller t = {f, ctx, s};
@@ -265,8 +271,6 @@ int continuity_end(struct continuity *c, struct continuity_sum *sum,
 				!memcmp(c->streams[k].boot, s->boot, s->boot_len);
 		sum->boots += s->boot_len && !known;
 		sum->gaps += s->n_lost;
-		for (size_t k = 0; k < s->n_lost; k++)
-			sum->lost += s->lost[k].count;
 		check_order(&t, s);
 		check_numbers(&t, s);
 	}

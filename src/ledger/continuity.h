@@ -41,6 +41,9 @@ struct stream {
 struct continuity {
 	struct stream *streams;
 	size_t n, cap, last; /* last: the one used last */
+	uint64_t lost;       /* sum of all gap records */
+	bool has_total;      /* a record carries the ledger's total of lost records: */
+	uint64_t total, before; /* the first of them, and the sum of the gap records before it */
 	bool failed;         /* out of memory: say so, do not guess */
 };
 
@@ -67,6 +70,7 @@ struct continuity_break {
 
 struct continuity_sum {
 	uint64_t boots, gaps, lost;
+	uint64_t earlier; /* lost before the first record here, by what the records say */
 };
 
 /*

@@ -13,6 +13,7 @@
 
 #include "ledger/file.h"
 #include "ledger/hashes.h"
+#include "ledger/lost.h"
 #include "ledger/part.h"
 #include "ledger/seal.h"
 #include "util/cleanup.h"
@@ -591,7 +592,8 @@ static int verify(struct verify *v, struct err *e)
 		return err_set(e, -r, "out of memory");
 	v->sum->boots = c.boots;
 	v->sum->gaps = c.gaps;
-	v->sum->lost = c.lost;
+	/* The gap records of what was pruned are gone; the total carried on is not. */
+	v->sum->lost = v->sum->first ? lost_add(c.lost, c.earlier) : c.lost;
 	return v->sum->findings ? 1 : 0;
 }
 

@@ -222,6 +222,16 @@ struct span meta_get(const struct record *r, const char *name)
 	return (struct span){NULL, 0};
 }
 
+bool meta_get_gap(const struct record *r, uint64_t *first, uint64_t *count)
+{
+	enum meta_kind kind;
+	uint64_t last;
+
+	return meta_is(r, &kind) && kind == META_GAP && span_decimal(meta_get(r, "first"), first) &&
+		span_decimal(meta_get(r, "count"), count) && *count &&
+		!__builtin_add_overflow(*first, *count - 1, &last);
+}
+
 bool meta_get_u64(const struct record *r, const char *name, uint64_t *value)
 {
 	return span_digits(meta_get(r, name), value);

@@ -88,6 +88,15 @@ void meta_alert(struct meta *m, const char *what, const char *text);
 void meta_clock(struct meta *m, int64_t step_us);
 void meta_end(struct meta *m, const char *reason, const struct meta_counters *c);
 
+/* Parameter of attach, heartbeat, detach and end: records lost up to there, in all the ledger's time. */
+#define META_TOTAL_LOST "total_lost"
+
+/*
+ * The numbers that a gap record accounts for; false if @r is none, or one that accounts for nothing: its
+ * figures are no decimals, its count is 0, or its last number is beyond 64 bits.
+ */
+bool meta_get_gap(const struct record *r, uint64_t *first, uint64_t *count);
+
 /* The value of observed parameter @name as a number; false if absent or not a number. */
 bool meta_get_u64(const struct record *r, const char *name, uint64_t *value);
 /* The value of observed parameter @name; n == 0 and p == NULL if absent. */

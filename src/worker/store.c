@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "ledger/lost.h"
 #include "source/printk.h"
 
 #define CLOCK_STEP_US 500000 /* a clock that jumps by more was set, not slewed */
@@ -55,6 +56,18 @@ static int make_parent(const char *dir, struct err *e)
 	return 0;
 }
 
+static int find_lost(const char *dir, uint64_t *lost, struct err *e)
+{
+	struct ledger_reader *reader;
+	int r = ledger_reader_open(&reader, dir, e);
+
+	if (r)
+		return r;
+	r = lost_total(reader, UINT64_MAX, lost, e);
+	ledger_reader_close(reader);
+	return r < 0 ? r : 0;
+}
+
 int store_open(struct store *s, const char *dir, const char *name, struct ledger_recovery *rec,
 	struct err *e)
 {
@@ -72,6 +85,8 @@ int store_open(struct store *s, const char *dir, const char *name, struct ledger
 	r = ledger_open(&s->ledger, dir, name, rec, e);
 	if (!r && !rec->created)
 		r = store_find_resume(dir, &s->resume, e);
+	if (!r && !rec->created)
+		r = find_lost(dir, &s->lost, e);
 	if (r) {
 		if (s->ledger)
 			ledger_abandon(s->ledger);
@@ -120,6 +135,7 @@ static void note_resume(struct source_resume *at, const struct record *r)
 int store_put(void *store, struct record *r, struct err *e)
 {
 	struct store *s = store;
+	uint64_t first, count;
 	struct err why;
 	long n;
 	int ret;
@@ -139,6 +155,8 @@ int store_put(void *store, struct record *r, struct err *e)
 	if (!s->unsigned_ms)
 		s->unsigned_ms = s->dirty_ms;
 	note_resume(&s->resume, r);
+	if (meta_get_gap(r, &first, &count))
+		s->lost = lost_add(s->lost, count);
 	return 0;
 }
 
@@ -150,6 +168,11 @@ struct meta *store_meta(struct store *s, enum meta_kind kind)
 
 int store_put_meta(struct store *s, struct err *e)
 {
+	enum meta_kind kind;
+
+	if (meta_is(&s->meta.r, &kind) && (kind == META_ATTACH || kind == META_HEARTBEAT ||
+		kind == META_DETACH || kind == META_END))
+		meta_u64(&s->meta, META_TOTAL_LOST, s->lost);
 	return store_put(s, &s->meta.r, e);
 }
 

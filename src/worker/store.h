@@ -27,6 +27,7 @@ struct store {
 	const char *name;
 	char boot[17];               /* of records that store_meta() begins */
 	struct source_resume resume; /* the last kmsg record put: where to go on */
+	uint64_t lost;               /* records lost by the ledger's gap records, in all its time */
 	int64_t dirty_ms;            /* since when something is not committed, 0: nothing is */
 	int64_t unsigned_ms;         /* since when something is not signed, 0: nothing is */
 	bool failing;                /* the last write did not succeed */

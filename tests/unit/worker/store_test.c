@@ -12,6 +12,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "ledger/lost.h"
+#include "ledger/verify.h"
 #include "util/io.h"
 #include "source/printk.h"
 #include "worker/store.h"
@@ -215,6 +217,90 @@ static void bad_places(void **state)
 	assert_null(s.ledger);
 }
 
+static void tell(void *ctx, const struct finding *f)
+{
+	(void)ctx;
+	print_message("# %s\n", f->text);
+}
+
+/* Worker, list and verify agree on what was lost. */
+static void check_lost(uint64_t want)
+{
+	struct verify_options opt = {.tell = tell};
+	struct ledger_reader *reader;
+	struct verify_sum sum;
+	struct err e = {""};
+	uint64_t lost;
+
+	assert_int_equal(s.lost, want);
+	assert_int_equal(ledger_commit(s.ledger, &e), 0);
+	assert_int_equal(ledger_reader_open(&reader, ledger, &e), 0);
+	assert_int_equal(lost_total(reader, 1000, &lost, &e), 1);
+	assert_int_equal(lost, want);
+	ledger_reader_close(reader);
+	assert_int_equal(ledger_verify(ledger, &opt, &sum, &e), 0);
+	assert_int_equal(sum.lost, want);
+}
+
+static void put_heartbeat(void)
+{
+	const struct meta_counters none = {0};
+
+	meta_heartbeat(store_meta(&s, META_HEARTBEAT), &none);
+	assert_int_equal(store_put_meta(&s, NULL), 0);
+}
+
+static void total_of_lost_records(void **state)
+{
+	uint64_t seq = 0, gone;
+	struct err e = {""};
+
+	(void)state;
+	open_store();
+	assert_int_equal(put(BOOT_A, seq++, "a"), 0);
+	check_lost(0);
+	put_gap(BOOT_A, seq, 5);
+	seq += 5;
+	put_heartbeat();
+	assert_int_equal(put(BOOT_A, seq++, "b"), 0);
+	check_lost(5);
+	close_store();
+	open_store();
+	put_gap(BOOT_A, seq, 7);
+	seq += 7;
+	check_lost(12);
+	ledger_abandon(s.ledger); /* killed: nothing carries the total */
+	free(s.leaf);
+	open_store();
+	check_lost(12);
+	/* What accounts for nothing is not counted, by anyone. */
+	put_gap(BOOT_A, UINT64_MAX, 2);
+	put_gap(BOOT_A, 3, 0);
+	check_lost(12);
+	for (int i = 0; i < 2 * LEDGER_SEGMENT; i++) {
+		if (i == LEDGER_SEGMENT) {
+			put_gap(BOOT_A, seq, 100);
+			seq += 100;
+			put_heartbeat();
+			put_gap(BOOT_A, seq, 1000);
+			seq += 1000;
+		}
+		assert_int_equal(put(BOOT_A, seq++, "c"), 0);
+		if (i % 500 == 0)
+			put_heartbeat();
+	}
+	check_lost(1112);
+	/* The first gap records are pruned, with them the records that carried the total then. */
+	assert_int_equal(ledger_checkpoint(s.ledger, &e), 0);
+	assert_int_equal(ledger_prune(s.ledger, 1, 0, &gone, &e), 0);
+	assert_true(gone > 0);
+	check_lost(1112);
+	close_store();
+	open_store();
+	check_lost(1112);
+	close_store();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +308,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(disk_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(in_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_places, setup, teardown),
+		cmocka_unit_test_setup_teardown(total_of_lost_records, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * lost.h - how many records a ledger says were lost, in all its time, without reading all of it: some of
+ * Logvisor's own records carry the total up to their place (META_TOTAL_LOST), so that only the gap records
+ * after the last of them are to be added.
+ */
+#ifndef LOGVISOR_LEDGER_LOST_H
+#define LOGVISOR_LEDGER_LOST_H
+
+#include <stdint.h>
+
+#include "ledger/ledger.h"
+
+/* @a + @b, or the most there is. */
+uint64_t lost_add(uint64_t a, uint64_t b);
+
+/*
+ * Look back from the end of @r's ledger, over at most @most records. 1 with the total in *lost; 0: no record
+ * that carries one is among them, nor is the ledger's first; -errno (-ENOMEM). The reader's position moves.
+ */
+int lost_total(struct ledger_reader *r, uint64_t most, uint64_t *lost, struct err *e);
+
+#endif
