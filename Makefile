@@ -142,10 +142,11 @@ check-long: check-build
 bench-kvm: deps-check
 	@$(MAKE) --no-print-directory all lab
 	@bench/kvm.sh
-# Measurements, beside what others do in the same time. BENCH_RECORDS=N: with so many records.
+# Measurements, beside what others do in the same time, and at the end one table of them with the goals.
+# BENCH_RECORDS=N: with so many records. BENCH_SHOW_RECORDS, BENCH_DATA: see bench/show.sh.
 bench: deps-check
 	@$(MAKE) --no-print-directory $(JOBS) all tools lab
-	@for b in ledger record show gdb; do printf '\n== %s\n\n' $$b; bench/$$b.sh || exit; done
+	@bench/all.sh
 
 # Static analysis, and the whole tree through the other compiler.
 lint: deps-check

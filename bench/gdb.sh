@@ -52,6 +52,15 @@ after=$(flood) || exit 2
 build/lab/kmsgcmp "$LOGVISOR_STORE/vm" >"$dir/cmp" 2>&1 || { cat "$dir/cmp" >&2; exit 2; }
 lost=$(($(gaps) - gaps))
 
+. bench/table.sh
+per_second() {
+	awk -v n="$records" -v us="$1" 'BEGIN { print n * 1e6 / us }'
+}
+figure "captured through the GDB stub, records/s" high "$(per_second "$trapped")" "$(per_second "$plain")" \
+	"nobody attached" 1500 -
+figure "attach until the first record, ms" low "$((attached / 1000))" - - - -
+figure "memory of the worker at most, MiB" low "$(awk -v k="$peak" 'BEGIN { print k / 1024 }')" - - 8 -
+
 awk -v n="$records" -v plain="$plain" -v trapped="$trapped" -v after="$after" -v attached="$attached" \
 	-v cpu="$cpu" -v rss="$rss" -v peak="$peak" -v lost="$lost" '
 	function row(text, us) { printf "%-44s %10.0f/s %8.1f us %6.2f x\n", text, n * 1e6 / us, us / n, us / plain }

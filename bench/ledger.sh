@@ -7,6 +7,7 @@
 # writer syncs when it closes the file. Processor time is of all threads and without the kernel's write-back;
 # where the machine has other work, it is what tells. Ours is the best of three runs.
 cd "$(dirname "$0")/.." || exit 2
+. bench/table.sh
 records=${1:-${BENCH_RECORDS:-1000000}}
 make -s all tools || exit 2
 dir=$(mktemp -d) || exit 2
@@ -44,13 +45,18 @@ ratio() {
 }
 a=$(ours append_per_s) b=$(rate "$write")
 row "append and sync, records/s" "$a" "$b" "$(ratio "$a" "$b")"
+figure "append and sync, records/s" high "$a" "$b" systemd-journal-remote 1000000 20
 a=$(ours append_cpu_ns) b=$(awk -v n="$records" -v s="$write_cpu" 'BEGIN { print s * 1e9 / n }')
 row "  processor time, ns/record" "$a" "$b" "$(ratio "$b" "$a")"
 a=$(ours verify_per_s) b=$(rate "$verify")
 row "verify, records/s (2 threads)" "$a" "$b" "$(ratio "$a" "$b")"
+figure "verify, records/s" high "$a" "$b" "journalctl --verify" 1000000 3
 a=$(ours verify_cpu_ns) b=$(awk -v n="$records" -v s="$verify_cpu" 'BEGIN { print s * 1e9 / n }')
 row "  processor time, ns/record" "$a" "$b" "$(ratio "$b" "$a")"
 a=$(ours disk_bytes) b=$(awk -v n="$records" -v k="$size" 'BEGIN { print k * 1024 / n }')
 row "on disk, bytes/record" "$a" "$b" "$(ratio "$b" "$a")"
+leaf=$(ours leaf_bytes)
+figure "bytes on disk for a record of ${leaf%.*}" low "$a" "$b" "the journal" \
+	"$(awk -v l="$leaf" 'BEGIN { print 1.5 * l }')" -
 awk -v a="$(ours disk_bytes)" -v b="$(ours leaf_bytes)" -v c="$(ours commit_ms_max)" -v r="$(ours rss_kib)" 'BEGIN {
 	printf "\non disk, of the record itself: %.2f x; longest commit %.1f ms; writer memory %.1f MiB\n", a / b, c, r / 1024 }'

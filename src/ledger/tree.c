@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ledger/tree.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <openssl/sha.h>
 #include <string.h>
@@ -20,10 +21,9 @@ static void blocks(const uint8_t *data, size_t n, struct hash *out)
 	SHA256_Init(&c);
 	SHA256_Update(&c, data, n);
 	for (unsigned i = 0; i < 8; i++) {
-		out->b[4 * i] = (uint8_t)(c.h[i] >> 24);
-		out->b[4 * i + 1] = (uint8_t)(c.h[i] >> 16);
-		out->b[4 * i + 2] = (uint8_t)(c.h[i] >> 8);
-		out->b[4 * i + 3] = (uint8_t)c.h[i];
+		uint32_t word = htobe32(c.h[i]);
+
+		memcpy(out->b + 4 * i, &word, sizeof(word));
 	}
 }
 
@@ -31,12 +31,11 @@ static void blocks(const uint8_t *data, size_t n, struct hash *out)
 static size_t pad(uint8_t *buf, size_t n)
 {
 	size_t total = (n + 9 + 63) / 64 * 64;
-	uint64_t bits = (uint64_t)n * 8;
+	uint64_t bits = htobe64((uint64_t)n * 8);
 
 	buf[n] = 0x80;
 	memset(buf + n + 1, 0, total - n - 1);
-	for (unsigned i = 0; i < 8; i++)
-		buf[total - 1 - i] = (uint8_t)(bits >> (8 * i));
+	memcpy(buf + total - sizeof(bits), &bits, sizeof(bits));
 	return total;
 }
 
