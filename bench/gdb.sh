@@ -59,7 +59,7 @@ per_second() {
 figure "captured through the GDB stub, records/s" high "$(per_second "$trapped")" "$(per_second "$plain")" \
 	"nobody attached" 1500 -
 figure "attach until the first record, ms" low "$((attached / 1000))" - - - -
-figure "memory of the worker at most, MiB" low "$(awk -v k="$peak" 'BEGIN { print k / 1024 }')" - - 8 -
+figure "memory of the worker, MiB" low "$(awk -v k="$rss" 'BEGIN { print k / 1024 }')" - - 8 -
 
 awk -v n="$records" -v plain="$plain" -v trapped="$trapped" -v after="$after" -v attached="$attached" \
 	-v cpu="$cpu" -v rss="$rss" -v peak="$peak" -v lost="$lost" '

@@ -71,7 +71,7 @@ row() {
 	read -r b _ _ < <($best "${theirs[@]}")
 	c=-
 	[ ${#third[@]} -gt 0 ] && read -r c _ _ < <($best "${third[@]}")
-	[ "${goal-}" ] && figure "show ${title% (*}, of $records: ms" low "$a" "$b" journalctl - "$goal"
+	[ "${goal-}" ] && figure "show ${title% (*} of $records, ms" low "$a" "$b" journalctl - "$goal"
 	[ "${goal-}" ] && [ $c != - ] && [ "$goal" = 5 ] && figure "  the same" low "$a" "$c" "grep on text" - -
 	goal=
 	awk -v t="$title" -v a="$a" -v b="$b" -v c="$c" -v r="$ra" 'BEGIN {
@@ -89,10 +89,10 @@ first20() { # COMMAND...: until it has printed 20 lines; it follows on
 first20 ./logvisor show -f -n 20 vm && ours=("${first20[@]}")
 first20 "${journal[@]}" -f -n 20 && theirs=("${first20[@]}")
 goal=1
-row "-f -n 20, until they are there" "${ours[@]}" -- "${theirs[@]}"
+row "-f -n 20 (until they are there)" "${ours[@]}" -- "${theirs[@]}"
 row "-S middle -n 20" ./logvisor show -S "@$middle" -n 20 vm -- "${journal[@]}" -S "@$middle" -n 20
 goal=1
-row "-S middle -U one second later" \
+row "-S -U (one second in the middle)" \
 	./logvisor show -S "@$middle" -U "@$((middle + 1))" vm -- \
 	"${journal[@]}" -S "@$middle" -U "@$((middle + 1))"
 row "-p err -n 20" ./logvisor show -p err -n 20 vm -- "${journal[@]}" -p err -n 20

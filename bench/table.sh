@@ -22,7 +22,7 @@ print_table() {
 				s = substr(s, 1, i) "," substr(s, i + 1)
 			return s
 		}
-		BEGIN { printf "%-40s %12s %12s %-24s %9s  %s\n", "", "logvisor", "peer", "", "ratio", "goal" }
+		BEGIN { printf "%-42s %12s %12s %-24s %9s  %s\n", "", "logvisor", "peer", "", "ratio", "goal" }
 		{
 			ratio = $4 == "-" ? "-" : $2 == "high" ? $3 / $4 : $4 / $3
 			goal = ""
@@ -36,8 +36,8 @@ print_table() {
 				bad = bad || ratio < $7
 			}
 			missed += bad
-			printf "%-40s %12s %12s %-24s %9s  %s\n", $1, number($3), number($4), $5 == "-" ? "" : $5,
-				ratio == "-" ? "-" : sprintf("%.1f x", ratio),
+			printf "%-42s %12s %12s %-24s %9s  %s\n", $1, number($3), number($4), $5 == "-" ? "" : $5,
+				ratio == "-" ? "-" : sprintf(ratio < 1 ? "%.2f x" : "%.1f x", ratio),
 				goal == "" ? "" : goal (bad ? ": MISSED" : ": met")
 		}
 		END { exit missed > 0 }' "$BENCH_TABLE"
