@@ -119,6 +119,7 @@ static void set_geometry(struct kvm_vm *k, const struct ptable *t, const struct 
 	struct hook_bpf__bss *b = k->hook.skel->bss;
 
 	memset(b->pages, 0, sizeof(b->pages));
+	b->newest = g->first_id - 1;
 	b->geometry = *g;
 	b->geometry.descs = array_hva(k, t, g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE);
 	b->geometry.infos = array_hva(k, t, g->infos, (g->desc_mask + 1) * g->info_size);
