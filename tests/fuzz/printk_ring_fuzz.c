@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * printk_ring_fuzz.c - a guest that lies: a ring written properly, then any bytes of it replaced,
- * before it is opened and between any two looks at it, and trap copies of any content. Nothing may
- * be read outside the ring's arena, the work per look is bounded, and every record emitted is
- * encodable.
+ * before it is opened and between any two looks at it, and trap copies and commits of any content.
+ * Nothing may be read outside the ring's arena, the work per look is bounded, and every record emitted
+ * is encodable.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -58,6 +58,30 @@ static void deliver(struct printk *p, struct input *in, struct ring_writer *w)
 	printk_copy(p, &c, len > sizeof(c) ? sizeof(c) : len, (int64_t)take(in, 6), &e);
 }
 
+/* A commit: what is on the stack there is the guest's as well, now and then almost right. */
+static void commit(struct printk *p, struct input *in, struct ring_writer *w)
+{
+	const struct prb_geometry *g = &w->layout.g;
+	struct prb_frame *f = (void *)rw_word(w, w->rb + RW_STACK);
+	uint64_t entry = RW_BASE + w->rb + RW_STACK + PRB_FRAME_BELOW, how = take(in, 1);
+	struct prb_copy c = {0};
+	struct err e;
+	__u64 newest;
+
+	f->id = prb_seq_to_id(g, take(in, 2));
+	f->rb = how & 1 ? take(in, 8) : g->rb;
+	f->info = how & 2 ? take(in, 8) : prb_info_gva(g, f->id);
+	f->text = how & 4 ? take(in, 8) : g->data + take(in, 2);
+	f->size = take(in, 2);
+	newest = f->id - (how >> 3 & 3);
+	if (prb_fetch_fast(&w->mem, g, entry, &newest, &c) &&
+		prb_fetch_commit(&w->mem, g, entry, how & 32, &c))
+		return;
+	if (c.text_len > PRB_TEXT_MAX || c.info_len > PRB_INFO_MAX)
+		abort();
+	printk_copy(p, &c, prb_copy_size(&c), 1, &e);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, data + size};
@@ -86,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* What the walker uses to place its own looks is not the fuzzer's to change. */
 		printk_layout_ring(&w.layout, &w.mem, RW_BASE + w.rb, &e);
 		for (int64_t now = 1000000; in.p < in.end && emitted < 100000; now += 900000) {
-			switch (take(&in, 1) % 6) {
+			switch (take(&in, 1) % 7) {
 			case 0:
 				printk_drain(p, PRINTK_AT_TRAP, now, &e);
 				break;
@@ -104,6 +128,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				break;
 			case 5:
 				printk_armed(p);
+				break;
+			case 6:
+				commit(p, &in, &w);
 				break;
 			}
 			if (w.reads > READS_MAX)
