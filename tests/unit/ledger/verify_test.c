@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* limit: 300 */
 /* verify says "complete and unaltered" of what is, and names what was done to what is not. */
 #include <errno.h>
 #include <setjmp.h>
