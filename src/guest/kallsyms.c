@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/load.h"
+
 /* How far the markers can be before the tokens: seqs_of_names has 3 bytes for each symbol. */
 #define SEQS_MAX (3u << 20)
 #define SYMBOLS_MAX (1u << 20)
@@ -38,22 +40,6 @@ static bool spend(struct tables *t, uint32_t steps)
 	return true;
 }
 
-static uint32_t u32_at(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t u64_at(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 /* Up to the next multiple of @a, a power of two. */
 static size_t align(size_t n, unsigned a)
 {
@@ -62,10 +48,7 @@ static size_t align(size_t n, unsigned a)
 
 static uint16_t token_at(const struct tables *t, unsigned i)
 {
-	uint16_t v;
-
-	memcpy(&v, t->buf + t->index + 2 * i, sizeof(v));
-	return v;
+	return load_u16(t->buf + t->index + 2 * i);
 }
 
 /* Is token_index at t->index, for a table that starts at t->tokens? Each token checked. */
@@ -134,7 +117,7 @@ static bool names_fit(struct tables *t, size_t s, uint32_t n)
 		size_t l;
 
 		if (i % 256 == 0 && (!spend(t, 256) ||
-			u32_at(t->buf + t->markers + i / 256 * 4) != o))
+			load_u32(t->buf + t->markers + i / 256 * 4) != o))
 			return false;
 		l = entry_len(names, o, end);
 		if (!l)
@@ -150,14 +133,14 @@ static bool names_fit(struct tables *t, size_t s, uint32_t n)
  */
 static bool find_names(struct tables *t, uint32_t count)
 {
-	uint32_t last = u32_at(t->buf + t->markers + 4 * (count - 1));
+	uint32_t last = load_u32(t->buf + t->markers + 4 * (count - 1));
 	size_t tail_max = (size_t)256 * (KALLSYMS_NAME_MAX + 2);
 
 	if (t->markers < last)
 		return false;
 	for (size_t s = (t->markers - last) & ~(size_t)(t->word - 1), tried = 0;
 		s >= t->word && tried < tail_max; s -= t->word, tried += t->word) {
-		uint32_t n = u32_at(t->buf + s - t->word);
+		uint32_t n = load_u32(t->buf + s - t->word);
 
 		if (!spend(t, 1))
 			return false;
@@ -197,10 +180,10 @@ static bool find_markers(struct tables *t)
 		q -= t->word;
 		if (!spend(t, 1))
 			return false;
-		if (u32_at(t->buf + q) != 0)
+		if (load_u32(t->buf + q) != 0)
 			continue;
 		for (size_t p = q + 4; p + 4 <= t->tokens; p += 4, count++) {
-			uint32_t v = u32_at(t->buf + p);
+			uint32_t v = load_u32(t->buf + p);
 
 			if (v <= prev || v - prev < 256 * 2 ||
 				v - prev > 256 * (KALLSYMS_NAME_MAX + 2))
@@ -223,7 +206,7 @@ static uint64_t address(const struct tables *t, enum rule rule, size_t offsets, 
 	uint32_t i)
 {
 	size_t at = offsets + (size_t)4 * i;
-	uint32_t off = u32_at(t->buf + at);
+	uint32_t off = load_u32(t->buf + at);
 	int32_t s = (int32_t)off;
 
 	switch (rule) {
@@ -263,7 +246,7 @@ static bool try_based(struct kallsyms *k, const struct tables *t, size_t offsets
 	if (base_at > t->len || t->len - base_at < 8 || offsets > t->len ||
 		(t->len - offsets) / 4 < t->n)
 		return false;
-	base = u64_at(t->buf + base_at);
+	base = load_u64(t->buf + base_at);
 	if (base < t->lo || base >= t->hi)
 		return false;
 	return addresses_fit(k, t, ABSOLUTE_PERCPU, offsets, base) ||

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/load.h"
+
 struct finder {
 	const struct guest *g;
 	struct err *e;
@@ -160,22 +162,6 @@ int printk_layout_find(struct printk_layout *l, const struct guest *g, struct er
 	return f.result ? f.result : check_offsets(o, e);
 }
 
-static uint64_t word(const uint8_t *p, uint32_t off)
-{
-	uint64_t v;
-
-	memcpy(&v, p + off, sizeof(v));
-	return v;
-}
-
-static uint32_t half(const uint8_t *p, uint32_t off)
-{
-	uint32_t v;
-
-	memcpy(&v, p + off, sizeof(v));
-	return v;
-}
-
 /* Kernel addresses are the upper half of the address space; @bytes must not run over its end. */
 static bool kernel_range(uint64_t gva, uint64_t bytes)
 {
@@ -250,8 +236,8 @@ int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint
 	if (m->read(m->ctx, rb, raw, o->rb_size))
 		return err_set(
 			e, EFAULT, "the guest's printk ring at 0x%" PRIx64 " is not readable", rb);
-	cb = half(raw, o->desc_ring + o->count_bits);
-	sb = half(raw, o->text_ring + o->size_bits);
+	cb = load_u32(raw + o->desc_ring + o->count_bits);
+	sb = load_u32(raw + o->text_ring + o->size_bits);
 	if (cb < 1 || cb > PRINTK_DESC_BITS_MAX)
 		return err_set(e, EBADMSG, "the guest's printk ring claims 2^%" PRIu32
 			" descriptors (at most 2^%d are believed)", cb, PRINTK_DESC_BITS_MAX);
@@ -260,9 +246,9 @@ int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint
 			" bytes of text (at most 2^%d are believed)", sb, PRINTK_DATA_BITS_MAX);
 	*g = (struct prb_geometry){
 		.rb = rb,
-		.descs = word(raw, o->desc_ring + o->descs),
-		.infos = word(raw, o->desc_ring + o->infos),
-		.data = word(raw, o->text_ring + o->data),
+		.descs = load_u64(raw + o->desc_ring + o->descs),
+		.infos = load_u64(raw + o->desc_ring + o->infos),
+		.data = load_u64(raw + o->text_ring + o->data),
 		.desc_mask = (1ULL << cb) - 1,
 		.data_mask = (1ULL << sb) - 1,
 		.data_bits = sb,
@@ -271,11 +257,6 @@ int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint
 		.len_off = o->text_len,
 		.dev_off = o->subsystem,
 	};
-	if (o->seq == 0 && o->text_len == 16)
-		g->head_len = o->subsystem == 24 ? PRB_INFO_HEAD :
-			o->subsystem == 44 ? PRB_INFO_HEAD_CTX : 0;
-	g->infos_gva = g->infos;
-	g->data_gva = g->data;
 	r = check_array(m, "descriptors", g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE, e);
 	if (!r)
 		r = check_array(m, "infos", g->infos, (g->desc_mask + 1) * g->info_size, e);
@@ -283,8 +264,8 @@ int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint
 		r = check_array(m, "texts", g->data, g->data_mask + 1, e);
 	if (r)
 		return r;
-	g->first_id = first_id(l, m, prb_id(word(raw, o->desc_ring + o->head_id)),
-		prb_id(word(raw, o->desc_ring + o->tail_id)));
+	g->first_id = first_id(l, m, prb_id(load_u64(raw + o->desc_ring + o->head_id)),
+		prb_id(load_u64(raw + o->desc_ring + o->tail_id)));
 	l->head_id = rb + o->desc_ring + o->head_id;
 	l->tail_id = rb + o->desc_ring + o->tail_id;
 	l->last_final = o->last_final ? rb + o->desc_ring + o->last_final : 0;

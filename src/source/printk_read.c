@@ -4,31 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "util/load.h"
+
 #define TORN_TRIES 4 /* a record overtaken while it is read: look again so often */
-
-static uint16_t get16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
 
 /* a - b for ids, which are 62 bits wide. */
 static int64_t id_diff(uint64_t a, uint64_t b)
@@ -38,16 +16,16 @@ static int64_t id_diff(uint64_t a, uint64_t b)
 
 uint32_t printk_info_text_len(const struct printk_layout *l, const uint8_t *info)
 {
-	return get16(info + l->off.text_len);
+	return load_u16(info + l->off.text_len);
 }
 
 void printk_decode_info(const struct printk_layout *l, struct printk_entry *e)
 {
 	const struct printk_offsets *o = &l->off;
 
-	e->seq = get64(e->info + o->seq);
-	e->ts_nsec = get64(e->info + o->ts_nsec);
-	e->caller_id = get32(e->info + o->caller_id);
+	e->seq = load_u64(e->info + o->seq);
+	e->ts_nsec = load_u64(e->info + o->ts_nsec);
+	e->caller_id = load_u32(e->info + o->caller_id);
 	e->facility = e->info[o->facility];
 	e->flags = e->info[o->flags] & 0x1f;
 	e->level = e->info[o->flags] >> 5;
