@@ -277,7 +277,8 @@ static void retreat(struct gdb *g)
 	struct err ignored;
 
 	g->c.give_up = now_ms() + RETREAT_MS;
-	conn_send(&g->c, bytes, guardian_release(bytes, false), &ignored);
+	if (conn_send(&g->c, bytes, guardian_disarm(bytes), &ignored) == 0)
+		conn_send(&g->c, bytes, guardian_detach(bytes), &ignored);
 	guardian_end(&g->guardian, true);
 	close(g->c.fd);
 }

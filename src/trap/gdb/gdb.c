@@ -25,20 +25,26 @@ static int note(struct gdb *g, int rc)
 	return rc;
 }
 
-/* The site whose watchpoint stop reply @s is about, or NULL. */
+/*
+ * The site whose watchpoint stop reply @s is about, or NULL if there is none at all. Two vCPUs that hit at
+ * once are reported as one stop, and then as another, which names no address or that of a watchpoint
+ * removed since (QEMU forgets the hit of the reported vCPU only): then any site will do, for it may stand
+ * for a hit of the one just planted.
+ */
 static const struct trap_site *find_site(const struct gdb *g, const struct rsp_stop *s)
 {
+	const struct trap_site *any = NULL;
+
 	for (unsigned i = 0; i < TRAP_SITES_MAX; i++) {
 		const struct trap_site *site = &g->site[i].site;
 
-		/*
-		 * Two vCPUs that hit at once are reported as one stop, and then as another that names
-		 * no address: any site will do.
-		 */
-		if (g->site[i].used && (!s->watch || s->addr - site->gva < site->len))
+		if (!g->site[i].used)
+			continue;
+		if (s->watch && s->addr - site->gva < site->len)
 			return site;
+		any = site;
 	}
-	return NULL;
+	return any;
 }
 
 static int stop_vm(struct gdb *g, struct err *e)

@@ -28,23 +28,36 @@ struct guardian_page {
 	atomic_int pid;
 };
 
-size_t guardian_release(char *out, bool leave_paused)
+static size_t put(char *out, const char *cmd)
+{
+	size_t n = 2;
+
+	memcpy(out, "++", 2);
+	n += rsp_frame(out + n, cmd, strlen(cmd));
+	return n;
+}
+
+size_t guardian_disarm(char *out)
 {
 	/*
 	 * "#00" ends whatever packet the last client left unfinished, from any state of the parser, if
 	 * given three times; its checksum is wrong, so nothing is executed.
 	 */
 	static const char rest[] = "++#00#00#00";
-	static const char *const cmd[] = {"Qqemu.PhyMemMode:0", GDB_UNMARK, "?", "D;1"};
-	const unsigned count = sizeof(cmd) / sizeof(cmd[0]);
+	static const char *const cmd[] = {"Qqemu.PhyMemMode:0", GDB_UNMARK, "?"};
 	size_t n = sizeof(rest) - 1;
 
 	memcpy(out, rest, n);
-	for (unsigned i = 0; i < (leave_paused ? count - 1 : count); i++) {
-		out[n++] = '+';
-		out[n++] = '+';
-		n += rsp_frame(out + n, cmd[i], strlen(cmd[i]));
-	}
+	for (unsigned i = 0; i < sizeof(cmd) / sizeof(cmd[0]); i++)
+		n += put(out + n, cmd[i]);
+	out[n++] = '+';
+	return n;
+}
+
+size_t guardian_detach(char *out)
+{
+	size_t n = put(out, "D;1");
+
 	out[n++] = '+';
 	return n;
 }
@@ -76,58 +89,59 @@ static int reconnect(const struct gdb_addr *a)
 	return -1;
 }
 
-/* Wait until the stub closes, or has said all that is to come after guardian_release(). */
-static void await_release(int fd, bool leave_paused)
+/* Wait until the stub says @reply. false if it closes, or takes too long. */
+static bool await(int fd, const char *reply)
 {
 	const int64_t deadline = now_ms() + ANSWER_MS;
-	/* The answer to '?', which comes after all others, and then that to 'D'. */
-	static const char *const last[] = {"$T05", "$OK#9a"};
-	unsigned want = leave_paused ? 1 : 2, seen = 0;
+	const size_t len = strlen(reply);
 	char buf[4096];
 	size_t n = 0;
 
-	while (seen < want && now_ms() < deadline) {
+	while (now_ms() < deadline) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
-		const char *hit;
 		ssize_t k;
 
 		if (poll(&p, 1, 1000) <= 0)
 			continue;
-		if (n > sizeof(buf) / 2)
-			n = 0;
-		k = recv(fd, buf + n, sizeof(buf) - 1 - n, MSG_DONTWAIT);
+		k = recv(fd, buf + n, sizeof(buf) - n, MSG_DONTWAIT);
 		if (k < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (k <= 0)
-			return;
+			return false;
 		n += (size_t)k;
-		buf[n] = '\0';
-		while (seen < want && (hit = memmem(buf, n, last[seen], strlen(last[seen])))) {
-			size_t end = (size_t)(hit - buf) + strlen(last[seen]);
-
-			seen++;
-			n -= end;
-			memmove(buf, buf + end, n + 1);
+		if (memmem(buf, n, reply, len))
+			return true;
+		/* It may be cut in two. */
+		if (n >= len) {
+			memmove(buf, buf + n - (len - 1), len - 1);
+			n = len - 1;
 		}
 	}
+	return false;
 }
 
+static bool say(int fd, const char *bytes, size_t n)
+{
+	return send(fd, bytes, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
+/*
+ * Two steps, for QEMU keeps a stop at a watchpoint pending until its main loop comes round, and acts on it
+ * even after "D" has let the VM go. The reply to "?" says that the main loop is past it.
+ */
 static void release(int old, const struct gdb_addr *a, bool leave_paused)
 {
 	char bytes[128];
-	size_t n = guardian_release(bytes, leave_paused);
+	size_t n = guardian_disarm(bytes);
 	/* In the queue before the old connection is given up, so that nobody comes between. */
 	int fd = reconnect(a);
+	bool sent = fd >= 0 && say(fd, bytes, n);
 
-	if (fd >= 0 && send(fd, bytes, n, MSG_NOSIGNAL) != (ssize_t)n) {
-		close(fd);
-		fd = -1;
-	}
 	close(old);
-	if (fd >= 0) {
-		await_release(fd, leave_paused);
+	if (sent && await(fd, "$T05") && !leave_paused && say(fd, bytes, guardian_detach(bytes)))
+		await(fd, "$OK#9a");
+	if (fd >= 0)
 		close(fd);
-	}
 }
 
 /* Close all descriptors above 2 but the three of @keep; the worker's locks must not live on here. */

@@ -7,8 +7,7 @@
  * stub meanwhile; when the worker ends without having detached, it connects anew (a new connection has
  * a known state whatever was under way on the old one), clears all watchpoints and lets the VM run.
  *
- * It needs nothing of the worker but the address: all it sends is composed beforehand and sent without
- * waiting for replies, so that even its own death after that changes nothing.
+ * It needs nothing of the worker but the address.
  */
 #ifndef LOGVISOR_TRAP_GDB_GUARDIAN_H
 #define LOGVISOR_TRAP_GDB_GUARDIAN_H
@@ -55,10 +54,11 @@ void guardian_end(struct guardian *g, bool clean);
 pid_t guardian_pid(const struct guardian *g);
 
 /*
- * What frees a VM from an unknown state over a fresh connection, into @out (at least 128 bytes): bring
- * the stub's parser to rest, clear all break- and watchpoints ('?' does), detach, which lets the VM run,
- * unless @leave_paused. Returns the length.
+ * What frees a VM from an unknown state over a fresh connection, into @out (at least 128 bytes each):
+ * bring the stub's parser to rest and clear all break- and watchpoints ('?' does, its reply is the last
+ * to come); then detach, which lets the VM run. Both return the length.
  */
-size_t guardian_release(char *out, bool leave_paused);
+size_t guardian_disarm(char *out);
+size_t guardian_detach(char *out);
 
 #endif

@@ -217,8 +217,9 @@ static void events(void **state)
 	(void)state;
 	brings(STUB_GOOD, "|T05thread:p01.01;watch:9000;|T05thread:p01.01;watch:9007;", "ssi");
 	brings(STUB_DRIBBLE, "|T05thread:p01.01;watch:9000;|T05thread:p01.01;", "ssi");
-	/* A watchpoint that is not ours any more is passed over. */
-	brings(STUB_GOOD, "|T05thread:01;watch:9008;|T05thread:01;watch:ffffffffffffffff;|T05watch:9004;", "si");
+	/* A watchpoint that is not ours any more may stand for a hit of one that is. */
+	brings(STUB_GOOD, "|T05thread:01;watch:9008;|T05thread:01;watch:ffffffffffffffff;|T05watch:9004;",
+		"sssi");
 	/* Nonsense is no event. */
 	brings(STUB_GOOD, "|T05watch:zz;", "i");
 	brings(STUB_GOOD, "|E99", "i");
