@@ -253,6 +253,28 @@ static void check_numbers(const struct teller *t, struct stream *s)
 	}
 }
 
+/* Numbers that gap records name and that followed late after all. */
+static uint64_t followed(const struct stream *s)
+{
+	uint64_t sum = 0;
+	size_t i = 0;
+
+	for (size_t k = 0; k < s->n_lost; k++) {
+		const struct lost *l = &s->lost[k];
+		uint64_t end = l->count > UINT64_MAX - l->first ? UINT64_MAX : l->first + l->count;
+
+		while (i < s->n_runs && s->runs[i].last < l->first)
+			i++;
+		for (size_t j = i; j < s->n_runs && s->runs[j].first < end; j++) {
+			uint64_t from = s->runs[j].first > l->first ? s->runs[j].first : l->first;
+			uint64_t to = s->runs[j].last < end ? s->runs[j].last + 1 : end;
+
+			sum += to > from ? to - from : 0;
+		}
+	}
+	return sum;
+}
+
 int continuity_end(struct continuity *c, struct continuity_sum *sum,
 	void (*f)(void *ctx, const struct continuity_break *b), void *ctx)
 {
@@ -265,6 +287,7 @@ int continuity_end(struct continuity *c, struct continuity_sum *sum,
 		struct stream *s = &c->streams[i];
 		struct teller t = {f, ctx, s};
 		bool known = false;
+		uint64_t late;
 
 		for (size_t k = 0; k < i && !known; k++)
 			known = c->streams[k].boot_len == s->boot_len &&
@@ -273,6 +296,8 @@ int continuity_end(struct continuity *c, struct continuity_sum *sum,
 		sum->gaps += s->n_lost;
 		check_order(&t, s);
 		check_numbers(&t, s);
+		late = followed(s);
+		sum->lost -= late < sum->lost ? late : sum->lost;
 	}
 	return 0;
 }

@@ -75,7 +75,8 @@ struct continuity_sum {
 
 /*
  * Tell each break through @tell, once everything is joined; the runs are sorted by this. *sum counts
- * boots, gap records and the records these say were lost. 0 or -ENOMEM.
+ * boots, gap records and the records these say were lost, but for those that followed late after all.
+ * 0 or -ENOMEM.
  */
 int continuity_end(struct continuity *c, struct continuity_sum *sum,
 	void (*tell)(void *ctx, const struct continuity_break *b), void *ctx);

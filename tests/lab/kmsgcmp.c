@@ -10,7 +10,8 @@
  *   ledger N first A last B twice T missing M gap G | dump N equal N cut N absent N different N
  *
  * twice: sequence numbers stored more than once; missing: numbers between first and last neither
- * stored nor covered by a gap record; gap: records that gap records own up to; cut: equal as far as
+ * stored nor covered by a gap record; gap: records that gap records own up to and that did not follow
+ * late; cut: equal as far as
  * the guest's own reader goes, whose buffer is too small for what its ring holds. Without DUMP the
  * part after the bar is left out. Exit 0 if twice, missing, gap, absent and different are all 0, 1 if not,
  * 2 on trouble. Differences go to standard error, the first ten.
@@ -19,6 +20,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +28,14 @@
 #include "ledger/ledger.h"
 #include "record/record.h"
 
+#define GAP_MAX 1000000
+
 /* A record as text; found in the dump (has_dump), in the ledger (count times). */
 struct entry {
 	uint64_t seq;
 	char *dump, *ledger;
 	unsigned int count;
+	bool gap; /* a gap record names it */
 };
 
 static struct entry *entries;
@@ -136,6 +141,16 @@ static void forget(struct entry *en)
 	free(en->ledger);
 	en->ledger = NULL;
 	en->count = 0;
+	en->gap = false;
+}
+
+/* A record named here may follow all the same, finished late. */
+static void take_gap(uint64_t first, uint64_t count)
+{
+	if (count > GAP_MAX)
+		gap_records += count;
+	for (uint64_t i = 0; count <= GAP_MAX && i < count; i++)
+		entry(first + i)->gap = true;
 }
 
 static void take_leaf(struct span leaf, uint64_t index)
@@ -148,7 +163,7 @@ static void take_leaf(struct span leaf, uint64_t index)
 	if (record_decode(leaf.p, leaf.n, &r, scratch, sizeof(scratch), &e))
 		die("entry %" PRIu64 ": %s", index, e.text);
 	if (span_is(r.app, "logvisor") && span_is(r.msgid, "gap"))
-		gap_records += param(&r, "count");
+		take_gap(param(&r, "first"), param(&r, "count"));
 	if (r.channel != RECORD_KMSG || !r.has_seq)
 		return;
 	if (r.boot.n != 16)
@@ -258,6 +273,7 @@ int main(int argc, char **argv)
 				first = en->seq;
 			last = en->seq;
 		}
+		gap_records += en->gap && !en->count;
 		if (en->count > 1) {
 			twice++;
 			show("stored twice", en);
