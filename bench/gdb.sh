@@ -1,27 +1,34 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Capture through a GDB stub: how long attaching takes, records per second, what that costs the guest and
-# the host: bench/gdb.sh [RECORDS]
+# Capture through a GDB stub: records per second for each kernel of the matrix, with one vCPU and with two
+# that flood, beside what bounds it; then what attaching and a record cost: bench/gdb.sh [RECORDS [SUITE...]]
 #
-# The guest (stock Debian 6.1 under QEMU's emulation, 2 GiB) writes RECORDS lines to /dev/kmsg as fast as
-# it can, without a worker and with one; each line then stops the VM once. Time is the host's, from the
-# command to the guest until its answer; the guest's own clock stands still while it is stopped.
+# The guest (stock Debian kernels under QEMU's emulation) writes to /dev/kmsg as fast as it can:
+#   alone      RECORDS lines, nobody attached
+#   stops      a quarter as many, the VM being stopped at the doorbell and let go on, nothing else
+#   strict     as many again, attached with --strict: each record is copied while the VM is held
+#   captured   RECORDS lines, attached as usual: as --strict until it counts as a flood
+# Time is the host's, from the command to the guest until its answer; the guest's own clock stands still
+# while it is stopped. Stops per second move with whatever else the machine does, and so does "strict",
+# whose own part is therefore its ratio to them.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 records=${1:-${BENCH_GDB_RECORDS:-20000}}
-make -s all lab || exit 2
+shift
+suites=${*:-${LOGVISOR_LAB_SUITES:-bullseye bookworm trixie sid}}
+make -s all lab tools || exit 2
 . tests/lab/e2e.sh
 
 us() {
 	echo $((${EPOCHREALTIME/./}))
 }
 
-# flood: microseconds that RECORDS lines take in the guest.
+# flood VM THREADS COUNT: records a second, COUNT in all.
 flood() {
 	local t
 	t=$(us)
-	guest vm "lab flood 1 $records" >"$dir/flood.out" || { cat "$dir/flood.out" >&2; return 2; }
-	echo $(($(us) - t))
+	guest "$1" "lab flood $2 $(($3 / $2))" >"$dir/flood.out" || { cat "$dir/flood.out" >&2; return 2; }
+	echo $(($3 * 1000000 / ($(us) - t)))
 }
 
 cpu_us() { # of process $1, all threads
@@ -29,48 +36,77 @@ cpu_us() { # of process $1, all threads
 }
 
 gaps() {
-	./logvisor show --no-pager -o json vm | grep -c '"gap"'
+	./logvisor show --no-pager -o json "$1" | grep -c '"gap"'
 }
 
-start_vm vm --mem 2048 --smp 1 || exit 2
-flood >/dev/null || exit 2 # the translator warms up
-plain=$(flood) || exit 2
-t=$(us)
-attach vm
-within 30 stored vm 'flood 0' || { cat "$dir/vm.log" >&2; exit 2; }
-attached=$(($(us) - t))
-settled vm || exit 2
-gaps=$(gaps) # what the ring had lost before
-cpu=$(cpu_us "$worker")
-trapped=$(flood) || exit 2
-cpu=$(($(cpu_us "$worker") - cpu))
-settled vm || exit 2
-rss=$(awk '$1 == "VmRSS:" { print $2 }' "/proc/$worker/status")
-peak=$(awk '$1 == "VmHWM:" { print $2 }' "/proc/$worker/status")
-detach_worker "$worker" || exit 2
-after=$(flood) || exit 2
-build/lab/kmsgcmp "$LOGVISOR_STORE/vm" >"$dir/cmp" 2>&1 || { cat "$dir/cmp" >&2; exit 2; }
-lost=$(($(gaps) - gaps))
+# RssAnon + RssFile + RssShmem in KiB: what the kernel counts exactly, unlike VmRSS.
+rss() {
+	awk '/^Rss(Anon|File|Shmem):/ { n += $2 } END { print n }' "/proc/$1/status"
+}
+
+# stops VM THREADS COUNT: stops a second during a flood.
+stops() {
+	local t n
+	: >"$dir/stops"
+	build/tool/stops "$(target "$1")" >"$dir/stops" &
+	local tool=$!
+	workers="$workers $tool"
+	within 30 grep -q ready "$dir/stops" || return 2
+	t=$(us)
+	flood "$1" "$2" "$3" >/dev/null || return 2
+	t=$(($(us) - t))
+	kill "$tool"
+	wait "$tool" || return 2
+	n=$(tail -n 1 "$dir/stops")
+	echo $((n * 1000000 / t))
+}
+
+attached() { # VM [OPTION...]: until it captures
+	attach "$@"
+	within 30 stored "$1" flood && settled "$1" || { cat "$dir/$1.log" >&2; return 2; }
+}
+
+one() { # SUITE VCPUS
+	local vm=$1-$2 alone bare strict captured lost cpu
+	start_vm "$vm" --kernel "$1" --mem 2048 --smp "$2" || return 2
+	flood "$vm" "$2" "$records" >/dev/null || return 2 # the translator warms up
+	alone=$(flood "$vm" "$2" "$records") || return 2
+	bare=$(stops "$vm" "$2" $((records / 4))) || return 2
+	attach_us=$(us)
+	attach "$vm" --strict
+	within 30 stored "$vm" flood || return 2
+	attach_us=$(($(us) - attach_us))
+	settled "$vm" || return 2
+	lost=$(gaps "$vm") # what the ring had lost before
+	strict=$(flood "$vm" "$2" $((records / 4))) || return 2
+	settled "$vm" && detach_worker "$worker" || return 2
+	attached "$vm" || return 2
+	cpu=$(cpu_us "$worker")
+	captured=$(flood "$vm" "$2" "$records") || return 2
+	settled "$vm" || return 2
+	cpu=$((($(cpu_us "$worker") - cpu) * 10 / records))
+	resident=$(rss "$worker")
+	detach_worker "$worker" || return 2
+	lost=$(($(gaps "$vm") - lost))
+	build/lab/kmsgcmp "$LOGVISOR_STORE/$vm" >"$dir/cmp" 2>&1 || { cat "$dir/cmp" >&2; return 2; }
+	tests/lab/vm stop "$dir/$vm"
+	figure "captured through the GDB stub, $1, $2 vCPU, records/s" high "$captured" "$alone" \
+		"nobody attached" 1500 -
+	figure "attach until the first record, $1, $2 vCPU, ms" low "$((attach_us / 1000))" - - - -
+	figure "memory of the worker after a flood, $1, $2 vCPU, MiB" low \
+		"$(awk -v k="$resident" 'BEGIN { print k / 1024 }')" - - 8 -
+	printf '%-10s %5d %9d %9d %9d %6s %10d %6d %8s %8s %7d\n' "$1" "$2" "$alone" "$bare" "$strict" \
+		"$((strict * 100 / bare)) %" "$captured" "$lost" "$((cpu / 10)).$((cpu % 10))" \
+		"$((attach_us / 1000))" "$resident"
+}
 
 . bench/table.sh
-per_second() {
-	awk -v n="$records" -v us="$1" 'BEGIN { print n * 1e6 / us }'
-}
-figure "captured through the GDB stub, records/s" high "$(per_second "$trapped")" "$(per_second "$plain")" \
-	"nobody attached" 1500 -
-figure "attach until the first record, ms" low "$((attached / 1000))" - - - -
-figure "memory of the worker, MiB" low "$(awk -v k="$rss" 'BEGIN { print k / 1024 }')" - - 8 -
-
-awk -v n="$records" -v plain="$plain" -v trapped="$trapped" -v after="$after" -v attached="$attached" \
-	-v cpu="$cpu" -v rss="$rss" -v peak="$peak" -v lost="$lost" '
-	function row(text, us) { printf "%-44s %10.0f/s %8.1f us %6.2f x\n", text, n * 1e6 / us, us / n, us / plain }
-	END {
-		printf "%d records, 1 vCPU, 2 GiB\n", n
-		row("written to /dev/kmsg, nobody attached", plain)
-		row("captured, one stop each", trapped)
-		row("after detach", after)
-		printf "%-44s %10.1f us\n", "processor time of the worker, a record", cpu / n
-		printf "%-44s %10.0f ms\n", "attach until the first record is stored", attached / 1000
-		printf "%-44s %10.1f MiB, %.1f at most\n", "memory of the worker (RSS)", rss / 1024, peak / 1024
-		printf "%-44s %10d\n", "gaps since attached", lost
-	}' </dev/null
+printf '%d records; rates in a second\n\n' "$records"
+printf '%-10s %5s %9s %9s %9s %6s %10s %6s %8s %8s %7s\n' kernel vCPUs alone stops strict ratio captured \
+	lost 'us CPU' 'attach' 'RSS'
+printf '%-10s %5s %9s %9s %9s %6s %10s %6s %8s %8s %7s\n' '' '' '' '' '' '' '' '' 'a record' ms KiB
+for suite in $suites; do
+	for vcpus in 1 2; do
+		one "$suite" "$vcpus" || exit 2
+	done
+done

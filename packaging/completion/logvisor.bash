@@ -64,7 +64,7 @@ _logvisor() {
 		;;
 	esac
 	case $command in
-	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full" ;;
+	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full --strict" ;;
 	detach) options="--store" ;;
 	prove) options="--store --output" ;;
 	list) options="--store --json --host" ;;

@@ -57,6 +57,7 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 		{"keep-time", required_argument, NULL, 't'},
 		{"max-hold", required_argument, NULL, 'm'},
 		{"on-full", required_argument, NULL, 'f'},
+		{"strict", no_argument, NULL, 'S'},
 		{NULL, 0, NULL, 0},
 	};
 	uint64_t v;
@@ -99,6 +100,9 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 				o->max_hold_ms = 0;
 			else if (strcmp(optarg, "hold"))
 				return cli_failf("--on-full: '%.40s' is neither hold nor gap", optarg);
+			break;
+		case 'S':
+			o->strict = true;
 			break;
 		default:
 			return cli_usage(argv[0]);

@@ -23,7 +23,8 @@ static const struct {
 		"  --max-hold TIME      hold the VM so long when records cannot be stored, before a gap\n"
 		"                       is recorded (1s); 0: never hold it\n"
 		"  --on-full hold|gap   when records come faster than they can be taken away, hold the VM\n"
-		"                       (default), or never, which is --max-hold 0\n" STORE},
+		"                       (default), or never, which is --max-hold 0\n"
+		"  --strict             stop the VM for each record in a flood too (gdb)\n" STORE},
 	{"detach", STORE},
 	{"list",
 		"  --host               the KVM VMs of this host instead, whatever their VMM\n"

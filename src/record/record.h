@@ -41,7 +41,7 @@ enum record_channel {
 enum record_fidelity {
 	RECORD_LIVE,     /* at the trap, before the guest went on */
 	RECORD_BACKFILL, /* found in the ring at attach: older than the attachment */
-	RECORD_LATE,     /* a trap was missed; recovered from the ring afterwards */
+	RECORD_LATE,     /* from the ring while the guest ran on: in a flood, or a trap was missed */
 	RECORD_PARTIAL,  /* committed, never finalized before the VM ended */
 	RECORD_FIDELITIES
 };

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "source/printk_impl.h"
 
@@ -23,6 +22,7 @@ static const char LOST_OFF[] = "overwritten while capture was off";
 static const char LOST_NOW[] = "overwritten before it could be copied";
 static const char LOST_NOROOM[] = "no room for the text in the guest's ring";
 static const char LOST_UNFINISHED[] = "its writer did not finish it";
+static const char LOST_PENDING[] = "not finished yet while the ring was about to wrap; follows if it is";
 
 uint64_t printk_text_hash(const void *text, size_t n)
 {
@@ -51,23 +51,6 @@ static int same_record(struct printk *p, const struct source_resume *resume)
 	}
 }
 
-/*
- * The same boot of the guest, but another course of events: a snapshot was restored, and sequence
- * numbers stored before are used again. It gets a name of its own, so that they are not confused.
- */
-static void another_course(struct printk *p)
-{
-	struct timespec t;
-	uint64_t h[4];
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	h[0] = printk_text_hash(p->boot, strlen(p->boot));
-	h[1] = p->want;
-	h[2] = (uint64_t)t.tv_sec;
-	h[3] = (uint64_t)t.tv_nsec;
-	snprintf(p->boot, sizeof(p->boot), "%016" PRIx64, printk_text_hash(h, sizeof(h)));
-}
-
 static int start(struct printk *p, const struct source_resume *resume, struct err *e)
 {
 	uint64_t head, tail;
@@ -83,11 +66,10 @@ static int start(struct printk *p, const struct source_resume *resume, struct er
 	if (!resume || !resume->known)
 		return 0;
 	same = same_record(p, resume);
-	p->resumed = same == 1 || (same < 0 && !strcmp(resume->boot, p->boot));
-	if (!p->resumed && !strcmp(resume->boot, p->boot))
-		another_course(p);
+	p->resumed = same == 1 || printk_same_boot(resume->boot, p->boot);
 	if (!p->resumed)
 		return 0;
+	p->rewound = same == 0; /* of this boot, but another one */
 	memcpy(p->boot, resume->boot, sizeof(p->boot));
 	p->want = resume->next > resume->seq ? resume->next : resume->seq + 1;
 	return 0;
@@ -179,7 +161,7 @@ bool printk_resumed(const struct printk *p)
  * (locked, suspended) the ring's head is watched too, at the price of a second stop for each
  * record.
  */
-static unsigned watch_sites(const struct printk *p, struct trap_site *sites, unsigned max)
+static unsigned watch_sites(struct printk *p, struct trap_site *sites, unsigned max)
 {
 	const struct { uint64_t gva; uint32_t tag; } words[] = {
 		{p->l.last_final, PRINTK_TAG_LAST},
@@ -187,9 +169,10 @@ static unsigned watch_sites(const struct printk *p, struct trap_site *sites, uns
 		{!p->l.last_final && (!p->console_seq || p->missed) ? p->l.head_id : 0,
 			PRINTK_TAG_HEAD},
 	};
-	unsigned n = 0;
+	unsigned n = printk_flood_sites(p, sites, max);
 
-	for (unsigned i = 0; i < 3 && n < max; i++)
+	p->flood.watched = true;
+	for (unsigned i = 0; !p->flood.on && i < 3 && n < max; i++)
 		if (words[i].gva)
 			sites[n++] = (struct trap_site){.kind = SITE_WATCH, .gva = words[i].gva,
 				.len = 8, .tag = words[i].tag};
@@ -233,7 +216,7 @@ static enum record_fidelity fidelity(const struct printk *p, uint64_t seq, enum 
 {
 	if (seq < p->backfill_end)
 		return RECORD_BACKFILL;
-	return why == PRINTK_AT_TRAP ? RECORD_LIVE : RECORD_LATE;
+	return why == PRINTK_AT_TRAP && !p->flood.on ? RECORD_LIVE : RECORD_LATE;
 }
 
 static const char *lost_reason(const struct printk *p)
@@ -284,10 +267,7 @@ static int jump(struct printk *p, int64_t now_us, struct err *e)
 	return r;
 }
 
-/*
- * The ring's head is behind what was already emitted: a snapshot was restored, or the guest lies.
- * Begin again with what the ring holds, and leave out what was emitted just so.
- */
+/* Is the ring's head behind what was already emitted? A snapshot was restored, or the guest lies. */
 static int check_backwards(struct printk *p, int64_t now_us, struct err *e)
 {
 	uint64_t head, tail;
@@ -300,17 +280,7 @@ static int check_backwards(struct printk *p, int64_t now_us, struct err *e)
 			"the ends of the guest's printk ring contradict each other");
 	if (head + 1 >= p->want)
 		return 0;
-	r = printk_alert(p, now_us, e, "ring-backwards",
-		"the guest's printk ring went back from record %" PRIu64 " to %" PRIu64
-		" (was a snapshot restored?)", p->want, head + 1);
-	if (r)
-		return r;
-	if (p->want > p->replay_end)
-		p->replay_end = p->want;
-	another_course(p);
-	p->want = tail;
-	p->has_part = false;
-	return 1;
+	return printk_rewind(p, now_us, e);
 }
 
 void printk_keep_part(struct printk *p, const struct printk_entry *e)
@@ -344,6 +314,15 @@ static int stalled(struct printk *p, int64_t now_us, struct err *e)
 	if (printk_read(&p->l, &p->m, p->want + 1, false, &p->entry, &why) != PRINTK_WHOLE) {
 		p->stalled_since = 0;
 		return 0;
+	}
+	if (p->urgent && p->n_skipped < PRINTK_SKIPPED) {
+		/* Written down at once, so that it is not forgotten whatever happens to this process. */
+		r = printk_gap(p, p->want, 1, LOST_PENDING, false, now_us, e);
+		if (r)
+			return r;
+		p->skipped[p->n_skipped++] = p->want++;
+		p->stalled_since = 0;
+		return 1;
 	}
 	if (!p->stalled_since || p->stalled_seq != p->want || now_us < p->stalled_since) {
 		p->stalled_seq = p->want;
@@ -446,7 +425,7 @@ static uint64_t poll_limit(struct printk *p, bool idle)
 {
 	uint64_t limit = p->polled, head, tail;
 
-	if (!idle || !p->armed || p->first_drain)
+	if (!idle || !p->armed || p->first_drain || p->flood.on)
 		return UINT64_MAX;
 	if (!printk_bounds(&p->l, &p->m, p->want, &head, &tail))
 		p->polled = head + 1;
@@ -460,6 +439,12 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 	uint64_t records = p->counters.records;
 	int r = 0;
 
+	if (p->rewound) {
+		r = printk_rewind(p, now_us, e);
+		if (r < 0)
+			return r;
+	}
+	p->urgent = !idle && printk_flood_reached(p);
 	for (unsigned n = 0; n < DRAIN_MAX; n++) {
 		r = p->n_window ? printk_window_next(p, idle, now_us, e) : 0;
 		if (!r && p->want < limit)
@@ -472,7 +457,7 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 	if (r > 0)
 		return 1;
 	/* Found by a poll although a doorbell is armed: it does not ring for all. */
-	if (idle && p->armed && p->counters.late > late)
+	if (idle && p->armed && !p->flood.on && p->counters.late > late)
 		p->missed = true;
 	r = fill_skipped(p, now_us, e);
 	if (!r)
@@ -481,9 +466,14 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 		r = check_ring(p, e);
 	if (!r && (idle || p->counters.records == records))
 		r = check_backwards(p, now_us, e);
-	if (!r)
-		p->first_drain = false;
-	return r;
+	if (r)
+		return r;
+	p->first_drain = false;
+	if (idle)
+		printk_flood_polled(p, now_us);
+	else
+		printk_flood_held(p, now_us);
+	return 0;
 }
 
 int printk_end_blind(struct printk *p, int64_t now_us, struct err *e)

@@ -26,6 +26,10 @@ enum {
 	PRINTK_TAG_HEAD,         /* the ring's newest record */
 	PRINTK_TAG_COMMIT,       /* prb_commit() */
 	PRINTK_TAG_FINAL,        /* prb_final_commit() */
+	PRINTK_TAG_REUSE,        /* descriptors of records stored: the ring is about to wrap ... */
+	PRINTK_TAG_REUSE_LAST = PRINTK_TAG_REUSE + 3,
+	PRINTK_TAG_PENDING,      /* the descriptor of a record passed over before it was finished */
+	PRINTK_TAG_PENDING_LAST = PRINTK_TAG_PENDING + 1,
 	PRINTK_TAG_END
 };
 
@@ -54,10 +58,21 @@ void printk_close(struct printk *p);
 bool printk_resumed(const struct printk *p);
 
 /*
- * The sites wanted of a backend with @caps, at most @max, into @sites. They may become more when
- * polls find what they missed, so ask again now and then.
+ * The sites wanted of a backend with @caps, at most @max, into @sites. They change when polls find
+ * what they missed, when the ring was about to wrap and when a flood begins or ends, so ask again
+ * after each drain.
  */
 unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, unsigned max);
+
+/*
+ * A flood goes on (printk_flood.c): the guest is not stopped for each record, so poll every
+ * millisecond or so, to be prompt. No loss comes of being late.
+ */
+bool printk_flooded(const struct printk *p);
+/* Stop the guest for each record, whatever it costs. */
+void printk_strict(struct printk *p);
+/* The backend has no room for all sites: ask for the doorbells only. false: that is what it was. */
+bool printk_doorbell_only(struct printk *p);
 
 /* The sites are planted: what the ring holds up to now is backfill. */
 void printk_armed(struct printk *p);

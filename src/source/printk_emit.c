@@ -12,12 +12,14 @@
 
 #define ALERT_AGAIN_US 10000000 /* the same alert at most once in so long */
 
-/* Never 0, which stands for nothing. */
+uint64_t printk_fingerprint(uint64_t seq, uint64_t guest_ns, uint64_t text_hash)
+{
+	return (text_hash ^ guest_ns * 0x9e3779b97f4a7c15ULL ^ seq) | 1;
+}
+
 static uint64_t fingerprint(const struct printk_entry *e)
 {
-	return (printk_text_hash(e->text, e->text_len) ^ e->ts_nsec * 0x9e3779b97f4a7c15ULL ^
-		       e->seq) |
-	       1;
+	return printk_fingerprint(e->seq, e->ts_nsec, printk_text_hash(e->text, e->text_len));
 }
 
 bool printk_known(const struct printk *p, const struct printk_entry *e)

@@ -12,6 +12,21 @@
 #define PRINTK_SKIPPED 16  /* records passed over because their writer does not finish */
 #define PRINTK_ALERTS 8
 
+#define PRINTK_PENDING (PRINTK_TAG_PENDING_LAST - PRINTK_TAG_PENDING + 1)
+#define PRINTK_POINTS (PRINTK_TAG_REUSE_LAST - PRINTK_TAG_REUSE + 1)
+
+/* See printk_flood.c. */
+struct printk_flood {
+	bool watched; /* traps are watchpoints */
+	bool strict;  /* stop the guest for each record in a flood too */
+	bool no_room; /* the backend takes the doorbells only */
+	bool points;  /* there are some */
+	bool on;      /* this is a flood */
+	int64_t since_us; /* the present window of time, */
+	uint64_t since_seq; /* and the next record at its beginning */
+	uint64_t point[PRINTK_POINTS]; /* records whose descriptors are watched, oldest first */
+};
+
 /* A copy made in a trap, waiting for its turn. */
 struct printk_waiting {
 	bool used, final;
@@ -54,7 +69,10 @@ struct printk {
 	 * already.
 	 */
 	uint64_t *history, history_mask, replay_end;
+	bool rewound; /* it did so while nobody was attached: to be dealt with first */
+	uint64_t *in_ring, n_in_ring; /* during printk_rewind() */
 
+	bool urgent; /* the ring is about to be overwritten: wait for no record that is being written */
 	uint64_t stalled_seq;
 	int64_t stalled_since; /* 0: not stalled */
 	uint64_t skipped[PRINTK_SKIPPED];
@@ -69,6 +87,7 @@ struct printk {
 		int64_t last_us;
 	} alerts[PRINTK_ALERTS];
 
+	struct printk_flood flood;
 	struct source_counters counters;
 	struct printk_entry entry; /* the one being read */
 };
@@ -77,6 +96,9 @@ struct printk {
 
 int printk_emit(struct printk *p, const struct printk_entry *e, enum record_fidelity fid,
 	int64_t time_us, struct err *err);
+
+/* Never 0, which stands for nothing. */
+uint64_t printk_fingerprint(uint64_t seq, uint64_t guest_ns, uint64_t text_hash);
 
 /* Was just this record emitted before, as far as is remembered? */
 bool printk_known(const struct printk *p, const struct printk_entry *e);
@@ -100,6 +122,25 @@ int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct er
 
 /* Remember @e as the newest unfinished record. */
 void printk_keep_part(struct printk *p, const struct printk_entry *e);
+
+/* ---- printk_course.c ---- */
+
+/* Do both names belong to one boot of the guest? */
+bool printk_same_boot(const char *a, const char *b);
+/*
+ * The numbers of this boot are used a second time: go on under its next name, beginning with what the
+ * ring holds and the ledger does not. 1, or -errno.
+ */
+int printk_rewind(struct printk *p, int64_t now_us, struct err *e);
+
+/* ---- printk_flood.c ---- */
+
+/* After a drain: with the guest held, all that is final being stored; or with the guest running. */
+void printk_flood_held(struct printk *p, int64_t now_us);
+void printk_flood_polled(struct printk *p, int64_t now_us);
+/* The guest is about to overwrite what it wrote since the points were chosen. */
+bool printk_flood_reached(const struct printk *p);
+unsigned printk_flood_sites(const struct printk *p, struct trap_site *sites, unsigned max);
 
 /* ---- printk_window.c ---- */
 

@@ -14,6 +14,10 @@
 #include "trap/trap.h"
 #include "util/err.h"
 
+/* One record that is stored: the name of its boot, its number, the guest's time, a hash of its text. */
+typedef int (*source_known)(void *ctx, const char *boot, uint64_t seq, uint64_t guest_ns,
+	uint64_t text_hash);
+
 /*
  * Takes each record the source produces; the source has filled all but `host`. Returns 0, or a negative
  * errno that stops the source until it is called again (the record is then offered again).
@@ -21,6 +25,11 @@
 struct source_sink {
 	int (*emit)(void *ctx, struct record *r, struct err *e);
 	void *ctx;
+	/*
+	 * Call @known for each record of the kernel's log that is stored, newest first, until it returns
+	 * non-zero. 0 or -errno with @e. NULL: the sink cannot tell.
+	 */
+	int (*recall)(void *ctx, source_known known, void *known_ctx, struct err *e);
 };
 
 /* What is already in the ledger of this channel, so that nothing is emitted twice. */

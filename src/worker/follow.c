@@ -3,10 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "util/pages.h"
 
 #define FIND_FIRST_MS 100 /* between two looks for a kernel; doubled up to ... */
 #define FIND_MAX_MS 1000
@@ -14,6 +15,7 @@
 #define CHECK_MAX_MS 60000
 #define HOLD_STEP_US 10000
 #define ALIVE_MS 20
+#define FLOOD_POLL_MS 1
 
 void follow_init(struct follow *f, struct trap *t, struct store *s, struct status *st,
 	unsigned max_hold_ms)
@@ -22,7 +24,7 @@ void follow_init(struct follow *f, struct trap *t, struct store *s, struct statu
 	f->t = t;
 	f->store = s;
 	f->status = st;
-	f->sink = (struct source_sink){store_put, s};
+	f->sink = (struct source_sink){store_put, s, store_recall};
 	f->max_hold_ms = max_hold_ms;
 	f->find_pause_ms = FIND_FIRST_MS;
 }
@@ -90,32 +92,61 @@ static void unplant_all(struct follow *f)
 		unplant(f, f->n_planted - 1);
 }
 
+static bool among(const struct trap_site *s, const struct trap_site *sites, unsigned n)
+{
+	while (n && !same_site(s, &sites[n - 1]))
+		n--;
+	return n;
+}
+
+/* Are the planted sites those the source wants? */
+static bool in_place(struct follow *f)
+{
+	struct trap_site want[TRAP_SITES_MAX];
+	unsigned n = printk_sites(f->p, f->t->ops->caps, want, TRAP_SITES_MAX);
+
+	while (n && among(&want[n - 1], f->planted, f->n_planted))
+		n--;
+	return !n;
+}
+
 /* Bring the planted sites to what the source wants. */
 static int plant(struct follow *f, struct err *e)
 {
 	struct trap_site want[TRAP_SITES_MAX];
-	unsigned n = printk_sites(f->p, f->t->ops->caps, want, TRAP_SITES_MAX), j;
+	unsigned n = printk_sites(f->p, f->t->ops->caps, want, TRAP_SITES_MAX);
 	int r;
 
-	for (unsigned i = f->n_planted; i-- > 0;) {
-		for (j = 0; j < n && !same_site(&want[j], &f->planted[i]); j++)
-			;
-		if (j == n)
+	for (unsigned i = f->n_planted; i-- > 0;)
+		if (!among(&f->planted[i], want, n))
 			unplant(f, i);
-	}
-	for (j = 0; j < n; j++) {
-		unsigned i = 0;
-
-		while (i < f->n_planted && !same_site(&want[j], &f->planted[i]))
-			i++;
-		if (i < f->n_planted)
+	for (unsigned j = 0; j < n; j++) {
+		if (among(&want[j], f->planted, f->n_planted))
 			continue;
 		r = f->t->ops->plant(f->t, &want[j], e);
+		if (r && r != -ESRCH && printk_doorbell_only(f->p))
+			return plant(f, e);
 		if (r)
 			return r;
 		f->planted[f->n_planted++] = want[j];
 	}
 	return n ? 0 : err_set(e, ENOTSUP, "the guest's kernel has nothing this backend can trap");
+}
+
+/* The same while the guest is held; without doorbells what is left is polling. */
+static void replant(struct follow *f)
+{
+	struct err e;
+
+	if (f->armed && !in_place(f) && plant(f, &e)) {
+		f->armed = false;
+		say(f, &e);
+	}
+	if (printk_flooded(f->p) && !f->flood_said) {
+		f->flood_said = true;
+		status_log(f->status, "the guest floods its log: it runs on while its ring is read, and "
+			"is stopped before it overwrites anything (--strict: at each record)");
+	}
 }
 
 /* ---- finding ---- */
@@ -186,8 +217,10 @@ static int begin(struct follow *f, struct err *e)
 	f->jiffies_gva = 0;
 	if (guest_symbol(f->g, "jiffies_64", &f->jiffies_gva))
 		guest_symbol(f->g, "jiffies", &f->jiffies_gva);
+	if (f->strict)
+		printk_strict(f->p);
 	guest_trim(f->g);
-	malloc_trim(0);
+	pages_release();
 	r = plant(f, e);
 	if (r == -ESRCH)
 		return r;
@@ -203,9 +236,6 @@ static int begin(struct follow *f, struct err *e)
 		"following %s, boot %s, ring of %" PRIu64 " records and %" PRIu64 " KiB%s",
 		info->release, printk_boot(f->p), records, bytes >> 10,
 		printk_resumed(f->p) ? ", where the ledger stopped" : "");
-	if (f->t->stopped_ns)
-		status_log(f->status, "planted; for that the VM stood still for %" PRIu64 " us",
-			f->t->stopped_ns / 1000);
 	f->ticked_ms = store_now_ms();
 	f->check_pause_ms = TICK_STILL_MS;
 	f->next_check_ms = f->ticked_ms + f->check_pause_ms;
@@ -347,6 +377,8 @@ static int stopped(struct follow *f, const struct trap_event *ev, struct err *e)
 	f->event_ms = store_now_ms();
 	if (f->p && !check_alive(f))
 		after_drain(f, drain_held(f, ev->time_us, e), e);
+	if (f->p)
+		replant(f);
 	return f->t->ops->resume(f->t, e);
 }
 
@@ -386,30 +418,45 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 	return 0;
 }
 
+/* The source wants other sites by now: what is written while they are changed is taken after. */
+static int replant_running(struct follow *f, struct err *e)
+{
+	int r = f->t->ops->hold(f->t, e);
+
+	if (!r) {
+		replant(f);
+		after_drain(f, drain(f, PRINTK_AT_POLL, store_now_us(), e), e);
+		r = f->t->ops->resume(f->t, e);
+	}
+	return r == -ESRCH ? 0 : r;
+}
+
 int follow_tick(struct follow *f, struct err *e)
 {
 	int64_t now = store_now_ms();
+	bool flood;
+	int r;
 
 	if (!f->p) {
-		int r = now >= f->next_find_ms ? find(f, e) : 0;
-
+		r = now >= f->next_find_ms ? find(f, e) : 0;
 		return r == -ESRCH ? 0 : r;
 	}
 	if (now < f->next_poll_ms)
 		return 0;
-	f->next_poll_ms = now + FOLLOW_POLL_MS;
+	flood = printk_flooded(f->p);
+	f->next_poll_ms = now + (flood ? FLOOD_POLL_MS : FOLLOW_POLL_MS);
 	if (check_alive(f))
 		return 0;
 	check_ticking(f, now);
 	/* While doorbells ring there is nothing a poll would add. */
-	if (!f->p || now - f->event_ms < FOLLOW_POLL_MS)
+	if (!f->p || (!flood && now - f->event_ms < FOLLOW_POLL_MS))
 		return 0;
-	after_drain(f, drain(f, PRINTK_AT_POLL, store_now_us(), e), e);
-	/* The source may want more sites by now. */
-	if (f->p && f->armed && plant(f, e)) {
-		f->armed = false;
-		say(f, e);
-	}
+	/* A guest may write faster than it is read: then the store has its turn in between. */
+	r = flood ? printk_drain(f->p, PRINTK_AT_POLL, store_now_us(), e) :
+		drain(f, PRINTK_AT_POLL, store_now_us(), e);
+	after_drain(f, r > 0 ? 0 : r, e);
+	if (f->p && f->armed && !in_place(f))
+		return replant_running(f, e);
 	return 0;
 }
 

@@ -23,6 +23,8 @@ struct follow {
 	struct status *status;
 	struct source_sink sink;
 	unsigned max_hold_ms;
+	bool strict;        /* set by the owner after follow_init(): hold the VM for each record */
+	bool flood_said;
 
 	struct guest *g;    /* NULL while no kernel is found */
 	struct printk *p;

@@ -2,10 +2,13 @@
 #include "worker/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ledger/lost.h"
 #include "source/printk.h"
@@ -75,6 +78,7 @@ int store_open(struct store *s, const char *dir, const char *name, struct ledger
 
 	memset(s, 0, sizeof(*s));
 	s->name = name;
+	s->dir = -1;
 	s->clock_us = clock_offset();
 	r = make_parent(dir, e);
 	if (r)
@@ -87,6 +91,8 @@ int store_open(struct store *s, const char *dir, const char *name, struct ledger
 		r = store_find_resume(dir, &s->resume, e);
 	if (!r && !rec->created)
 		r = find_lost(dir, &s->lost, e);
+	if (!r && (s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		r = err_set(e, errno, "%s: %s", dir, strerror(errno));
 	if (r) {
 		if (s->ledger)
 			ledger_abandon(s->ledger);
@@ -154,6 +160,10 @@ int store_put(void *store, struct record *r, struct err *e)
 		s->dirty_ms = store_now_ms();
 	if (!s->unsigned_ms)
 		s->unsigned_ms = s->dirty_ms;
+	/* Out of order it can only be one that a gap record named and that was finished since. */
+	if (r->fidelity == RECORD_LATE && r->has_seq && r->seq < s->resume.seq && s->lost &&
+		span_is(r->boot, s->resume.boot))
+		s->lost--;
 	note_resume(&s->resume, r);
 	if (meta_get_gap(r, &first, &count))
 		s->lost = lost_add(s->lost, count);
@@ -250,6 +260,9 @@ int store_close(struct store *s, struct err *e)
 {
 	int r = s->ledger ? ledger_close(s->ledger, e) : 0;
 
+	if (s->dir >= 0)
+		close(s->dir);
+	s->dir = -1;
 	free(s->leaf);
 	s->ledger = NULL;
 	s->leaf = NULL;
@@ -313,6 +326,35 @@ static int last_gaps(struct look *k, struct source_resume *at, uint64_t oldest, 
 		if (!k->r.has_seq)
 			note_resume(at, &k->r);
 	return r < 0 ? r : 0;
+}
+
+int store_recall(void *store, source_known known, void *ctx, struct err *e)
+{
+	struct store *s = store;
+	struct look *k = calloc(1, sizeof(*k));
+	uint64_t index;
+	char boot[17], path[32];
+	int r, done = 0;
+
+	if (!k)
+		return err_set(e, ENOMEM, "out of memory");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->dir);
+	r = ledger_commit(s->ledger, e);
+	if (!r)
+		r = ledger_reader_open(&k->reader, path, e);
+	if (!r)
+		r = ledger_reader_seek(k->reader, ledger_reader_end(k->reader), e);
+	while (!r && !done && (r = older(k, &index, e)) == 1) {
+		r = 0;
+		if (!k->r.has_seq || k->r.boot.n >= sizeof(boot))
+			continue;
+		snprintf(boot, sizeof(boot), "%.*s", (int)k->r.boot.n, k->r.boot.p);
+		done = known(ctx, boot, k->r.seq, k->r.guest_ns,
+			printk_text_hash(k->r.msg.p, k->r.msg.n));
+	}
+	ledger_reader_close(k->reader);
+	free(k);
+	return r;
 }
 
 int store_find_resume(const char *dir, struct source_resume *at, struct err *e)

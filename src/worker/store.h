@@ -25,6 +25,7 @@
 struct store {
 	struct ledger *ledger;
 	const char *name;
+	int dir;                     /* the ledger's, for reading when paths are out of reach */
 	char boot[17];               /* of records that store_meta() begins */
 	struct source_resume resume; /* the last kmsg record put: where to go on */
 	uint64_t lost;               /* records lost by the ledger's gap records, in all its time */
@@ -70,6 +71,9 @@ int64_t store_lag(const struct store *s);
 
 /* Sign and close. What could not be written is told in @e. */
 int store_close(struct store *s, struct err *e);
+
+/* source_sink.recall for this store; what was put and not committed yet is committed first. */
+int store_recall(void *store, source_known known, void *ctx, struct err *e);
 
 /* Where to go on according to the ledger in @dir: its last kmsg records (resume.c). */
 int store_find_resume(const char *dir, struct source_resume *r, struct err *e);

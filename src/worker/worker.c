@@ -97,8 +97,6 @@ static void heartbeat(struct worker *w, int64_t now)
 	m = store_meta(&w->store, META_HEARTBEAT);
 	meta_heartbeat(m, &c);
 	meta_str(m, "target", w->o->target);
-	if (w->t->stopped_ns)
-		meta_u64(m, "stopped_us", w->t->stopped_ns / 1000);
 	if (w->follow.p)
 		meta_u64(m, "guest_failed", printk_failed(w->follow.p));
 	store_put_meta(&w->store, NULL);
@@ -219,6 +217,7 @@ int worker_run(const struct worker_options *o, struct err *e)
 		return r;
 	}
 	follow_init(&w.follow, w.t, &w.store, &w.status, o->max_hold_ms);
+	w.follow.strict = o->strict;
 	if (w.t->ops->limit_hold)
 		w.t->ops->limit_hold(w.t, o->max_hold_ms);
 	first_records(&w, &rec);

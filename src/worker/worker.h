@@ -6,6 +6,7 @@
 #ifndef LOGVISOR_WORKER_WORKER_H
 #define LOGVISOR_WORKER_WORKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/err.h"
@@ -18,6 +19,7 @@ struct worker_options {
 	unsigned max_hold_ms; /* how long the VM may be held when the store takes nothing */
 	uint64_t keep_bytes; /* retention, 0: all */
 	int64_t keep_us;     /* retention by age, 0: all */
+	bool strict;         /* hold the VM for each record, also in a flood */
 };
 
 #define WORKER_HEARTBEAT_S 60

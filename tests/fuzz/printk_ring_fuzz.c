@@ -50,7 +50,8 @@ static void deliver(struct printk *p, struct input *in, struct ring_writer *w)
 	struct err e;
 
 	c.id = take(in, 1) & 1 ? take(in, 8) : prb_seq_to_id(&w->layout.g, take(in, 2));
-	c.info_len = (uint32_t)take(in, 1);
+	c.desc.begin = take(in, 8);
+	c.desc.next = take(in, 8);
 	c.text_len = (uint32_t)take(in, 2);
 	c.flags = (uint32_t)take(in, 1);
 	for (n = 0; n < sizeof(c.info) && in->p < in->end; n++)
@@ -85,7 +86,7 @@ static void commit(struct printk *p, struct input *in, struct ring_writer *w)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, data + size};
-	static const struct source_sink sink = {emit, NULL};
+	static const struct source_sink sink = {.emit = emit};
 	struct source_resume resume = {0};
 	struct printk *p = NULL;
 	struct ring_writer w;

@@ -34,6 +34,7 @@ struct ring_writer {
 	uint64_t fail_at;      /* offset that is not readable, 0: all is */
 	void (*on_read)(struct ring_writer *w, size_t off); /* a guest that runs meanwhile */
 	bool inside;
+	void (*on_reuse)(struct ring_writer *w, uint64_t gva); /* a watchpoint on that word */
 	struct printk_layout layout;
 	struct printk_mem mem;
 };
@@ -58,7 +59,6 @@ static inline uint64_t *rw_word(struct ring_writer *w, size_t off)
 #define RW_TAIL_LPOS 24
 #define RW_FAIL 80
 #define RW_RB_SIZE 88
-#define RW_STACK 96 /* room for what a guest has on its stack: a struct prb_frame */
 
 static inline int rw_read(void *ctx, uint64_t gva, void *buf, size_t len)
 {
@@ -107,7 +107,7 @@ static inline void rw_init(struct ring_writer *w, unsigned desc_bits, unsigned d
 	w->data_bits = data_bits;
 	w->prb = 8;
 	w->rb = 64;
-	w->descs = w->rb + 192; /* between them RW_STACK */
+	w->descs = w->rb + 128;
 	w->infos = w->descs + count * PRB_DESC_SIZE;
 	w->data = w->infos + count * RW_INFO;
 	w->size = w->data + (1ULL << data_bits);
@@ -160,6 +160,17 @@ static inline uint64_t rw_next_lpos(const struct ring_writer *w, uint64_t lpos, 
 	return (next & ~((1ULL << w->data_bits) - 1)) + size;
 }
 
+/* desc_make_reusable() */
+static inline void rw_make_reusable(struct ring_writer *w, uint64_t id)
+{
+	uint64_t *d = rw_desc(w, id);
+	bool was = d[0] == RW_SV(id, PRB_REUSABLE);
+
+	d[0] = RW_SV(id, PRB_REUSABLE);
+	if (!was && w->on_reuse)
+		w->on_reuse(w, RW_BASE + (uint64_t)((uint8_t *)d - w->arena));
+}
+
 /* data_push_tail(): make room so that the ring begins at @lpos or later. */
 static inline bool rw_push_tail(struct ring_writer *w, uint64_t lpos)
 {
@@ -175,7 +186,7 @@ static inline bool rw_push_tail(struct ring_writer *w, uint64_t lpos)
 			return false;
 		if (d[0] >> 62 != PRB_FINALIZED && d[0] >> 62 != PRB_REUSABLE)
 			return false;
-		d[0] = RW_SV(RW_ID(id), PRB_REUSABLE);
+		rw_make_reusable(w, RW_ID(id));
 		*tail = d[2];
 	}
 	return true;
@@ -220,9 +231,10 @@ static inline void rw_make_final(struct ring_writer *w, uint64_t id)
 }
 
 /*
- * prb_reserve() with @len bytes of text: the id; *text is where they go, NULL if there is no room.
+ * prb_reserve() with @len bytes of text: the id; *text is where they go, NULL if there is no room. Its
+ * first half alone: a vCPU that is made to wait in between.
  */
-static inline uint64_t rw_reserve(struct ring_writer *w, size_t len, char **text)
+static inline uint64_t rw_reserve_desc(struct ring_writer *w)
 {
 	uint64_t *head = rw_word(w, w->rb + RW_HEAD_ID), *tail = rw_word(w, w->rb + RW_TAIL_ID);
 	uint64_t count = 1ULL << w->desc_bits, id = RW_ID(*head + 1), seq, *d, *t;
@@ -231,7 +243,7 @@ static inline uint64_t rw_reserve(struct ring_writer *w, size_t len, char **text
 		t = rw_desc(w, *tail);
 		if (t[0] >> 62 != PRB_FINALIZED && t[0] >> 62 != PRB_REUSABLE)
 			abort();
-		t[0] = RW_SV(*tail, PRB_REUSABLE);
+		rw_make_reusable(w, *tail);
 		if (!rw_push_tail(w, t[2]))
 			abort();
 		*tail = RW_ID(*tail + 1);
@@ -245,6 +257,13 @@ static inline uint64_t rw_reserve(struct ring_writer *w, size_t len, char **text
 	memcpy(rw_info(w, id), &seq, 8);
 	if (seq)
 		rw_make_final(w, RW_ID(id - 1));
+	return id;
+}
+
+static inline uint64_t rw_reserve(struct ring_writer *w, size_t len, char **text)
+{
+	uint64_t id = rw_reserve_desc(w);
+
 	*text = rw_alloc(w, id, len);
 	return id;
 }
@@ -256,16 +275,16 @@ static inline void rw_commit(struct ring_writer *w, uint64_t id, bool final)
 		*rw_word(w, w->rb + RW_LAST) = id;
 }
 
-/* One record as printk() stores it, unfinished if !@final. */
-static inline uint64_t rw_print(struct ring_writer *w, const void *text, size_t len, bool final)
+/* The rest of it, for a descriptor that is reserved. */
+static inline uint64_t rw_finish(struct ring_writer *w, uint64_t id, const void *text, size_t len,
+	bool final)
 {
-	uint64_t id, ts;
+	uint64_t ts;
 	uint16_t n = (uint16_t)len;
 	uint8_t *info;
-	char *to;
-
 	/* printk reserves one byte more, for vsnprintf's NUL. */
-	id = rw_reserve(w, len ? len + 1 : 0, &to);
+	char *to = rw_alloc(w, id, len ? len + 1 : 0);
+
 	if (!to && len) {
 		rw_commit(w, id, false);
 		return id;
@@ -281,6 +300,12 @@ static inline uint64_t rw_print(struct ring_writer *w, const void *text, size_t 
 	info[19] = (uint8_t)(6 << 5 | (final ? 2 : 0));
 	rw_commit(w, id, final);
 	return id;
+}
+
+/* One record as printk() stores it, unfinished if !@final. */
+static inline uint64_t rw_print(struct ring_writer *w, const void *text, size_t len, bool final)
+{
+	return rw_finish(w, rw_reserve_desc(w), text, len, final);
 }
 
 /* prb_reserve_in_last() and commit: append to the newest record, which must be unfinished. */
