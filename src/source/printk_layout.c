@@ -257,6 +257,11 @@ int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint
 		.len_off = o->text_len,
 		.dev_off = o->subsystem,
 	};
+	if (o->seq == 0 && o->text_len == 16)
+		g->head_len = o->subsystem == 24 ? PRB_INFO_HEAD :
+			o->subsystem == 44 ? PRB_INFO_HEAD_CTX : 0;
+	g->infos_gva = g->infos;
+	g->data_gva = g->data;
 	r = check_array(m, "descriptors", g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE, e);
 	if (!r)
 		r = check_array(m, "infos", g->infos, (g->desc_mask + 1) * g->info_size, e);

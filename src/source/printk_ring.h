@@ -34,6 +34,11 @@
 #error "define FETCH_READ(ctx, dst, len, gva) before including printk_ring.h"
 #endif
 
+/* The same where FETCH_READ is quick; may fail where it is not. */
+#ifndef FETCH_NEAR
+#define FETCH_NEAR FETCH_READ
+#endif
+
 #ifndef __VMLINUX_H__
 #include <linux/types.h>
 #endif
@@ -60,7 +65,13 @@ struct prb_geometry {
 	__u32 info_size; /* <= PRB_INFO_MAX */
 	__u32 len_off;   /* of text_len in printk_info; <= PRB_INFO_MAX - 2 */
 	__u32 dev_off;   /* of dev_info.subsystem, the info's last member; 0 if unknown */
-	__u32 pad;
+	__u32 head_len;  /* PRB_INFO_HEAD or _CTX if the info is one of these two; else 0 */
+	/*
+	 * What the guest's own pointers into infos and data count from. The same as infos and data, but
+	 * those a backend may replace by addresses that its read primitive reaches sooner.
+	 */
+	__u64 infos_gva;
+	__u64 data_gva;
 	/* struct prb_desc is {state_var, begin, next}, 24 bytes, in every kernel so far: validated. */
 };
 
@@ -82,11 +93,13 @@ enum prb_copy_flags {
 /* What a FETCH_PRINTK site delivers (TRAP_COPY): only the first prb_copy_size() bytes are sent. */
 struct prb_copy {
 	__u64 id; /* as in prb_reserved_entry */
-	struct prb_desc_copy desc;
 	__u32 text_len;
 	__u32 flags;
+	__u32 info_len; /* bytes of info; what follows is dev_info and 0 */
+	__u32 pad;
 	__u8 info[PRB_INFO_MAX]; /* raw struct printk_info, decoded in user space */
-	__u8 text[PRB_TEXT_MAX];
+	__u64 block;             /* the word before the text in its block, if it was read */
+	__u8 text[PRB_TEXT_MAX + 8]; /* copied in whole words */
 };
 
 /* Results besides 0. */
@@ -156,8 +169,12 @@ PRB_INLINE int prb_block(const struct prb_geometry *g, __u64 begin,
 	return 0;
 }
 
-/* The part of printk_info that is always read: everything before dev_info, and its first byte. */
-#define PRB_INFO_HEAD 32
+/*
+ * The part of printk_info up to dev_info.subsystem, whose first byte says whether there is a dev_info. In
+ * both kinds seq is at 0 and text_len at 16.
+ */
+#define PRB_INFO_HEAD 32     /* dev_off 24 */
+#define PRB_INFO_HEAD_CTX 48 /* dev_off 44: CONFIG_PRINTK_EXECUTION_CTX */
 
 /*
  * Copy the printk_info of @id, @n bytes of it. Its last 64 bytes are dev_info, which few records have:
@@ -180,10 +197,91 @@ PRB_INLINE int prb_fetch_info(void *ctx, const struct prb_geometry *g, __u64 id,
 }
 
 /*
+ * What vprintk_store() has on its stack when it commits: its struct printk_record, which prb_reserve()
+ * or prb_reserve_in_last() filled, and directly above it the struct prb_reserved_entry that is the
+ * argument. The order of the two is the compiler's (GCC's in all of Debian's kernels, 5.10 to 7.2), so
+ * it is only ever a guess, checked by prb_fetch_fast().
+ */
+struct prb_frame {
+	__u64 info; /* struct printk_record */
+	__u64 text;
+	__u64 size; /* 32 bits */
+	__u64 rb;   /* struct prb_reserved_entry */
+	__u64 irqflags;
+	__u64 id;
+};
+
+#define PRB_FRAME_BELOW 24 /* of the frame before the prb_reserved_entry */
+
+/*
  * At the entry of prb_commit() or prb_final_commit(): @entry is their argument (RDI on x86-64), a
  * struct prb_reserved_entry {rb, irqflags, id, text_space}. The descriptor is still `reserved` and
- * this vCPU's own, info and text are complete, so nothing needs to be read twice. Fills @c, whose
- * `flags` say what could not be had; PRB_EOTHER or PRB_EFAULT if not even the entry was readable.
+ * this vCPU's own, info and text are complete, so nothing needs to be read twice.
+ *
+ * The short way, in three reads: the frame, the info's head, the block with the id before its text.
+ * 0 with a whole copy in @c, but for PRB_COPY_FINAL, which is the caller's to add; anything else only
+ * means that prb_fetch_commit() must be asked. That the copy is of the record being committed rests on
+ *
+ *   - the frame's rb being the ring, and its id newer than *@newest, the newest copied yet. So this is
+ *     no stack page that belongs to another task by now, with what an earlier record left there. (If
+ *     the id there was never copied it is a record that is missing, and as good as any.)
+ *   - info pointing to just the info that this id has, the info having the sequence number of this id,
+ *     text pointing into data, and the word before the text being the id. Ids are never used twice,
+ *     and the word is written when the block is allocated: by data_alloc(), and by data_realloc() when
+ *     it moves the block, which leaves an id behind too, but no pointer to it.
+ *   - text_len being set, which vprintk_store() does once the text stands there; up to then it is 0.
+ *
+ * text_len never exceeds text_buf_size, the room in the block (5.10 to 7.2).
+ */
+PRB_INLINE int prb_fetch_fast(void *ctx, const struct prb_geometry *g, __u64 entry,
+	const __u64 *newest, struct prb_copy *c)
+{
+	__u64 head[PRB_INFO_HEAD_CTX / 8], at, block;
+	struct prb_frame f;
+	__u32 n, len;
+
+	(void)ctx;
+	if (FETCH_NEAR(ctx, &f, sizeof(f), entry - PRB_FRAME_BELOW))
+		return PRB_EFAULT;
+	at = (f.id & g->desc_mask) * g->info_size;
+	block = f.text - g->data_gva - 8;
+	if (f.rb != g->rb || f.info != g->infos_gva + at || (__s64)((f.id - *newest) << 2) <= 0 ||
+		block & 7 || block > g->data_mask)
+		return PRB_EBAD;
+	at += g->infos;
+	/* Two constant lengths; the last byte read is the first of dev_info.subsystem. */
+	if (g->head_len == PRB_INFO_HEAD) {
+		if (FETCH_NEAR(ctx, head, PRB_INFO_HEAD, at) || (__u8)head[3])
+			return PRB_EBAD;
+		c->info_len = PRB_INFO_HEAD;
+	} else {
+		if (g->head_len != PRB_INFO_HEAD_CTX || FETCH_NEAR(ctx, head, PRB_INFO_HEAD_CTX, at) ||
+			head[5] << 24 >> 56)
+			return PRB_EBAD;
+		c->info_len = PRB_INFO_HEAD_CTX;
+		((__u64 *)c->info)[4] = head[4];
+		((__u64 *)c->info)[5] = head[5];
+	}
+	n = head[2] & 0xffff; /* text_len */
+	len = (n + 15) & ~7U; /* id and text in whole words, to which the block is padded */
+	if (!n || n > (__u32)f.size || (head[0] + g->first_id - f.id) << 2 ||
+		block + len > g->data_mask + 1)
+		return PRB_EBAD;
+	if (len > PRB_TEXT_MAX + 8 || FETCH_NEAR(ctx, &c->block, len, g->data + block) ||
+		c->block != f.id)
+		return PRB_EBAD;
+	for (int i = 0; i < PRB_INFO_HEAD / 8; i++)
+		((__u64 *)c->info)[i] = head[i];
+	c->id = f.id & PRB_ID_MASK;
+	c->text_len = n;
+	c->flags = 0;
+	return 0;
+}
+
+/*
+ * The long way, which needs no guess: the descriptor says where the text is. Fills @c, whose `flags` say
+ * what could not be had; PRB_EOTHER or PRB_EFAULT if not even the entry was readable, PRB_EBAD if this
+ * is no record being committed (@entry was read from what is not that stack any more).
  */
 PRB_INLINE int prb_fetch_commit(void *ctx,
 	const struct prb_geometry *g, __u64 entry, int final, struct prb_copy *c)
@@ -191,7 +289,7 @@ PRB_INLINE int prb_fetch_commit(void *ctx,
 	struct {
 		__u64 rb, irqflags, id;
 	} e;
-	struct prb_desc_copy d; /* on the stack: the kernel checks copies to elsewhere at length */
+	struct prb_desc_copy d;
 	__u64 gva, room;
 	__u32 n, off;
 	int r;
@@ -208,13 +306,18 @@ PRB_INLINE int prb_fetch_commit(void *ctx,
 	off = g->len_off;
 	if (n > PRB_INFO_MAX || off > PRB_INFO_MAX - 2)
 		return PRB_EBAD;
-	if (FETCH_READ(ctx, &d, PRB_DESC_SIZE, prb_desc_gva(g, e.id)) ||
-		prb_fetch_info(ctx, g, e.id, n, c->info)) {
+	c->info_len = n;
+	if (FETCH_READ(ctx, &d, PRB_DESC_SIZE, prb_desc_gva(g, e.id))) {
 		c->flags |= PRB_COPY_FAULT;
 		return 0;
 	}
-	c->desc = d;
-	r = prb_block(g, c->desc.begin, c->desc.next, &gva, &room);
+	if (prb_state(d.state_var) != PRB_RESERVED || prb_id(d.state_var) != c->id)
+		return PRB_EBAD;
+	if (FETCH_READ(ctx, c->info, n, prb_info_gva(g, e.id))) {
+		c->flags |= PRB_COPY_FAULT;
+		return 0;
+	}
+	r = prb_block(g, d.begin, d.next, &gva, &room);
 	if (r) {
 		c->flags |= r == PRB_ENOTEXT ? PRB_COPY_NOTEXT : PRB_COPY_FAULT;
 		return 0;

@@ -149,9 +149,11 @@ int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us,
 		return err_set(
 			e, EBADMSG, "a trap delivered %zu bytes that are no printk record", len);
 	memcpy(&c, data, len);
-	if (c.text_len > len - offsetof(struct prb_copy, text) || c.id & ~PRB_ID_MASK)
+	if (c.text_len > len - offsetof(struct prb_copy, text) || c.id & ~PRB_ID_MASK ||
+		c.info_len > sizeof(c.info))
 		return err_set(
 			e, EBADMSG, "a trap delivered a printk record that contradicts itself");
+	memset(c.info + c.info_len, 0, sizeof(c.info) - c.info_len);
 	seq = p->want + (uint64_t)((int64_t)((c.id - prb_seq_to_id(&p->l.g, p->want)) << 2) >> 2);
 	if ((int64_t)(seq - p->want) < 0)
 		return 0; /* the ring walk was faster */

@@ -102,6 +102,7 @@ struct trap {
 	struct gmem mem;    /* valid from attach to detach */
 	unsigned vcpus;
 	int pid;            /* of the VMM process if it is local, else 0 */
+	uint64_t stopped_ns; /* how long the VM stood still for planting and unplanting, in all */
 	char desc[160];     /* for people: "QEMU pid 4242, 2 vCPUs, 2048 MiB, stub /run/web01.gdb" */
 };
 

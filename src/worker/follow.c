@@ -236,6 +236,9 @@ static int begin(struct follow *f, struct err *e)
 		"following %s, boot %s, ring of %" PRIu64 " records and %" PRIu64 " KiB%s",
 		info->release, printk_boot(f->p), records, bytes >> 10,
 		printk_resumed(f->p) ? ", where the ledger stopped" : "");
+	if (f->t->stopped_ns)
+		status_log(f->status, "planted; for that the VM stood still for %" PRIu64 " us",
+			f->t->stopped_ns / 1000);
 	f->ticked_ms = store_now_ms();
 	f->check_pause_ms = TICK_STILL_MS;
 	f->next_check_ms = f->ticked_ms + f->check_pause_ms;

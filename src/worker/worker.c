@@ -97,6 +97,8 @@ static void heartbeat(struct worker *w, int64_t now)
 	m = store_meta(&w->store, META_HEARTBEAT);
 	meta_heartbeat(m, &c);
 	meta_str(m, "target", w->o->target);
+	if (w->t->stopped_ns)
+		meta_u64(m, "stopped_us", w->t->stopped_ns / 1000);
 	if (w->follow.p)
 		meta_u64(m, "guest_failed", printk_failed(w->follow.p));
 	store_put_meta(&w->store, NULL);

@@ -50,8 +50,7 @@ static void deliver(struct printk *p, struct input *in, struct ring_writer *w)
 	struct err e;
 
 	c.id = take(in, 1) & 1 ? take(in, 8) : prb_seq_to_id(&w->layout.g, take(in, 2));
-	c.desc.begin = take(in, 8);
-	c.desc.next = take(in, 8);
+	c.info_len = (uint32_t)take(in, 1);
 	c.text_len = (uint32_t)take(in, 2);
 	c.flags = (uint32_t)take(in, 1);
 	for (n = 0; n < sizeof(c.info) && in->p < in->end; n++)

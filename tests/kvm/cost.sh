@@ -8,11 +8,16 @@ n=100
 for kind in cpuid vmcall out; do
 	echo "exit_$kind $(build/lab/tinyvmm $kind 2000)"
 done
-start_vm vm --kernel bookworm --smp 1 || exit 2
+start_vm vm --kernel bookworm --smp 1 --mem 2048 || exit 2
 echo "guest_cpuid $(guest vm "lab clock cpuid 2000")"
+for kind in msr outq; do
+	echo "guest_$kind $(guest vm "lab clock $kind 500")"
+done
 echo "kmsg_plain $(guest vm "lab clock kmsg $n")"
 attach vm
-within 60 grep -q following "$dir/vm.log" || exit 2
+within 60 grep -q following "$dir/vm.log" || { cat "$dir/vm.log" >&2; exit 2; }
+within 10 grep -q "stood still" "$dir/vm.log"
+sed -n 's/.*the VM stood still for \([0-9]*\) us.*/stopped_us \1/p' "$dir/vm.log"
 guest vm "lab clock kmsg 10" >/dev/null
 within 10 settled vm
 kill -STOP "$worker"

@@ -15,7 +15,9 @@
 #include <bpf/bpf_tracing.h>
 
 static __always_inline int guest_copy(void *ctx, void *dst, __u32 len, __u64 gva);
+static __always_inline long near_copy(void *dst, __u32 len, __u64 gva);
 #define FETCH_READ(ctx, dst, len, gva) guest_copy((ctx), (dst), (len), (gva))
+#define FETCH_NEAR(ctx, dst, len, gva) near_copy((dst), (len), (gva))
 #include "source/printk_ring.h"
 #include "trap/kvm/hook_rec.h"
 
@@ -39,6 +41,7 @@ const volatile __u32 high_water;
 struct hook_site sites[HOOK_SITES_MAX];
 struct prb_geometry geometry; /* arrays: in the VMM's addresses where they are contiguous there */
 struct hook_slot slots[HOOK_SLOTS_MAX];
+__u64 newest; /* id of the newest record copied */
 
 struct hook_ring rings[HOOK_VCPUS_MAX];
 struct hook_page pages[HOOK_PAGES];
@@ -150,6 +153,19 @@ static __always_inline int guest_copy(void *ctx, void *dst, __u32 len, __u64 at)
 	return 0;
 }
 
+/* Where no walk is needed. */
+static __always_inline long near_copy(void *dst, __u32 len, __u64 at)
+{
+	const struct hook_page *p = &pages[at / PAGE % HOOK_PAGES];
+	__u64 in = at & (PAGE - 1);
+
+	if ((__s64)at >= 0)
+		return bpf_probe_read_user(dst, len, (void *)at);
+	if (in + len > PAGE || p->gva != (at & ~(PAGE - 1)) + 1)
+		return -1;
+	return bpf_probe_read_user(dst, len, (void *)(p->hva + in));
+}
+
 static __always_inline __u64 reg_rip(struct kvm_vcpu *v)
 {
 	if (bpf_core_field_exists(v->arch.rip))
@@ -176,38 +192,48 @@ static __always_inline bool room(struct hook_ring *r)
 	return false;
 }
 
-/* The record that is being committed is reserved by this vCPU; anything else came from a stale page. */
-static __always_inline bool plausible(const struct prb_copy *c)
+/*
+ * The long way, and once more if a remembered translation of the stack's page may have been the reason
+ * why it led nowhere. Not inlined: it is rare, and would cost the short way its registers.
+ */
+static __noinline int fetch(struct kvm_vcpu *v, __u32 final, struct prb_copy *c)
 {
-	return c->flags & PRB_COPY_FAULT ||
-		(prb_state(c->desc.state_var) == PRB_RESERVED && prb_id(c->desc.state_var) == c->id);
+	struct cpu cpu = {v->arch.cr3, v->arch.cr4};
+	__u64 entry = v->arch.regs[VCPU_REGS_RDI];
+	__u32 p = entry / PAGE % HOOK_PAGES;
+	__u64 cached = pages[p].gva;
+	int err = prb_fetch_commit(&cpu, &geometry, entry, final, c);
+
+	if (err && cached == (entry & ~(PAGE - 1)) + 1) {
+		pages[p].gva = 0;
+		pages[(p + 1) % HOOK_PAGES].gva = 0;
+		stats.stale++;
+		err = prb_fetch_commit(&cpu, &geometry, entry, final, c);
+	}
+	if (!err && (__s64)((c->id - newest) << 2) > 0)
+		newest = c->id;
+	return err;
 }
 
 SEC("fexit/kvm_emulate_hypercall")
 int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 {
-	struct cpu cpu;
+	const struct hook_site *s = sites;
 	struct hook_copy *copy;
 	struct hook_ring *r;
-	__u32 n, idx, slot, site = HOOK_SITES_MAX;
-	__u64 rip, entry;
-	int err = PRB_EBAD;
+	__u32 idx, slot;
+	__u64 rip;
 
 	if ((__u64)v->kvm != vm)
 		return 0;
 	rip = reg_rip(v);
-	for (int i = 0; i < HOOK_SITES_MAX; i++) {
-		if (sites[i].rip == rip) {
-			site = i;
-			break;
-		}
-		if (!sites[i].rip)
-			break;
-	}
-	if (site >= HOOK_SITES_MAX) {
-		stats.foreign++;
-		return 0;
-	}
+#pragma unroll
+	for (int i = 0; i < HOOK_SITES_MAX; i++, s++)
+		if (s->rip == rip)
+			goto planted;
+	stats.foreign++;
+	return 0;
+planted:
 	idx = v->vcpu_idx;
 	if (idx >= HOOK_VCPUS_MAX)
 		return 0;
@@ -220,31 +246,16 @@ int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 		r->fail++;
 		return 0;
 	}
-	cpu.cr3 = v->arch.cr3;
-	cpu.cr4 = v->arch.cr4;
-	entry = v->arch.regs[VCPU_REGS_RDI];
-	for (int i = 0; i < 2; i++) {
-		__u32 p = entry / PAGE % HOOK_PAGES;
-		__u64 cached = pages[p].gva;
-
-		err = prb_fetch_commit(&cpu, &geometry, entry, sites[site].final, &copy->copy);
-		if (err == 0 && plausible(&copy->copy))
-			break;
-		if (cached != (entry & ~(PAGE - 1)) + 1)
-			break; /* it was just translated: that is how the guest is */
-		pages[p].gva = 0;
-		pages[(p + 1) % HOOK_PAGES].gva = 0;
-		stats.stale++;
-		err = PRB_EBAD;
-	}
-	if (err) {
+	if (!prb_fetch_fast(NULL, &geometry, v->arch.regs[VCPU_REGS_RDI], &newest, &copy->copy)) {
+		newest = copy->copy.id;
+		copy->copy.flags = s->final ? PRB_COPY_FINAL : 0;
+	} else if (fetch(v, s->final, &copy->copy)) {
 		r->fail++;
 		return 0;
 	}
-	n = prb_copy_size(&copy->copy);
 	copy->time_ns = bpf_ktime_get_ns();
-	copy->tag = sites[site].tag;
-	copy->len = n;
+	copy->tag = s->tag;
+	copy->len = prb_copy_size(&copy->copy);
 	asm volatile("" ::: "memory");
 	*(volatile __u64 *)&r->head = r->head + 1;
 	return 0;

@@ -37,16 +37,28 @@ int64_t kvm_now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* Stop the VM unless hold() did; the result is for leave(). */
 static int enter(struct kvm_vm *k, struct err *e)
 {
+	k->stop_ns = now_ns();
 	return k->held ? 0 : kvm_guardian_stop(&k->guardian, e);
 }
 
+/* The time counted is longer than the stop by the guardian's way here and back. */
 static void leave(struct kvm_vm *k)
 {
-	if (!k->held)
-		kvm_guardian_cont(&k->guardian, NULL);
+	if (k->held)
+		return;
+	kvm_guardian_cont(&k->guardian, NULL);
+	k->t.stopped_ns += now_ns() - k->stop_ns;
 }
 
 /* ---- addresses ---- */
@@ -119,6 +131,7 @@ static void set_geometry(struct kvm_vm *k, const struct ptable *t, const struct 
 	struct hook_bpf__bss *b = k->hook.skel->bss;
 
 	memset(b->pages, 0, sizeof(b->pages));
+	b->newest = g->first_id - 1;
 	b->geometry = *g;
 	b->geometry.descs = array_hva(k, t, g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE);
 	b->geometry.infos = array_hva(k, t, g->infos, (g->desc_mask + 1) * g->info_size);

@@ -20,7 +20,7 @@ static const struct {
 	{ "records", records_main, ": one record of every special kind" },
 	{ "ringend", ringend_main, "COUNT: records that end exactly at the ring's end" },
 	{ "kmsg", kmsg_main, ": send all that /dev/kmsg holds to the host" },
-	{ "clock", clock_main, "cpuid|kmsg COUNT: what one costs, in ns" },
+	{ "clock", clock_main, "cpuid|msr|outq|kmsg COUNT: what one costs, in ns" },
 	{ "vmcall", vmcall_main, "COUNT: hypercalls from user space, as if at a trap" },
 	{ "out", out_main, ": send standard input to the host" },
 };

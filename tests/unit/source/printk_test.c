@@ -443,17 +443,42 @@ static void running_guest(void **state)
 
 /* ---- copies made in the trap ---- */
 
+/* vprintk_store()'s stack when it commits @id; its place in the arena. */
+static struct prb_frame *on_stack(uint64_t id)
+{
+	struct prb_frame *f = (void *)rw_word(&w, w.rb + RW_STACK);
+	const uint64_t *d = rw_desc(&w, id);
+	__u64 gva, room;
+
+	*f = (struct prb_frame){.info = w.layout.g.infos + (id & w.layout.g.desc_mask) * RW_INFO,
+		.rb = RW_BASE + w.rb, .id = id};
+	if (!prb_block(&w.layout.g, d[1], d[2], &gva, &room)) {
+		f->text = gva;
+		f->size = room | 0xdeadbeefull << 32; /* padding after 32 bits */
+	}
+	return f;
+}
+
+static int fetch_fast(__u64 newest, struct prb_copy *c)
+{
+	memset(c, 0xee, sizeof(*c));
+	return prb_fetch_fast(&w.mem, &w.layout.g, RW_BASE + w.rb + RW_STACK + PRB_FRAME_BELOW, &newest, c);
+}
+
 /* What the kvm backend's program would deliver for @id at the commit's entry. */
 static void deliver(uint64_t id, bool final)
 {
 	struct prb_copy c;
 	struct err e = {""};
-	uint64_t entry[3] = {RW_BASE + w.rb, 0, id}, sv = *rw_desc(&w, id);
+	uint64_t sv = *rw_desc(&w, id), entry;
 
 	*rw_desc(&w, id) = RW_SV(id, PRB_RESERVED);
-	/* The entry struct lives on the guest's stack: put one where the arena has room. */
-	memcpy(w.arena + w.rb + 96, entry, sizeof(entry));
-	assert_int_equal(prb_fetch_commit(&w.mem, &w.layout.g, RW_BASE + w.rb + 96, final, &c), 0);
+	on_stack(id);
+	entry = RW_BASE + w.rb + RW_STACK + PRB_FRAME_BELOW;
+	if (!fetch_fast(id - (id & 1), &c)) /* a newer one every other time */
+		c.flags |= final ? PRB_COPY_FINAL : 0;
+	else
+		assert_int_equal(prb_fetch_commit(&w.mem, &w.layout.g, entry, final, &c), 0);
 	*rw_desc(&w, id) = sv;
 	if (printk_copy(p, &c, prb_copy_size(&c), 500000, &e))
 		fail_msg("%s", e.text);
@@ -484,6 +509,83 @@ static void copies_in_and_out_of_order(void **state)
 		for (uint64_t i = 0; i < 8; i++)
 			expect(&seen[round * 8 + i], round * 8 + i, 20 + i, RECORD_LIVE);
 	}
+	end();
+}
+
+/* The short way delivers what the long way does, over many wraps. */
+static void short_way(void **state)
+{
+	char buf[128];
+	struct prb_copy c, d;
+
+	(void)state;
+	for (int new_wrap = 0; new_wrap < 2; new_wrap++) {
+		begin(4, 10, new_wrap, true);
+		open_copies();
+		for (uint64_t i = 0; i < 500; i++) {
+			size_t len = text_of(i, buf, 1 + i % 90);
+			uint64_t id = rw_print(&w, buf, len, true);
+
+			on_stack(id);
+			*rw_desc(&w, id) = RW_SV(id, PRB_RESERVED);
+			assert_int_equal(fetch_fast(id - 1, &c), 0);
+			assert_int_equal(prb_fetch_commit(&w.mem, &w.layout.g,
+				RW_BASE + w.rb + RW_STACK + PRB_FRAME_BELOW, false, &d), 0);
+			*rw_desc(&w, id) = RW_SV(id, PRB_FINALIZED);
+			assert_int_equal(c.id, id);
+			assert_int_equal(c.flags, d.flags);
+			assert_int_equal(c.text_len, len);
+			assert_memory_equal(c.text, buf, len);
+			assert_int_equal(c.info_len, PRB_INFO_HEAD_CTX);
+			assert_memory_equal(c.info, d.info, c.info_len);
+		}
+		end();
+	}
+}
+
+/* Anything that does not fit together is left to the long way. */
+static void short_way_refused(void **state)
+{
+	char buf[64];
+	struct prb_copy c;
+	struct prb_frame *f;
+	uint8_t *info;
+	uint64_t id, *block;
+
+	(void)state;
+	begin(4, 10, true, true);
+	open_copies();
+	rw_print(&w, buf, text_of(0, buf, 40), true);
+	id = rw_print(&w, buf, text_of(1, buf, 40), true);
+	info = rw_info(&w, id);
+	f = on_stack(id);
+	block = rw_word(&w, f->text - 8 - RW_BASE);
+	assert_int_equal(fetch_fast(id - 1, &c), 0);
+	assert_int_not_equal(fetch_fast(id, &c), 0);
+	assert_int_not_equal(fetch_fast(id + 1, &c), 0);
+#define REFUSED(lvalue, value) do { \
+		__typeof__(lvalue) was = (lvalue); \
+		(lvalue) = (value); \
+		assert_int_not_equal(fetch_fast(id - 1, &c), 0); \
+		(lvalue) = was; \
+		assert_int_equal(fetch_fast(id - 1, &c), 0); \
+	} while (0)
+	REFUSED(f->rb, f->rb + 8);
+	REFUSED(f->id, id + 1);
+	REFUSED(f->info, f->info + RW_INFO);
+	REFUSED(f->text, f->text + 8);
+	REFUSED(f->text, f->text + 1);
+	REFUSED(f->text, w.layout.g.data); /* its block would begin before the array */
+	REFUSED(f->text, w.layout.g.data + w.layout.g.data_mask + 9);
+	REFUSED(f->text, w.layout.g.data + w.layout.g.data_mask + 1);
+	REFUSED(f->text, 0);
+	REFUSED(f->size, 39);
+	REFUSED(*block, id + 1);
+	REFUSED(info[0], info[0] + 1); /* seq */
+	REFUSED(info[16], 0);          /* text_len */
+	REFUSED(info[17], 8);
+	REFUSED(info[44], 'p');        /* dev_info: its head does not hold it */
+	REFUSED(w.layout.g.head_len, 0);
 	end();
 }
 
@@ -979,6 +1081,7 @@ int main(void)
 		cmocka_unit_test(vm_ends), cmocka_unit_test(empty_and_no_room),
 		cmocka_unit_test(resume), cmocka_unit_test(sink_refuses),
 		cmocka_unit_test(running_guest), cmocka_unit_test(copies_in_and_out_of_order),
+		cmocka_unit_test(short_way), cmocka_unit_test(short_way_refused),
 		cmocka_unit_test(copies_missed), cmocka_unit_test(copies_continued),
 		cmocka_unit_test(geometry_lies), cmocka_unit_test(ring_lies),
 		cmocka_unit_test(stalled_record), cmocka_unit_test(moved_ring),

@@ -59,6 +59,7 @@ static inline uint64_t *rw_word(struct ring_writer *w, size_t off)
 #define RW_TAIL_LPOS 24
 #define RW_FAIL 80
 #define RW_RB_SIZE 88
+#define RW_STACK 96 /* room for what a guest has on its stack: a struct prb_frame */
 
 static inline int rw_read(void *ctx, uint64_t gva, void *buf, size_t len)
 {
@@ -107,7 +108,7 @@ static inline void rw_init(struct ring_writer *w, unsigned desc_bits, unsigned d
 	w->data_bits = data_bits;
 	w->prb = 8;
 	w->rb = 64;
-	w->descs = w->rb + 128;
+	w->descs = w->rb + 192; /* between them RW_STACK */
 	w->infos = w->descs + count * PRB_DESC_SIZE;
 	w->data = w->infos + count * RW_INFO;
 	w->size = w->data + (1ULL << data_bits);
