@@ -21,6 +21,14 @@ struct list {
 	unsigned n;
 };
 
+/* Is @arg the target @want, with or without options after it? */
+static bool is_target(const char *arg, const char *want)
+{
+	size_t n = strlen(want);
+
+	return !strncmp(arg, want, n) && (!arg[n] || arg[n] == ',');
+}
+
 /*
  * The name that process @proc protects the VM of @pid under, if it is a worker: its arguments are
  * "attach ... NAME=kvm:PID", whose '=' the worker overwrites with a NUL. @buf holds its command line.
@@ -46,9 +54,9 @@ static const char *worker_of(const char *proc, pid_t pid, char *buf, size_t cap)
 	for (at += strlen(buf + at) + 1; at < (size_t)n; at += strlen(buf + at) + 1) {
 		char *eq = strchr(buf + at, '=');
 
-		if (!strcmp(buf + at, want))
+		if (is_target(buf + at, want))
 			return name;
-		if (eq && !strcmp(eq + 1, want)) {
+		if (eq && is_target(eq + 1, want)) {
 			*eq = 0;
 			return buf + at;
 		}

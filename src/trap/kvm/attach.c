@@ -71,6 +71,7 @@ static int take(void *ctx, const struct scan_rec *r)
 			f->vms++;
 		f->k->kvm = r->kvm;
 		f->k->t.vcpus = r->vm.vcpus;
+		f->k->creator = r->vm.creator;
 		f->k->flags |= r->vm.flags;
 		break;
 	case SCAN_SLOT:
@@ -228,22 +229,32 @@ static int scan_by_guardian(void *ctx, struct err *e)
 
 static int start_guardian(struct kvm_vm *k, pid_t pid, struct err *e)
 {
-	struct guardian_hold hold = {
+	struct guardian_kit kit = {
+		.vmm = pid,
 		.held_ns = (volatile uint64_t *)&k->hook.skel->bss->held_ns,
 		.may_hold = (volatile uint32_t *)&k->hook.skel->bss->may_hold,
 		.max_ms = (volatile uint32_t *)&k->hook.skel->bss->max_hold_ms,
+		.wake = bpf_map__fd(k->hook.skel->maps.wake),
+		.life = k->hook.guardian_life,
+		.scan = scan_link(k->scan),
+		.gate = k->hook.gate,
 	};
+	int r = kvm_guardian_start(&k->guardian, &kit, &k->hook.worker_life, e);
 
-	int r = kvm_guardian_start(&k->guardian, pid, &hold, scan_link(k->scan), e);
-
-	if (!r)
-		scan_through(k->scan, scan_by_guardian, k);
-	return r;
+	if (r)
+		return r;
+	gate_give(&k->hook.gate, k->guardian.pid);
+	gate_close(&k->hook.gate);
+	close(k->hook.guardian_life);
+	k->hook.guardian_life = -1;
+	scan_through(k->scan, scan_by_guardian, k);
+	return 0;
 }
 
 int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 {
 	struct found f = {.k = k};
+	struct hook_vm vm;
 	unsigned copies = 0;
 	pid_t pid = 0;
 	int r = parse(target, &pid, &copies, e);
@@ -273,7 +284,8 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 	k->amd = kvm_host_is_amd();
 	if (!copies)
 		copies = COPIES_TOTAL / (k->t.vcpus ? k->t.vcpus : 1);
-	r = hook_load(&k->hook, k->kvm, k->t.vcpus, copies < COPIES_MIN ? COPIES_MIN : copies, e);
+	vm = (struct hook_vm){k->kvm, k->creator, k->t.vcpus};
+	r = hook_load(&k->hook, &vm, copies < COPIES_MIN ? COPIES_MIN : copies, e);
 	if (r)
 		return r;
 	memcpy(k->hook.skel->bss->slots, k->slot, sizeof(k->slot));

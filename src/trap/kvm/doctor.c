@@ -142,14 +142,21 @@ static void check_scan(struct doctor *d)
 static void check_hook(struct doctor *d)
 {
 	struct err e = {""};
+	const struct hook_vm nobody = {.kvm = (uintptr_t)&e, .vcpus = 1}; /* no VM's address */
 	struct hook h;
-	int r = hook_load(&h, 1, 1, 16, &e); /* 1: no VM's address */
+	unsigned n = 0;
+	int r = hook_load(&h, &nobody, 16, &e);
 
 	if (!r) {
 		r = hook_attach(&h, &e);
+		n = r ? 0 : gate_count(&h.gate) - 1;
 		hook_unload(&h);
 	}
-	tell(d, "trap", !r, "%.250s", r ? e.text : "the BPF program loads and attaches to kvm_emulate_hypercall");
+	if (r)
+		tell(d, "trap", 0, "%.250s", e.text);
+	else
+		tell(d, "trap", 1, "the BPF programs load and attach to kvm_emulate_hypercall; %u VM%s protected",
+			n, n == 1 ? "" : "s");
 }
 
 int host_doctor(void (*f)(void *ctx, const struct host_check *c), void *ctx)

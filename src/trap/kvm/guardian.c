@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -24,17 +25,18 @@
 
 #define STOP_MS 2000   /* for all threads to stop: a thread in the kernel stops when it leaves it */
 #define ANSWER_MS 5000 /* for the guardian to answer the worker */
-#define TICK_MS 500    /* a hold ends at most this late */
 
 /* linux/capability.h */
 #define CAPS (1ull << 5 /* CAP_KILL */ | 1ull << 39 /* CAP_BPF */)
 
 struct state {
-	pid_t vmm;
-	int scan; /* the iterator's link */
+	struct guardian_kit kit;
 	int pidfd;
 	int ctl;
-	struct guardian_hold hold;
+	int lifeline[2];
+	/* Of the hook's ring buffer, in bytes (linux/bpf.h): what was put in, and what was taken out. */
+	const unsigned long *produced;
+	unsigned long *consumed;
 	bool stopped; /* by us */
 };
 
@@ -96,13 +98,13 @@ static int do_stop(struct state *s)
 	uint64_t until = now_ns() + STOP_MS * 1000000ull;
 	int r;
 
-	if (s->stopped || all_stopped(s->vmm))
+	if (s->stopped || all_stopped(s->kit.vmm))
 		return 0; /* the second: by somebody else, who will continue it */
 	r = send_to_vmm(s, SIGSTOP);
 	if (r)
 		return r;
 	s->stopped = true;
-	while (!all_stopped(s->vmm)) {
+	while (!all_stopped(s->kit.vmm)) {
 		if (now_ns() > until) {
 			send_to_vmm(s, SIGCONT);
 			s->stopped = false;
@@ -116,20 +118,28 @@ static int do_stop(struct state *s)
 /* First the mark, then the signal: a new stop in between is either undone or marked again. */
 static int do_cont(struct state *s)
 {
-	bool ours = s->stopped || *s->hold.held_ns;
+	bool ours = s->stopped || *s->kit.held_ns;
 
-	*s->hold.held_ns = 0;
+	*s->kit.held_ns = 0;
 	s->stopped = false;
 	return ours ? send_to_vmm(s, SIGCONT) : 0;
 }
 
+/* Milliseconds until the hold has to end; -1: there is none. */
+static int hold_left(const struct state *s)
+{
+	uint64_t since = *s->kit.held_ns, end = since + *s->kit.max_ms * 1000000ull, now = now_ns();
+
+	if (!since || s->stopped)
+		return -1;
+	return end <= now ? 0 : (int)((end - now) / 1000000) + 1;
+}
+
 static void check_hold(struct state *s)
 {
-	uint64_t since = *s->hold.held_ns;
-
-	if (!since || s->stopped || now_ns() - since < *s->hold.max_ms * 1000000ull)
+	if (hold_left(s))
 		return;
-	*s->hold.may_hold = 0;
+	*s->kit.may_hold = 0;
 	do_cont(s);
 }
 
@@ -155,7 +165,7 @@ static int answer(int ctl, int r, int fd)
 
 static int do_scan(struct state *s)
 {
-	int fd = bpf_iter_create(s->scan), r = fd < 0 ? -errno : 0;
+	int fd = bpf_iter_create(s->kit.scan), r = fd < 0 ? -errno : 0;
 
 	r = answer(s->ctl, r, fd);
 	if (fd >= 0)
@@ -177,40 +187,69 @@ static int execute(struct state *s, char cmd)
 
 static void serve(struct state *s)
 {
-	struct pollfd p = {.fd = s->ctl, .events = POLLIN};
+	struct pollfd p[] = {
+		{.fd = s->ctl, .events = POLLIN},
+		{.fd = s->kit.wake, .events = POLLIN},
+		{.fd = s->pidfd, .events = POLLIN},
+	};
 	char cmd;
 
 	for (;;) {
-		int r = poll(&p, 1, TICK_MS);
+		int r = poll(p, 3, hold_left(s));
 
+		/* The events say nothing but to look. */
+		__atomic_store_n(s->consumed, __atomic_load_n(s->produced, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 		check_hold(s);
-		if (r <= 0)
+		if (r > 0 && p[2].revents) {
+			/* The VM's address may be another's soon. */
+			gate_leave(&s->kit.gate);
+			p[2].fd = -1;
+		}
+		if (r <= 0 || !p[0].revents)
 			continue;
 		if (recv(s->ctl, &cmd, 1, 0) != 1 || execute(s, cmd))
 			break;
 	}
 	/* The worker is gone: nobody empties the rings any more. */
-	*s->hold.may_hold = 0;
+	*s->kit.may_hold = 0;
 	do_cont(s);
+	gate_leave(&s->kit.gate);
 }
 
-/* Keep three descriptors, at 3 to 5, and close all others. */
+/*
+ * Keep these descriptors, from 3 on, and close all others. `life` is between the two of the
+ * lifeline: when the kernel closes them all, upwards or downwards, the last of the lifeline comes after it.
+ */
 static int only_ours(struct state *s)
 {
-	int fds[3] = {s->pidfd, s->ctl, s->scan};
+	int *const mine[] = {&s->pidfd, &s->ctl, &s->kit.scan, &s->kit.wake, &s->kit.gate.link,
+		&s->kit.gate.hooks, &s->lifeline[0], &s->kit.life, &s->lifeline[1]};
+	const int n = sizeof(mine) / sizeof(mine[0]);
 
-	for (int i = 0; i < 3; i++) {
-		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
-		if (fds[i] < 0)
+	for (int i = 0; i < n; i++) {
+		*mine[i] = fcntl(*mine[i], F_DUPFD_CLOEXEC, 64);
+		if (*mine[i] < 0)
 			return -1;
 	}
-	for (int i = 0; i < 3; i++)
-		if (dup3(fds[i], 3 + i, O_CLOEXEC) < 0)
+	for (int i = 0; i < n; i++) {
+		if (dup3(*mine[i], 3 + i, O_CLOEXEC) < 0)
 			return -1;
-	s->pidfd = 3;
-	s->ctl = 4;
-	s->scan = 5;
-	return (int)syscall(SYS_close_range, 6u, ~0u, 0);
+		*mine[i] = 3 + i;
+	}
+	return (int)syscall(SYS_close_range, 3u + (unsigned)n, ~0u, 0);
+}
+
+static int map_wake(struct state *s)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *c = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, s->kit.wake, 0);
+	void *p = mmap(NULL, page, PROT_READ, MAP_SHARED, s->kit.wake, (off_t)page);
+
+	if (c == MAP_FAILED || p == MAP_FAILED)
+		return -1;
+	s->consumed = c;
+	s->produced = p;
+	return 0;
 }
 
 static void guardian_main(struct state *s)
@@ -225,41 +264,88 @@ static void guardian_main(struct state *s)
 		if (sig != SIGKILL && sig != SIGSTOP && sig != SIGCHLD)
 			signal(sig, SIG_IGN);
 	sandbox_user(&uid, &gid);
-	if (only_ours(s) || sandbox_enter(SANDBOX_GUARDIAN, uid, gid, CAPS, &e))
+	if (only_ours(s) || map_wake(s) || sandbox_enter(SANDBOX_GUARDIAN, uid, gid, CAPS, &e))
 		_exit(1); /* the worker finds the channel closed */
 	serve(s);
 	_exit(0);
 }
 
-int kvm_guardian_start(struct kvm_guardian *g, pid_t vmm, const struct guardian_hold *hold, int scan,
+/* When the other end of the pipe closes, let the kernel send SIGCONT to @vmm. */
+static int arm(int end, pid_t vmm)
+{
+	return fcntl(end, F_SETOWN, vmm) || fcntl(end, F_SETSIG, SIGCONT) ||
+		fcntl(end, F_SETFL, O_NONBLOCK | O_ASYNC);
+}
+
+/* Put *@inner between two descriptors of @end, which is closed: see only_ours(). */
+static int enclose(int *inner, int end, int out[2])
+{
+	int fd;
+
+	out[0] = end;
+	fd = fcntl(*inner, F_DUPFD_CLOEXEC, end + 1);
+	if (fd < 0)
+		return -1;
+	close(*inner);
+	*inner = fd;
+	out[1] = fcntl(end, F_DUPFD_CLOEXEC, fd + 1);
+	return out[1] < 0 ? -1 : 0;
+}
+
+/* The child's half of the descriptors in @s, the parent's in @g. */
+static int open_channels(struct state *s, struct kvm_guardian *g, int *worker_life)
+{
+	int pair[2], line[2];
+
+	s->pidfd = (int)syscall(SYS_pidfd_open, s->kit.vmm, 0);
+	if (s->pidfd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -1;
+	g->ctl = pair[0];
+	s->ctl = pair[1];
+	if (pipe2(line, O_CLOEXEC))
+		return -1;
+	s->lifeline[0] = line[1];
+	if (enclose(worker_life, line[0], g->lifeline) || arm(line[0], s->kit.vmm) ||
+		arm(line[1], s->kit.vmm))
+		return -1;
+	s->lifeline[1] = fcntl(line[1], F_DUPFD_CLOEXEC, 3);
+	return s->lifeline[1] < 0 ? -1 : 0;
+}
+
+static void close_all(int *fd, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (fd[i] >= 0)
+			close(fd[i]);
+		fd[i] = -1;
+	}
+}
+
+void kvm_guardian_init(struct kvm_guardian *g)
+{
+	*g = (struct kvm_guardian){.ctl = -1, .lifeline = {-1, -1}};
+}
+
+int kvm_guardian_start(struct kvm_guardian *g, const struct guardian_kit *kit, int *worker_life,
 	struct err *e)
 {
-	struct state s = {.vmm = vmm, .scan = scan, .hold = *hold};
-	int pair[2];
+	struct state s = {.kit = *kit, .pidfd = -1, .ctl = -1, .lifeline = {-1, -1}};
+	int code;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return err_set(e, errno, "cannot start the guardian: %s", strerror(errno));
-	s.pidfd = (int)syscall(SYS_pidfd_open, vmm, 0);
-	if (s.pidfd < 0) {
-		int code = errno;
-
-		close(pair[0]);
-		close(pair[1]);
-		return err_set(e, code, "process %d: %s", (int)vmm, strerror(code));
-	}
-	g->pid = fork();
-	if (g->pid == 0) {
-		s.ctl = pair[1];
+	kvm_guardian_init(g);
+	g->pid = open_channels(&s, g, worker_life) ? -1 : fork();
+	if (g->pid == 0)
 		guardian_main(&s);
-	}
-	close(s.pidfd);
-	close(pair[1]);
-	g->ctl = pair[0];
+	code = errno;
+	close_all(s.lifeline, 2);
+	close_all(&s.ctl, 1);
+	close_all(&s.pidfd, 1);
 	if (g->pid > 0)
 		return 0;
-	close(pair[0]);
-	g->ctl = -1;
-	return err_set(e, errno, "cannot start the guardian: %s", strerror(errno));
+	close_all(g->lifeline, 2);
+	close_all(&g->ctl, 1);
+	return err_set(e, code, "cannot start the guardian of process %d: %s", (int)kit->vmm,
+		strerror(code));
 }
 
 /* Take an answer, and the descriptor that may come with it (*@fd, else -1). */
@@ -325,8 +411,10 @@ void kvm_guardian_end(struct kvm_guardian *g)
 {
 	if (g->ctl < 0)
 		return;
-	close(g->ctl);
-	g->ctl = -1;
+	/* No signal, as it ends in good order: the VM may have been stopped by somebody else. */
+	fcntl(g->lifeline[0], F_SETFL, O_NONBLOCK);
+	close_all(&g->ctl, 1);
 	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	close_all(g->lifeline, 2);
 }

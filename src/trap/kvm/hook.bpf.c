@@ -2,7 +2,8 @@
 /*
  * hook.bpf.c - the trap. Runs in the host at the end of kvm_emulate_hypercall(), in the vCPU's own
  * exit: if the guest came from a planted site, follow the record's pointers and copy it into this
- * vCPU's ring. One program per protected VM.
+ * vCPU's ring. One program per protected VM, reached through the host's gate (gate.bpf.c), which passes
+ * its arguments on.
  *
  * At fexit, not fentry: KVM has just skipped the instruction, so that RIP, lazily cached on Intel, is
  * valid and stands behind the hypercall (arch/x86/kvm/x86.c, kvm_skip_emulated_instruction). The
@@ -28,10 +29,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define PTE_PS (1ULL << 7)
 #define PTE_ADDR 0x000ffffffffff000ULL /* Intel SDM vol. 3, 4.5; AMD APM vol. 2, 5.3 */
 #define CR4_LA57 (1ULL << 12)
+#define SIGCONT 18
 #define SIGSTOP 19
 
-/* The VM this program is for, as a struct kvm *. */
-const volatile __u64 vm;
+/* Who made the VM this program is for: the gate goes by a VM's address, which may be used again. */
+const volatile __u32 vm_creator;
 /* Each vCPU has this many copies (a power of 2) in the array, one vCPU after the other. */
 const volatile __u32 ring_size;
 /* A ring this full stops the VM, if holding is wanted. */
@@ -57,6 +59,28 @@ struct {
 	__type(key, __u32);
 	__type(value, struct hook_copy);
 } copies SEC(".maps");
+
+/*
+ * Maps without contents: the worker and the guardian have one descriptor each, so the kernel's count of
+ * their users says who lives, at any moment and however it ended (hook.h).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} worker_life SEC(".maps"), guardian_life SEC(".maps");
+
+/* Wakes the guardian when a hold begins. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} wake SEC(".maps");
+
+static __always_inline bool lives(void *life)
+{
+	return ((struct bpf_map *)life)->usercnt.counter != 0;
+}
 
 /* What a walk starts from. */
 struct cpu {
@@ -166,11 +190,41 @@ static __always_inline long near_copy(void *dst, __u32 len, __u64 at)
 	return bpf_probe_read_user(dst, len, (void *)(p->hva + in));
 }
 
+/* Its offset is too large for a load: struct kvm has the memory slots' hash tables in it (6.1). */
+static __always_inline __u32 creator(const struct kvm *kvm)
+{
+	__u64 off = bpf_core_field_offset(kvm->userspace_pid);
+
+	asm volatile("" : "+r"(off));
+	return *(__u32 *)((const char *)kvm + off);
+}
+
 static __always_inline __u64 reg_rip(struct kvm_vcpu *v)
 {
 	if (bpf_core_field_exists(v->arch.rip))
 		return v->arch.rip;
 	return v->arch.regs[VCPU_REGS_RIP];
+}
+
+/*
+ * Stop the VM. Only while both live who would let it go, and looked at again afterwards: whoever dies
+ * later than this makes the kernel continue the VM (guardian.c, lifeline), whoever died before is seen
+ * here.
+ */
+static __always_inline void hold(void)
+{
+	__u64 event = 0;
+
+	if (!lives(&worker_life) || !lives(&guardian_life))
+		return;
+	/* In this order: whoever sees held_ns may rely on the signal being there to be undone. */
+	bpf_send_signal(SIGSTOP);
+	held_ns = bpf_ktime_get_ns() | 1;
+	stats.holds++;
+	if (lives(&worker_life) && lives(&guardian_life))
+		bpf_ringbuf_output(&wake, &event, sizeof(event), BPF_RB_FORCE_WAKEUP);
+	else
+		bpf_send_signal(SIGCONT);
 }
 
 /* May this record be copied into @r? If the ring is nearly full the VM is stopped, if it may be. */
@@ -180,12 +234,8 @@ static __always_inline bool room(struct hook_ring *r)
 
 	if (used < high_water)
 		return true;
-	if (may_hold && !held_ns) {
-		/* In this order: whoever sees held_ns may rely on the signal being there to be undone. */
-		bpf_send_signal(SIGSTOP);
-		held_ns = bpf_ktime_get_ns() | 1;
-		stats.holds++;
-	}
+	if (may_hold && !held_ns)
+		hold();
 	if (used < ring_size)
 		return true;
 	r->full++;
@@ -224,7 +274,7 @@ int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 	__u32 idx, slot;
 	__u64 rip;
 
-	if ((__u64)v->kvm != vm)
+	if (!lives(&worker_life) || creator(v->kvm) != vm_creator)
 		return 0;
 	rip = reg_rip(v);
 #pragma unroll

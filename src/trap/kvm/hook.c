@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,70 +23,96 @@ static uint32_t round_up(uint32_t n)
 	return p;
 }
 
-int hook_load(struct hook *h, uint64_t kvm, unsigned vcpus, unsigned copies, struct err *e)
+void hook_init(struct hook *h)
+{
+	memset(h, 0, sizeof(*h));
+	h->last = h->worker_life = h->guardian_life = -1;
+	gate_init(&h->gate);
+}
+
+/* Take @map's descriptor away from libbpf, which is left with one of no meaning. */
+static int sole_fd(const struct bpf_map *map)
+{
+	int fd = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3), null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || null < 0 || dup3(null, bpf_map__fd(map), O_CLOEXEC) < 0) {
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	if (null >= 0)
+		close(null);
+	return fd;
+}
+
+static int prepare(struct hook *h, const struct hook_vm *vm, struct err *e)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	void *at;
 	int r;
 
-	memset(h, 0, sizeof(*h));
-	h->last = -1;
-	h->vcpus = vcpus;
-	h->size = round_up(copies);
-	if (!vcpus || vcpus > HOOK_VCPUS_MAX)
-		return err_set(e, ENOTSUP, "%u vCPUs; at most %d can be followed", vcpus, HOOK_VCPUS_MAX);
-	h->seen_full = calloc(vcpus, sizeof(*h->seen_full));
-	h->seen_fail = calloc(vcpus, sizeof(*h->seen_fail));
-	h->skel = hook_bpf__open();
-	if (!h->skel || !h->seen_full || !h->seen_fail) {
-		r = err_set(e, ENOMEM, "out of memory");
-		goto fail;
-	}
-	h->skel->rodata->vm = kvm;
+	h->kvm = vm->kvm;
+	h->skel->rodata->vm_creator = vm->creator;
 	h->skel->rodata->ring_size = h->size;
 	h->skel->rodata->high_water = h->size / 4 * 3;
-	bpf_map__set_max_entries(h->skel->maps.copies, h->size * vcpus);
+	bpf_map__set_max_entries(h->skel->maps.copies, h->size * h->vcpus);
 	r = hook_bpf__load(h->skel);
-	if (r) {
-		r = scan_explain(-r, e);
-		goto fail;
-	}
-	h->copies_len = (sizeof(struct hook_copy) * h->size * vcpus + page - 1) / page * page;
+	if (r)
+		return scan_explain(-r, e);
+	h->worker_life = sole_fd(h->skel->maps.worker_life);
+	h->guardian_life = sole_fd(h->skel->maps.guardian_life);
+	if (h->worker_life < 0 || h->guardian_life < 0)
+		return err_set(e, errno, "cannot keep a BPF map: %s", strerror(errno));
+	h->copies_len = (sizeof(struct hook_copy) * h->size * h->vcpus + page - 1) / page * page;
 	at = mmap(NULL, h->copies_len, PROT_READ, MAP_SHARED, bpf_map__fd(h->skel->maps.copies), 0);
-	if (at == MAP_FAILED) {
-		r = err_set(e, errno, "cannot map the rings: %s", strerror(errno));
-		goto fail;
-	}
+	if (at == MAP_FAILED)
+		return err_set(e, errno, "cannot map the rings: %s", strerror(errno));
 	h->copies = at;
 	return 0;
-fail:
-	hook_unload(h);
+}
+
+int hook_load(struct hook *h, const struct hook_vm *vm, unsigned copies, struct err *e)
+{
+	int r;
+
+	hook_init(h);
+	if (!vm->vcpus || vm->vcpus > HOOK_VCPUS_MAX)
+		return err_set(e, ENOTSUP, "%u vCPUs; at most %d can be followed", vm->vcpus, HOOK_VCPUS_MAX);
+	h->vcpus = vm->vcpus;
+	h->size = round_up(copies);
+	h->seen_full = calloc(h->vcpus, sizeof(*h->seen_full));
+	h->seen_fail = calloc(h->vcpus, sizeof(*h->seen_fail));
+	h->skel = hook_bpf__open();
+	if (!h->skel || !h->seen_full || !h->seen_fail)
+		r = err_set(e, ENOMEM, "out of memory");
+	else
+		r = prepare(h, vm, e);
+	if (r)
+		hook_unload(h);
 	return r;
 }
 
 int hook_attach(struct hook *h, struct err *e)
 {
-	if (h->link)
-		return 0;
-	h->link = bpf_program__attach(h->skel->progs.hook);
-	if (h->link)
-		return 0;
-	if (errno == E2BIG)
-		return err_set(e, E2BIG, "38 programs hang on kvm_emulate_hypercall already, which is all the "
-			"host's kernel allows; use the gdb backend for this VM");
-	return scan_explain(errno, e);
+	int r = gate_open(&h->gate, e);
+
+	return r ? r : gate_enter(&h->gate, h->kvm, bpf_program__fd(h->skel->progs.hook), e);
 }
 
 void hook_unload(struct hook *h)
 {
-	bpf_link__destroy(h->link);
+	gate_leave(&h->gate);
+	gate_close(&h->gate);
+	if (h->worker_life >= 0)
+		close(h->worker_life);
+	if (h->guardian_life >= 0)
+		close(h->guardian_life);
 	if (h->copies)
 		munmap(h->copies, h->copies_len);
 	hook_bpf__destroy(h->skel);
 	free(h->seen_full);
 	free(h->seen_fail);
-	memset(h, 0, sizeof(*h));
-	h->last = -1;
+	hook_init(h);
 }
 
 static uint64_t head_of(const struct hook *h, unsigned v)

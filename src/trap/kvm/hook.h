@@ -10,15 +10,22 @@
 #include <stdint.h>
 
 #include "source/printk_layout.h"
+#include "trap/kvm/gate.h"
 #include "trap/kvm/hook_rec.h"
 #include "util/err.h"
 
 struct hook_bpf; /* generated */
-struct bpf_link;
 
 struct hook {
 	struct hook_bpf *skel;
-	struct bpf_link *link; /* NULL while not attached */
+	uint64_t kvm;
+	struct gate gate; /* through which the program is called */
+	/*
+	 * The only descriptors of two maps in which the program looks only for whether anybody has them:
+	 * the worker keeps one, the guardian the other. Without the first it does nothing, without the
+	 * second it never holds the VM.
+	 */
+	int worker_life, guardian_life;
 	struct hook_copy *copies;
 	size_t copies_len;
 	unsigned vcpus;
@@ -27,12 +34,22 @@ struct hook {
 	int last; /* vCPU whose copy was handed out and is not released yet, or -1 */
 };
 
+/* Which VM: as scan.bpf.c names it. */
+struct hook_vm {
+	uint64_t kvm;
+	uint32_t creator;
+	unsigned vcpus;
+};
+
+void hook_init(struct hook *h);
 /*
- * Load the program for the VM @kvm (as scan.bpf.c names it) with @vcpus vCPUs, each with a ring of
- * @copies (rounded up to a power of 2). 0, or -errno with @e.
+ * Load the program for @vm, whose vCPUs have a ring of @copies (rounded up to a power of 2) each. 0, or
+ * -errno with @e.
  */
-int hook_load(struct hook *h, uint64_t kvm, unsigned vcpus, unsigned copies, struct err *e);
+int hook_load(struct hook *h, const struct hook_vm *vm, unsigned copies, struct err *e);
+/* From now on hypercalls of the VM come to the program. Errors: gate_open()'s, gate_enter()'s. */
 int hook_attach(struct hook *h, struct err *e);
+/* Also of what is not loaded. Takes the VM out of the gate unless the guardian is to (gate.h). */
 void hook_unload(struct hook *h);
 
 /* The oldest copy not taken yet, or NULL. Valid until the next call; *@vcpu says whose. */

@@ -60,10 +60,20 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct {
+	long long counter;
+} atomic64_t;
+
+/* include/linux/bpf.h */
+struct bpf_map {
+	atomic64_t usercnt; /* holders in user space: descriptors, mappings, pins */
+};
+
 struct kvm {
 	struct mm_struct *mm;
 	struct kvm_memslots *memslots[1];
 	atomic_t online_vcpus;
+	int userspace_pid; /* thread that created the VM */
 	struct kvm_arch arch;
 };
 

@@ -33,8 +33,8 @@ static int attach(struct trap **out, const char *target, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	k->t.ops = &trap_kvm;
 	k->wr = -1;
-	k->guardian.ctl = -1;
-	k->hook.last = -1;
+	kvm_guardian_init(&k->guardian);
+	hook_init(&k->hook);
 	k->step_us = STEP_MIN_US;
 	ram_init(&k->ram);
 	r = kvm_open(k, target, e);
@@ -162,12 +162,11 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 	struct kvm_vm *k = of(t);
 	int64_t until = kvm_now_ms() + timeout_ms;
 
-	(void)e;
 	memset(ev, 0, sizeof(*ev));
 	ev->type = TRAP_IDLE;
 	ev->vcpu = UINT32_MAX;
 	for (;;) {
-		struct pollfd p = {.fd = k->ram.pidfd, .events = POLLIN};
+		struct pollfd p[] = {{.fd = k->ram.pidfd, .events = POLLIN}, {.fd = k->guardian.ctl}};
 		int64_t left;
 		struct timespec step;
 		int r;
@@ -182,9 +181,11 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 		if (k->step_us > left * 1000)
 			k->step_us = (unsigned)left * 1000;
 		step = (struct timespec){.tv_nsec = k->step_us * 1000L};
-		r = ppoll(&p, 1, &step, NULL);
+		r = ppoll(p, 2, &step, NULL);
 		if (r < 0)
 			return 0; /* a signal */
+		if (p[1].revents && !p[0].revents)
+			return err_set(e, EPIPE, "the guardian process ended; attach again");
 		if (r > 0) {
 			if (!hook_empty(&k->hook))
 				continue;

@@ -36,6 +36,7 @@ struct kvm_vm {
 	bool held; /* by hold() */
 	uint64_t stop_ns; /* when plant.c stopped the VM */
 	uint64_t kvm; /* the host kernel's struct kvm */
+	uint32_t creator; /* thread that made it, as the kernel remembers */
 	uint32_t flags; /* enum scan_flag */
 	struct hook_slot slot[HOOK_SLOTS_MAX];
 	unsigned slots;

@@ -95,6 +95,7 @@ static __always_inline void emit_vm(struct seq_file *seq, struct kvm *kvm, __u32
 	w.node = BPF_CORE_READ(slots, node_idx);
 	bpf_loop(128, emit_bucket, &w, 0);
 	r.vm.vcpus = BPF_CORE_READ(kvm, online_vcpus.counter);
+	r.vm.creator = BPF_CORE_READ(kvm, userspace_pid);
 	r.vm.flags = vm_flags(kvm) | (w.private ? SCAN_PRIVATE : 0);
 	bpf_seq_write(seq, &r, sizeof(r));
 }

@@ -23,6 +23,7 @@ struct scan_rec {
 		struct {
 			__u32 vcpus;
 			__u32 flags; /* enum scan_flag */
+			__u32 creator; /* thread that created it */
 		} vm;
 		struct {
 			__u64 gpa, len, hva;

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=sh
+# Worker and guardian killed while they hold the VM, in every order, in a nested host: the VM runs on. A
+# second VM that floods all the while loses nothing.
+. tests/lab/e2e.sh
+count=${1:-3000} # records of the other VM's flood
+
+guardian_of() { # guardian_of WORKER
+	cat /proc/[0-9]*/stat 2>/dev/null | awk -v w="$1" '$2 == "(logvisor-guard)" && $4 == w { print $1 }'
+}
+state() { # state PID...: are all their threads in a state of these letters?
+	awk -v s="$2" '/^State:/ && index(s, $2) == 0 { bad = 1 } END { exit bad }' "/proc/$1/status"
+}
+stopped() {
+	state "$(cat "$dir/vm/pid")" T
+}
+runs() {
+	state "$(cat "$dir/vm/pid")" RSD
+}
+# A worker that will hold the VM for long, and holds it.
+hold() {
+	rm -f "$dir/vm.log"
+	kvm_options=',ring=64'
+	attach vm --max-hold=120s
+	kvm_options=''
+	within 60 grep -q following "$dir/vm.log" || return 1
+	guardian=$(guardian_of "$worker")
+	kill -STOP "$worker"
+	guest vm 'lab flood 2 500 >/dev/null 2>&1 &' >/dev/null &
+	within 60 stopped
+}
+answers() {
+	within 20 runs && guest vm true
+}
+
+ok 'a guest boots' start_vm vm --smp 2 || exit 1
+ok 'and another' start_vm other --smp 1 || exit 1
+attach other
+quiet=$worker
+within 60 grep -q following "$dir/other.log"
+guest other "lab flood 1 $count" >"$dir/flood" &
+flood=$!
+
+ok 'the VM is held' hold
+kill -9 "$guardian"
+ok 'guardian killed: the VM runs on' answers
+kill -CONT "$worker"
+wait "$worker"
+is 'and its worker ends' $? 2
+
+ok 'the VM is held' hold
+kill -9 "$worker"
+ok 'worker killed: the VM runs on' answers
+
+ok 'the VM is held' hold
+kill -9 "$worker" "$guardian"
+ok 'both killed: the VM runs on' answers
+
+ok 'the VM is held' hold
+kill -9 "$guardian" "$worker"
+ok 'in the other order too' answers
+
+attach vm
+ok 'a worker takes up the log' settled vm
+build/lab/kmsgcmp "$LOGVISOR_STORE/vm" >"$dir/exact" 2>&1
+sed 's/^/# /' "$dir/exact"
+ok 'nothing is there twice' grep -q ' twice 0 ' "$dir/exact"
+detach_worker "$worker"
+
+wait "$flood"
+ok 'the other VM was followed all the while' settled other
+ok 'and has lost nothing' build/lab/kmsgcmp "$LOGVISOR_STORE/other"
+detach_worker "$quiet"
+done_testing
