@@ -432,6 +432,18 @@ static uint64_t poll_limit(struct printk *p, bool idle)
 	return limit;
 }
 
+bool printk_quiet(struct printk *p)
+{
+	uint64_t head;
+
+	if (p->first_drain || p->n_window || p->n_skipped || p->gap_count || p->has_part ||
+		p->stalled_since || p->m.read(p->m.ctx, p->l.head_id, &head, sizeof(head)) ||
+		head != prb_seq_to_id(&p->l.g, p->want - 1))
+		return false;
+	p->polled = p->want;
+	return true;
+}
+
 int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e)
 {
 	bool idle = why == PRINTK_AT_POLL;

@@ -105,6 +105,11 @@ const struct source_counters *printk_counters(const struct printk *p);
  * used again after a snapshot was restored.
  */
 const char *printk_boot(const struct printk *p);
+/*
+ * Would printk_drain() find nothing at all? Costs one read; false also when it cannot tell. It does not
+ * notice another guest whose memory has the same head.
+ */
+bool printk_quiet(struct printk *p);
 /* The next sequence number to be emitted. */
 uint64_t printk_next(const struct printk *p);
 /* Records the guest's kernel could not even reserve (printk_ringbuffer.fail); 0 if not readable. */

@@ -16,6 +16,7 @@
 #include "worker/store.h"
 
 #define FOLLOW_POLL_MS 100
+#define FOLLOW_LOOK_MS 1000 /* whether it is still the same guest, while it is quiet */
 
 struct follow {
 	struct trap *t;
@@ -36,7 +37,7 @@ struct follow {
 	int64_t next_find_ms, find_pause_ms;
 	char waiting[sizeof(((struct err *)0)->text)]; /* said already */
 	int64_t event_ms;   /* of the last doorbell */
-	int64_t next_poll_ms, next_alive_ms;
+	int64_t next_poll_ms, next_look_ms, next_alive_ms;
 	bool gave_up;       /* the store takes nothing and the VM was held long enough */
 	struct err trouble; /* said already */
 

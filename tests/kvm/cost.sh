@@ -20,10 +20,24 @@ within 10 grep -q "stood still" "$dir/vm.log"
 sed -n 's/.*the VM stood still for \([0-9]*\) us.*/stopped_us \1/p' "$dir/vm.log"
 guest vm "lab clock kmsg 10" >/dev/null
 within 10 settled vm
+# How long a process and its child were on the CPU, in ns (schedstat(5)).
+on_cpu() {
+	cat "/proc/$1/schedstat" "/proc/$(guardian_of "$1")/schedstat" | awk '{ n += $1 } END { print n }'
+}
+guardian_of() {
+	cat /proc/[0-9]*/stat 2>/dev/null | awk -v w="$1" '$2 == "(logvisor-guard)" && $4 == w { print $1 }'
+}
+sleep 3 # the ledger is signed
+start=$(on_cpu "$worker")
+sleep 10
+echo "idle_second $((($(on_cpu "$worker") - start) / 10))"
 kill -STOP "$worker"
 echo "kmsg_trapped $(guest vm "lab clock kmsg $n")"
 kill -CONT "$worker"
 within 10 settled vm
+kill -STOP "$worker"
+echo "exit_foreign $(build/lab/tinyvmm vmcall 2000)"
+kill -CONT "$worker"
 detach_worker "$worker"
 echo "kmsg_after $(guest vm "lab clock kmsg $n")"
 ./logvisor show --no-pager -n 3 -o raw vm >&2

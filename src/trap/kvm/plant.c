@@ -28,6 +28,7 @@
  * interrupted by an NMI or by the host.
  */
 #define GRACE_MS 50
+#define GUARD_SPAN 4096 /* sites so near to each other are read at once (6.1: 2,208 bytes) */
 
 int64_t kvm_now_ms(void)
 {
@@ -348,16 +349,51 @@ static bool replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *found)
 	return site_look(look, &off) != SITE_TAKEN && off == 0 && !write_site(k, s->gpa, s->bytes);
 }
 
+static bool guarded(const struct kvm_site *s)
+{
+	return s->use == KVM_SITE_ACTIVE || s->use == KVM_SITE_LOST;
+}
+
+/*
+ * Read the bytes of all guarded sites. The two functions stand side by side in the image, so that one
+ * read mostly serves for all of them. Bit i of the result: @bytes[i] was read.
+ */
+static unsigned read_sites(const struct kvm_vm *k, uint8_t (*bytes)[SITE_LEN])
+{
+	uint8_t span[GUARD_SPAN];
+	uint64_t lo = UINT64_MAX, hi = 0;
+	unsigned got = 0;
+	bool whole;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
+		if (guarded(&k->site[i])) {
+			lo = k->site[i].gpa < lo ? k->site[i].gpa : lo;
+			hi = k->site[i].gpa > hi ? k->site[i].gpa : hi;
+		}
+	whole = lo <= hi && hi - lo <= GUARD_SPAN - SITE_LEN &&
+		!gmem_read(&k->t.mem, lo, span, hi - lo + SITE_LEN);
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		if (!guarded(&k->site[i]))
+			continue;
+		if (whole)
+			memcpy(bytes[i], span + (k->site[i].gpa - lo), SITE_LEN);
+		if (whole || !gmem_read(&k->t.mem, k->site[i].gpa, bytes[i], SITE_LEN))
+			got |= 1u << i;
+	}
+	return got;
+}
+
 bool kvm_guard(struct kvm_vm *k, struct trap_event *ev)
 {
+	uint8_t bytes[HOOK_SITES_MAX][SITE_LEN];
+	unsigned got = read_sites(k, bytes);
+
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		struct kvm_site *s = &k->site[i];
-		uint8_t b[SITE_LEN];
+		const uint8_t *b = bytes[i];
 		bool again = false;
 
-		if (s->use != KVM_SITE_ACTIVE && s->use != KVM_SITE_LOST)
-			continue;
-		if (gmem_read(&k->t.mem, s->gpa, b, SITE_LEN))
+		if (!(got >> i & 1))
 			continue;
 		if (!memcmp(b, s->bytes, SITE_LEN)) {
 			s->use = KVM_SITE_ACTIVE;
