@@ -62,7 +62,8 @@ static int check_mode(const struct gcpu *cpu, struct err *e)
 		return err_set(e, EAGAIN, "the guest is not booted yet (paging is off: firmware, "
 			"boot loader, or halted)");
 	if (!(cpu->efer & EFER_LMA))
-		return err_set(e, ENOEXEC, "the guest runs a 32-bit system, which is not supported");
+		return err_set(e, ENOEXEC, "the guest runs a 32-bit system, whose log cannot be "
+			"followed; only x86-64 kernels can");
 	return 0;
 }
 

@@ -261,6 +261,9 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 
 	if (r)
 		return r;
+	r = kvm_privilege(e);
+	if (r)
+		return r;
 	r = scan_open(&k->scan, pid, e);
 	if (r)
 		return r;

@@ -12,18 +12,6 @@
 #include "trap/kvm/kvm.h"
 #include "util/cleanup.h"
 
-/* linux/capability.h */
-static const struct {
-	int bit;
-	const char *name, *why;
-} caps[] = {
-	{5, "CAP_KILL", "stop the VM while a site is written"},
-	{19, "CAP_SYS_PTRACE", "read and write the VM's memory"},
-	{21, "CAP_SYS_ADMIN", "read the BTF of the kvm module"},
-	{38, "CAP_PERFMON", "trace a kernel function"},
-	{39, "CAP_BPF", "load BPF programs"},
-};
-
 struct doctor {
 	void (*f)(void *ctx, const struct host_check *c);
 	void *ctx;
@@ -111,19 +99,12 @@ static void check_lockdown(struct doctor *d)
 		"lockdown=integrity" : known ? line : "none");
 }
 
-static void check_caps(struct doctor *d)
+static void check_privilege(struct doctor *d)
 {
-	char line[64], missing[200] = "";
-	unsigned long long have = 0;
-	size_t n = 0;
+	struct err e = {""};
+	bool ok = !kvm_privilege(&e);
 
-	if (line_of("/proc/self/status", "CapEff:", line, sizeof(line)))
-		sscanf(line, "%llx", &have);
-	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
-		if (!(have >> caps[i].bit & 1) && n < sizeof(missing))
-			n += (size_t)snprintf(missing + n, sizeof(missing) - n, "%s%s (%s)", n ? ", " : "",
-				caps[i].name, caps[i].why);
-	tell(d, "privilege", !n, "%s%s", n ? "run as root; missing: " : "enough to attach", missing);
+	tell(d, "privilege", ok, "%.250s", ok ? "enough to attach" : e.text);
 }
 
 static void check_scan(struct doctor *d)
@@ -168,7 +149,7 @@ int host_doctor(void (*f)(void *ctx, const struct host_check *c), void *ctx)
 	check_kvm(&d);
 	check_btf(&d);
 	check_lockdown(&d);
-	check_caps(&d);
+	check_privilege(&d);
 	check_scan(&d);
 	check_hook(&d);
 	return d.bad;

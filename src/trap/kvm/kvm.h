@@ -22,6 +22,7 @@ struct kvm_site {
 	uint64_t gpa;
 	bool final; /* prb_final_commit */
 	uint8_t bytes[SITE_LEN]; /* as planted */
+	bool doubted;     /* found changed, and the guest may be another: look once more */
 	int64_t since_ms; /* monotonic: retired at */
 };
 
@@ -42,6 +43,7 @@ struct kvm_vm {
 	unsigned slots;
 	struct kvm_site site[HOOK_SITES_MAX];
 	int64_t next_guard_ms;
+	char note[160]; /* to be told as an alert */
 	unsigned step_us; /* how long the next wait for copies sleeps */
 };
 
@@ -60,6 +62,8 @@ bool kvm_add_slot(struct gdb_ram *ram, const struct scan_rec *r);
 struct gcpu kvm_regs(const struct scan_rec *r); /* of a SCAN_VCPU */
 /* Can a VM with these flags (enum scan_flag) be protected? 0 or -ENOTSUP with @e. */
 int kvm_refuse(uint32_t flags, struct err *e);
+/* privilege.c: may this process attach? 0, or -EPERM with @e naming each capability that is missing. */
+int kvm_privilege(struct err *e);
 /* The command name of process @pid, "?" if it is gone. */
 void kvm_command(pid_t pid, char *buf, size_t cap);
 bool kvm_host_is_amd(void);

@@ -15,7 +15,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define ANON_INODE_FS_MAGIC 0x09041934 /* linux/magic.h */
 #define KVM_MEM_GUEST_MEMFD (1u << 2)  /* linux/kvm.h, 6.8 */
-#define XEN_INTERCEPT_HCALL (1u << 1)  /* KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL */
 
 const volatile __u32 only_pid; /* 0: all processes */
 
@@ -54,35 +53,29 @@ static long emit_bucket(__u32 i, struct slot_walk *w)
 	return 0;
 }
 
-static __always_inline __u32 vm_flags(struct kvm *kvm)
+static __always_inline __u32 vm_flags(struct kvm *kvm, __u32 memfd_slots)
 {
-	__u32 flags = 0, xen = 0;
+	struct scan_vm_state s = {.memfd_slots = memfd_slots};
 	bool b = false;
 
-	/* Its size differs between kernels. 0: default, 1: software-protected, then SEV and TDX. */
-	if (bpf_core_field_exists(kvm->arch.vm_type) &&
-		BPF_CORE_READ_BITFIELD_PROBED(kvm, arch.vm_type) >= 2)
-		flags |= SCAN_PRIVATE;
+	if (bpf_core_field_exists(kvm->arch.vm_type)) /* its size differs between kernels */
+		s.vm_type = (__u32)BPF_CORE_READ_BITFIELD_PROBED(kvm, arch.vm_type);
 	if (bpf_core_field_exists(kvm->arch.has_protected_state)) {
 		BPF_CORE_READ_INTO(&b, kvm, arch.has_protected_state);
-		if (b)
-			flags |= SCAN_PRIVATE;
+		s.protected_state = b;
 	}
 	if (bpf_core_field_exists(kvm->arch.xen.hvm_config))
-		xen = BPF_CORE_READ(kvm, arch.xen.hvm_config.flags);
+		s.xen = BPF_CORE_READ(kvm, arch.xen.hvm_config.flags);
 	else if (bpf_core_field_exists(kvm->arch.xen_hvm_config))
-		xen = BPF_CORE_READ(kvm, arch.xen_hvm_config.flags);
-	if (xen & XEN_INTERCEPT_HCALL)
-		flags |= SCAN_XEN;
+		s.xen = BPF_CORE_READ(kvm, arch.xen_hvm_config.flags);
 	if (bpf_core_field_exists(struct kvm_svm, sev_info)) {
 		struct kvm_svm *svm = (void *)kvm; /* its first member */
 
 		b = false;
 		BPF_CORE_READ_INTO(&b, svm, sev_info.active);
-		if (b)
-			flags |= SCAN_PRIVATE;
+		s.sev_active = b;
 	}
-	return flags;
+	return scan_vm_flags(&s);
 }
 
 static __always_inline void emit_vm(struct seq_file *seq, struct kvm *kvm, __u32 pid)
@@ -96,7 +89,7 @@ static __always_inline void emit_vm(struct seq_file *seq, struct kvm *kvm, __u32
 	bpf_loop(128, emit_bucket, &w, 0);
 	r.vm.vcpus = BPF_CORE_READ(kvm, online_vcpus.counter);
 	r.vm.creator = BPF_CORE_READ(kvm, userspace_pid);
-	r.vm.flags = vm_flags(kvm) | (w.private ? SCAN_PRIVATE : 0);
+	r.vm.flags = vm_flags(kvm, w.private);
 	bpf_seq_write(seq, &r, sizeof(r));
 }
 
