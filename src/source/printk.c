@@ -187,6 +187,7 @@ unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, 
 		const struct { uint64_t gva; uint32_t tag; } f[] = {
 			{p->code_commit, PRINTK_TAG_COMMIT}, {p->code_final, PRINTK_TAG_FINAL}};
 
+		p->code = true;
 		for (; n < 2; n++)
 			sites[n] = (struct trap_site){
 				.kind = SITE_CODE,
@@ -378,8 +379,11 @@ int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct er
 			break;
 		}
 		r = printk_emit(p, &p->entry, fidelity(p, p->want, why), now_us, e);
-		if (!r)
-			p->replay_end = 0; /* from here on the course differs: all of it is told */
+		if (r)
+			break;
+		p->replay_end = 0; /* from here on the course differs: all of it is told */
+		if (why == PRINTK_AT_POLL)
+			printk_untrapped(p, p->want);
 		break;
 	case PRINTK_COMMITTED:
 		printk_keep_part(p, &p->entry);
@@ -418,7 +422,30 @@ int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct er
 }
 
 /*
- * How far a poll may go. Where traps are armed, a record that has just become final has its trap
+ * The first record from p->want on whose trap may still be under way, if it is not far. (One that was so
+ * at the last poll already is stepped on at the next, to be told of if it stays so.)
+ */
+static uint64_t whole_end(struct printk *p)
+{
+	uint64_t seq = p->want, end = p->want + DRAIN_MAX;
+	const char *why;
+
+	for (; seq < end; seq++)
+		switch (printk_read(&p->l, &p->m, seq, false, &p->entry, &why)) {
+		case PRINTK_RESERVED:
+		case PRINTK_COMMITTED:
+			return seq == p->want && p->polled >= seq ? seq + 1 : seq;
+		case PRINTK_FUTURE:
+		case PRINTK_UNREADABLE:
+			return seq;
+		default:
+			break;
+		}
+	return seq;
+}
+
+/*
+ * How far a poll may go. Where traps are armed, a record that has just become final may have its copy
  * under way: leave it until the next poll, which then takes what was missed.
  */
 static uint64_t poll_limit(struct printk *p, bool idle)
@@ -427,7 +454,9 @@ static uint64_t poll_limit(struct printk *p, bool idle)
 
 	if (!idle || !p->armed || p->first_drain || p->flood.on)
 		return UINT64_MAX;
-	if (!printk_bounds(&p->l, &p->m, p->want, &head, &tail))
+	if (p->code)
+		p->polled = whole_end(p);
+	else if (!printk_bounds(&p->l, &p->m, p->want, &head, &tail))
 		p->polled = head + 1;
 	return limit;
 }
@@ -442,6 +471,11 @@ bool printk_quiet(struct printk *p)
 		return false;
 	p->polled = p->want;
 	return true;
+}
+
+bool printk_outstanding(const struct printk *p)
+{
+	return p->code && p->armed && p->polled > p->want;
 }
 
 int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e)
@@ -472,6 +506,8 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 	if (idle && p->armed && !p->flood.on && p->counters.late > late)
 		p->missed = true;
 	r = fill_skipped(p, now_us, e);
+	if (!r && idle)
+		r = printk_check_bypass(p, now_us, e);
 	if (!r)
 		r = printk_flush_gap(p, now_us, e);
 	if (!r && idle)

@@ -78,6 +78,17 @@ bool printk_doorbell_only(struct printk *p);
 void printk_armed(struct printk *p);
 
 /*
+ * A site has lost its trap: from now on records come by polling. Later: all are in place again, records
+ * in the ring by now may have come without. Neither changes what is emitted, only what is thought of it.
+ */
+void printk_disarmed(struct printk *p);
+void printk_rearmed(struct printk *p);
+/* The backend had to drop @n copies: so many records will be late without anything being wrong. */
+void printk_copies_lost(struct printk *p, uint64_t n, int64_t now_us);
+/* Are there records that the next poll will take unless their copies come before? */
+bool printk_outstanding(const struct printk *p);
+
+/*
  * Emit what is final and was not emitted, up to a bounded number of records. 0: nothing more for
  * now; 1: call again; -ESTALE: `prb` points elsewhere now, open again; -EFAULT: the ring is not
  * readable; -EBADMSG: it contradicts itself; or what the sink returned, and the same records are

@@ -87,8 +87,11 @@ int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 	uint64_t head, tail;
 	struct err why_not = {""};
 	const char *why;
-	int r = printk_bounds(&p->l, &p->m, 0, &head, &tail);
+	int r = printk_window_flush(p, e);
 
+	if (r)
+		return r;
+	r = printk_bounds(&p->l, &p->m, 0, &head, &tail);
 	if (r)
 		return r == -EFAULT ? err_set(e, EFAULT, "the guest's printk ring is not readable") :
 			printk_alert(p, now_us, e, "ring-contradiction",
@@ -113,6 +116,8 @@ int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 	p->replay_end = head + 1;
 	p->flood.on = p->flood.points = false; /* what is watched may be in the future now */
 	p->want = tail;
+	p->excused_end = head + 1;
+	p->polled = 0; /* of the other course */
 	p->has_part = false;
 	p->n_skipped = 0;
 	return 1;

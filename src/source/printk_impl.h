@@ -45,7 +45,12 @@ struct printk {
 	char boot[17];
 	bool resumed;
 	bool armed, missed;    /* sites are planted; they turned out to miss records */
-	uint64_t polled;       /* head + 1 at the last poll: traps of these have come if ever */
+	uint64_t polled;       /* where the last poll ended: traps of records before it have come if ever */
+	bool code;             /* the sites are functions: each record's copy comes by a trap */
+	uint64_t excused_end;  /* records before it may have no copy */
+	uint64_t untrapped, untrapped_first; /* found without, not told yet */
+	uint64_t copies_lost;  /* by the backend, and not accounted for yet */
+	int64_t copies_lost_us;
 	uint64_t code_commit, code_final; /* GVAs of the two functions, 0 if unknown */
 	uint64_t console_seq;             /* GVA of that variable, 0 if there is none (5.19 on) */
 
@@ -142,6 +147,15 @@ void printk_flood_polled(struct printk *p, int64_t now_us);
 bool printk_flood_reached(const struct printk *p);
 unsigned printk_flood_sites(const struct printk *p, struct trap_site *sites, unsigned max);
 
+/* ---- printk_bypass.c ---- */
+
+/* Record @seq came out of the ring although its trap should have brought a copy. */
+void printk_untrapped(struct printk *p, uint64_t seq);
+/* Its copy came after all. */
+void printk_trapped_late(struct printk *p, uint64_t seq);
+/* To be called when all copies made so far were taken: tell what came without. 0 or the sink's errno. */
+int printk_check_bypass(struct printk *p, int64_t now_us, struct err *e);
+
 /* ---- printk_window.c ---- */
 
 /*
@@ -149,6 +163,8 @@ unsigned printk_flood_sites(const struct printk *p, struct trap_site *sites, uns
  * is missing is taken from the ring. 1 if something was emitted, 0 if not, or the sink's errno.
  */
 int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *e);
+/* Emit all that waits: what it waited for will not come. 0 or the sink's errno. */
+int printk_window_flush(struct printk *p, struct err *e);
 void printk_window_free(struct printk *p);
 
 #endif

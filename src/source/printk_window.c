@@ -99,6 +99,7 @@ int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *
 	w = slot(p, p->want);
 	if (w && !w->whole) {
 		drop(p, w); /* the trap could not read it: the ring walk will */
+		p->excused_end = p->excused_end > p->want ? p->excused_end : p->want + 1;
 		return printk_step(p, PRINTK_AT_POLL, now_us, e);
 	}
 	if (w && w->final)
@@ -108,6 +109,54 @@ int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *
 	if (!w && p->n_window && p->window_top - p->want > HOLE_MAX)
 		return printk_step(p, PRINTK_AT_POLL, now_us, e);
 	return 0;
+}
+
+int printk_window_flush(struct printk *p, struct err *e)
+{
+	for (uint64_t seq = p->want; p->n_window && seq < p->want + PRINTK_WINDOW; seq++) {
+		struct printk_waiting *w = slot(p, seq);
+		int r = 0;
+
+		if (!w)
+			continue;
+		to_entry(p, w);
+		if (w->whole)
+			r = printk_emit(p, &p->entry, RECORD_LIVE, w->time_us, e);
+		if (r)
+			return r;
+		drop(p, w);
+	}
+	for (unsigned i = 0; i < PRINTK_WINDOW; i++)
+		if (p->window[i].used)
+			drop(p, &p->window[i]);
+	return 0;
+}
+
+/* Does the ring hold another record than the newest that was emitted? */
+static bool another_course(struct printk *p)
+{
+	const char *why;
+
+	switch (printk_read(&p->l, &p->m, p->want - 1, false, &p->entry, &why)) {
+	case PRINTK_WHOLE:
+		return !printk_known(p, &p->entry);
+	case PRINTK_FUTURE:
+		return true;
+	default: /* cannot be told: polls watch the ring's ends */
+		return false;
+	}
+}
+
+/* A record that was dealt with long ago is committed now: the ring walk was faster, or the guest went back. */
+static int committed_again(struct printk *p, uint64_t seq, int64_t time_us, struct err *e)
+{
+	int r;
+
+	printk_trapped_late(p, seq);
+	if (!another_course(p))
+		return 0;
+	r = printk_rewind(p, time_us, e);
+	return r < 0 ? r : 0;
 }
 
 static int put(struct printk *p, uint64_t seq, const struct prb_copy *c, int64_t time_us)
@@ -156,7 +205,7 @@ int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us,
 	memset(c.info + c.info_len, 0, sizeof(c.info) - c.info_len);
 	seq = p->want + (uint64_t)((int64_t)((c.id - prb_seq_to_id(&p->l.g, p->want)) << 2) >> 2);
 	if ((int64_t)(seq - p->want) < 0)
-		return 0; /* the ring walk was faster */
+		return committed_again(p, seq, time_us, e);
 	if (!(c.flags & PRB_COPY_FAULT)) {
 		memcpy(p->entry.info, c.info, sizeof(c.info));
 		printk_decode_info(&p->l, &p->entry);

@@ -59,7 +59,7 @@ struct trap_event {
 	int64_t time_us; /* host clock at the trap */
 	const void *data; /* TRAP_COPY: valid until the next wait() */
 	size_t len;
-	uint64_t lost;
+	uint64_t lost; /* TRAP_LOST: events; TRAP_ALERT: sites that have no trap now */
 	char text[160];
 };
 
@@ -103,6 +103,13 @@ struct trap {
 	unsigned vcpus;
 	int pid;            /* of the VMM process if it is local, else 0 */
 	uint64_t stopped_ns; /* how long the VM stood still for planting and unplanting, in all */
+	/*
+	 * Set by whoever plants sites: does the guest they were planted in still run? 1 yes, -1 no, 0 its
+	 * memory is there but no CPU seems to run it. Asked before a site found changed is reported or
+	 * written again: after a reboot it is not ours any more. NULL: always.
+	 */
+	int (*same_guest)(void *ctx);
+	void *same_guest_ctx;
 	char desc[160];     /* for people: "QEMU pid 4242, 2 vCPUs, 2048 MiB, stub /run/web01.gdb" */
 };
 

@@ -16,6 +16,10 @@
 #define HOLD_STEP_US 10000
 #define ALIVE_MS 20
 #define FLOOD_POLL_MS 1
+#define LOOK_AGAIN_MS 20 /* after a poll that found records whose traps may be under way */
+#define PLANT_AGAIN_MS 1000 /* after another tracer was found on a site */
+
+static int same_guest(void *ctx);
 
 void follow_init(struct follow *f, struct trap *t, struct store *s, struct status *st,
 	unsigned max_hold_ms)
@@ -26,6 +30,8 @@ void follow_init(struct follow *f, struct trap *t, struct store *s, struct statu
 	f->status = st;
 	f->sink = (struct source_sink){store_put, s, store_recall};
 	f->max_hold_ms = max_hold_ms;
+	t->same_guest = same_guest;
+	t->same_guest_ctx = f;
 	f->find_pause_ms = FIND_FIRST_MS;
 }
 
@@ -149,6 +155,18 @@ static void replant(struct follow *f)
 	}
 }
 
+/* trap.h, same_guest: the kernel found is there unchanged, and a CPU has its page table. */
+static int same_guest(void *ctx)
+{
+	struct follow *f = ctx;
+	struct err why;
+	struct gcpu cpu;
+
+	if (!f->g || guest_alive(f->g, &why) == -ESTALE)
+		return -1;
+	return !f->t->ops->cpu(f->t, 0, &cpu, NULL) && !guest_runs_on(f->g, &cpu, &why);
+}
+
 /* ---- finding ---- */
 
 static void forget(struct follow *f)
@@ -231,6 +249,8 @@ static int begin(struct follow *f, struct err *e)
 			FOLLOW_POLL_MS);
 	}
 	printk_armed(f->p);
+	if (r)
+		printk_disarmed(f->p);
 	printk_size(f->p, &records, &bytes);
 	status_log(f->status,
 		"following %s, boot %s, ring of %" PRIu64 " records and %" PRIu64 " KiB%s",
@@ -385,12 +405,28 @@ static int stopped(struct follow *f, const struct trap_event *ev, struct err *e)
 	return f->t->ops->resume(f->t, e);
 }
 
+/* A site was found changed; polls take over where it cannot be planted again. */
+static void tampered(struct follow *f, const struct trap_event *ev)
+{
+	f->next_alive_ms = 0;
+	if (f->p && check_alive(f))
+		return; /* no wonder */
+	alert(f, "trap", ev->text);
+	if (f->p && ev->lost)
+		printk_disarmed(f->p);
+	else if (f->p)
+		printk_rearmed(f->p);
+	f->next_poll_ms = f->next_look_ms = 0;
+	f->event_ms = 0;
+}
+
 int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 {
 	int r = 0;
 
 	switch (ev->type) {
 	case TRAP_IDLE:
+		f->emptied = true;
 		if (ev->text[0])
 			status_log(f->status, "%s", ev->text);
 		return 0;
@@ -398,6 +434,7 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 		r = stopped(f, ev, e);
 		return r == -ESRCH ? 0 : r;
 	case TRAP_COPY:
+		f->emptied = false;
 		f->event_ms = store_now_ms();
 		if (f->p)
 			after_drain(f, printk_copy(f->p, ev->data, ev->len, ev->time_us, e), e);
@@ -405,13 +442,13 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 	case TRAP_LOST:
 		status_log(f->status, "the backend dropped %" PRIu64 " events; the ring is walked",
 			ev->lost);
+		if (f->p)
+			printk_copies_lost(f->p, ev->lost, store_now_us());
 		f->next_poll_ms = f->next_look_ms = 0;
 		f->event_ms = 0;
 		return 0;
 	case TRAP_ALERT:
-		alert(f, "trap", ev->text);
-		f->next_poll_ms = f->next_look_ms = 0;
-		f->event_ms = 0;
+		tampered(f, ev);
 		return 0;
 	case TRAP_GONE:
 		if (f->p && printk_end(f->p, ev->time_us ? ev->time_us : store_now_us(), e))
@@ -434,36 +471,89 @@ static int replant_running(struct follow *f, struct err *e)
 	return r == -ESRCH ? 0 : r;
 }
 
+/* A function that another tracer had may be free by now. */
+static void plant_again(struct follow *f, int64_t now, struct err *e)
+{
+	if (f->armed || !(f->t->ops->caps & TRAP_CODE) || now < f->next_plant_ms)
+		return;
+	f->next_plant_ms = now + PLANT_AGAIN_MS;
+	if (plant(f, e))
+		return;
+	f->armed = true;
+	alert(f, "doorbell", "the guest's code can be trapped now: planted");
+	printk_rearmed(f->p);
+}
+
+/*
+ * Is it time for a poll? Where each stop drains the ring, not while doorbells ring. Where copies come,
+ * only when all that were made before the last poll have been taken: what is in the ring and has none
+ * then has none.
+ */
+static bool may_poll(const struct follow *f, int64_t now)
+{
+	if (f->t->ops->caps & TRAP_CODE)
+		return f->emptied;
+	return printk_flooded(f->p) || now - f->event_ms >= FOLLOW_POLL_MS;
+}
+
+/* When to poll next, after a poll at @now or one that was not due. */
+static int64_t next_poll(const struct follow *f, int64_t now)
+{
+	if (f->t->ops->caps & TRAP_CODE)
+		return now + (printk_outstanding(f->p) ? LOOK_AGAIN_MS : FOLLOW_POLL_MS);
+	return now + (printk_flooded(f->p) ? FLOOD_POLL_MS : FOLLOW_POLL_MS);
+}
+
+static int poll_ring(struct follow *f, int64_t now, struct err *e)
+{
+	bool flood = printk_flooded(f->p);
+	int r;
+
+	f->emptied = false;
+	f->next_poll_ms = next_poll(f, now);
+	/* A guest may write faster than it is read: then the store has its turn in between. */
+	r = flood ? printk_drain(f->p, PRINTK_AT_POLL, store_now_us(), e) :
+		drain(f, PRINTK_AT_POLL, store_now_us(), e);
+	after_drain(f, r > 0 ? 0 : r, e);
+	if (!f->p)
+		return 0;
+	f->next_poll_ms = next_poll(f, now);
+	if (f->armed && !in_place(f))
+		return replant_running(f, e);
+	plant_again(f, now, e);
+	return 0;
+}
+
 int follow_tick(struct follow *f, struct err *e)
 {
 	int64_t now = store_now_ms();
-	bool flood;
-	int r;
 
 	if (!f->p) {
-		r = now >= f->next_find_ms ? find(f, e) : 0;
+		int r = now >= f->next_find_ms ? find(f, e) : 0;
+
 		return r == -ESRCH ? 0 : r;
 	}
 	if (now < f->next_poll_ms)
 		return 0;
-	flood = printk_flooded(f->p);
-	f->next_poll_ms = now + (flood ? FLOOD_POLL_MS : FOLLOW_POLL_MS);
 	/* One word tells that nothing was logged: all that an idle guest costs most of the time. */
-	if (!flood && now < f->next_look_ms && printk_quiet(f->p) && (!f->armed || in_place(f)))
+	if (!printk_flooded(f->p) && now < f->next_look_ms && printk_quiet(f->p) &&
+		(!f->armed || in_place(f))) {
+		f->next_poll_ms = now + FOLLOW_POLL_MS;
+		return 0;
+	}
+	/* While copies come it is the same guest. */
+	if (f->t->ops->caps & TRAP_CODE && now < f->next_look_ms && !f->emptied)
 		return 0;
 	f->next_look_ms = now + FOLLOW_LOOK_MS;
 	if (check_alive(f))
 		return 0;
 	check_ticking(f, now);
-	/* While doorbells ring there is nothing a poll would add. */
-	if (!f->p || (!flood && now - f->event_ms < FOLLOW_POLL_MS))
+	if (!f->p)
 		return 0;
-	/* A guest may write faster than it is read: then the store has its turn in between. */
-	r = flood ? printk_drain(f->p, PRINTK_AT_POLL, store_now_us(), e) :
-		drain(f, PRINTK_AT_POLL, store_now_us(), e);
-	after_drain(f, r > 0 ? 0 : r, e);
-	if (f->p && f->armed && !in_place(f))
-		return replant_running(f, e);
+	if (may_poll(f, now))
+		return poll_ring(f, now, e);
+	if (!(f->t->ops->caps & TRAP_CODE))
+		f->next_poll_ms = next_poll(f, now);
 	return 0;
 }
 

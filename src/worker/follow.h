@@ -33,6 +33,8 @@ struct follow {
 	struct trap_site planted[TRAP_SITES_MAX];
 	unsigned n_planted;
 	bool armed;         /* all sites wanted are planted */
+	bool emptied;       /* all copies made up to the last look were taken */
+	int64_t next_plant_ms;
 
 	int64_t next_find_ms, find_pause_ms;
 	char waiting[sizeof(((struct err *)0)->text)]; /* said already */

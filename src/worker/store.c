@@ -164,6 +164,8 @@ int store_put(void *store, struct record *r, struct err *e)
 	if (r->fidelity == RECORD_LATE && r->has_seq && r->seq < s->resume.seq && s->lost &&
 		span_is(r->boot, s->resume.boot))
 		s->lost--;
+	if (span_is(r->msgid, "alert") && span_is(r->app, "logvisor"))
+		s->unsigned_ms = 1; /* long ago: signed by the next store_tick() */
 	note_resume(&s->resume, r);
 	if (meta_get_gap(r, &first, &count))
 		s->lost = lost_add(s->lost, count);

@@ -140,20 +140,24 @@ static void let_go(struct kvm_vm *k)
 /* What there is to report now. */
 static bool look(struct kvm_vm *k, struct trap_event *ev)
 {
-	int64_t now;
+	int64_t now = kvm_now_ms();
 
-	if (take_copy(k, ev))
+	if (k->note[0]) {
+		ev->type = TRAP_ALERT;
+		memcpy(ev->text, k->note, sizeof(ev->text));
+		k->note[0] = 0;
 		return true;
-	if (take_lost(k, ev))
-		return true;
-	let_go(k);
-	now = kvm_now_ms();
+	}
+	/* Before the copies: a flood of them must not keep the guard away. */
 	if (now >= k->next_guard_ms) {
-		k->next_guard_ms = now + GUARD_MS;
 		kvm_finish_retired(k);
 		if (kvm_guard(k, ev))
-			return true;
+			return true; /* and the other sites at once */
+		k->next_guard_ms = now + GUARD_MS;
 	}
+	if (take_copy(k, ev) || take_lost(k, ev))
+		return true;
+	let_go(k);
 	return false;
 }
 

@@ -209,6 +209,9 @@ static int prepare(struct kvm_vm *k, const struct trap_site *site, struct kvm_si
 		.gpa = first.gpa + off,
 	};
 	memcpy(now, code + off, SITE_LEN);
+	if (site_other_vendor(now, k->amd))
+		snprintf(k->note, sizeof(k->note), "the trap at 0x%" PRIx64 " is of the other CPU vendor's kind "
+			"(was the VM migrated here?), which this host's CPU does not know: replaced", s->gva);
 	site_plant(now, k->amd, s->bytes);
 	set_geometry(k, &t, site->fetch_arg);
 	return 0;
@@ -339,14 +342,70 @@ void kvm_finish_retired(struct kvm_vm *k)
 
 /* ---- the guard ---- */
 
-/* Plant @s again if the bytes allow it. The VM is stopped. */
-static bool replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *found)
+static bool can_plant(const uint8_t *bytes)
 {
 	size_t off;
 	uint8_t look[SITE_LOOK] = {0};
 
-	memcpy(look, found, SITE_LEN);
-	return site_look(look, &off) != SITE_TAKEN && off == 0 && !write_site(k, s->gpa, s->bytes);
+	memcpy(look, bytes, SITE_LEN);
+	return site_look(look, &off) != SITE_TAKEN && off == 0;
+}
+
+/* Plant @s again if what stands there, @b, allows it, and still does with the VM stopped. */
+static bool replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b)
+{
+	bool done;
+
+	if (!can_plant(b) || enter(k, NULL))
+		return false;
+	done = site_is(k, s, b) && !write_site(k, s->gpa, s->bytes);
+	leave(k);
+	return done;
+}
+
+/* Is a change of @s the doing of the guest it was planted in, and not the next boot's? */
+static bool still_ours(struct kvm_vm *k, struct kvm_site *s)
+{
+	int same = k->t.same_guest ? k->t.same_guest(k->t.same_guest_ctx) : 1;
+	bool ours = same > 0 || (same == 0 && s->doubted);
+
+	s->doubted = same == 0;
+	return ours;
+}
+
+static unsigned without_trap(const struct kvm_vm *k)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
+		n += (k->site[i].use == KVM_SITE_ACTIVE || k->site[i].use == KVM_SITE_LOST) &&
+			!site_is(k, &k->site[i], k->site[i].bytes);
+	return n;
+}
+
+/* @s holds @b instead of what was planted. True: @ev is an alert. */
+static bool changed(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b, struct trap_event *ev)
+{
+	bool was_lost = s->use == KVM_SITE_LOST, again;
+
+	if ((was_lost && !can_plant(b)) || !still_ours(k, s))
+		return false;
+	again = replant(k, s, b);
+	if (was_lost && !again)
+		return false;
+	s->use = again ? KVM_SITE_ACTIVE : KVM_SITE_LOST;
+	ev->type = TRAP_ALERT;
+	ev->tag = s->tag;
+	ev->lost = without_trap(k);
+	if (was_lost)
+		snprintf(ev->text, sizeof(ev->text), "the site at 0x%" PRIx64 " is free again (%02x %02x %02x "
+			"%02x %02x): planted again", s->gva, b[0], b[1], b[2], b[3], b[4]);
+	else
+		snprintf(ev->text, sizeof(ev->text), "the trap at 0x%" PRIx64 " was overwritten with %02x %02x "
+			"%02x %02x %02x (%s); %s", s->gva, b[0], b[1], b[2], b[3], b[4],
+			can_plant(b) ? "a NOP" : site_guess(b),
+			again ? "planted again" : "the ring is polled until it is free");
+	return true;
 }
 
 static bool guarded(const struct kvm_site *s)
@@ -391,28 +450,21 @@ bool kvm_guard(struct kvm_vm *k, struct trap_event *ev)
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		struct kvm_site *s = &k->site[i];
 		const uint8_t *b = bytes[i];
-		bool again = false;
 
 		if (!(got >> i & 1))
 			continue;
-		if (!memcmp(b, s->bytes, SITE_LEN)) {
+		if (memcmp(b, s->bytes, SITE_LEN)) {
+			if (changed(k, s, b, ev))
+				return true;
+		} else if (s->use == KVM_SITE_LOST) { /* somebody put ours back, a restored snapshot for one */
 			s->use = KVM_SITE_ACTIVE;
-			continue;
+			ev->type = TRAP_ALERT;
+			ev->tag = s->tag;
+			ev->lost = without_trap(k);
+			snprintf(ev->text, sizeof(ev->text), "the trap at 0x%" PRIx64 " is in place again",
+				s->gva);
+			return true;
 		}
-		if (!enter(k, NULL)) {
-			again = replant(k, s, b);
-			leave(k);
-		}
-		if (!again && s->use == KVM_SITE_LOST)
-			continue; /* said already */
-		ev->type = TRAP_ALERT;
-		ev->tag = s->tag;
-		snprintf(ev->text, sizeof(ev->text), "the trap at 0x%" PRIx64 " was overwritten with %02x %02x %02x "
-			"%02x %02x (%s); %s", s->gva, b[0], b[1], b[2], b[3], b[4],
-			again ? "a NOP" : site_guess(b),
-			again ? "planted again" : "the ring is polled until it is free");
-		s->use = again ? KVM_SITE_ACTIVE : KVM_SITE_LOST;
-		return true;
 	}
 	return false;
 }

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "record/meta.h"
-#include "source/printk.h"
+#include "source/printk_impl.h"
 #include "source/printk_read.h"
 #include "unit/source/ring_writer.h"
 
@@ -611,6 +611,52 @@ static void copies_missed(void **state)
 	end();
 }
 
+/* The sites are in order and a record came without a copy: it is stored, and an alert says so. */
+static void copies_bypassed(void **state)
+{
+	struct trap_site s[2];
+	struct err e = {""};
+	char buf[64];
+
+	(void)state;
+	begin(5, 12, true, true);
+	open_copies();
+	p->code_commit = p->code_final = 1;
+	assert_int_equal(printk_sites(p, TRAP_CODE, s, 2), 2);
+	print(0, 20);
+	printk_armed(p); /* record 0 is older */
+	drain(PRINTK_AT_POLL);
+	/* Copies that the backend had to drop explain as many late records. */
+	printk_copies_lost(p, 1, 1000000);
+	print(1, 20); /* under way, as far as the first poll knows */
+	drain(PRINTK_AT_POLL);
+	assert_int_equal(n_seen, 1);
+	assert_true(printk_outstanding(p));
+	drain(PRINTK_AT_POLL);
+	assert_int_equal(n_seen, 2);
+	expect(&seen[1], 1, 20, RECORD_LATE);
+	/* A site known to be without its trap needs no second alert; nor what came until it had one again. */
+	printk_disarmed(p);
+	print(2, 20);
+	drain(PRINTK_AT_POLL);
+	print(3, 20);
+	printk_rearmed(p);
+	drain(PRINTK_AT_POLL);
+	drain(PRINTK_AT_POLL);
+	assert_int_equal(n_seen, 4);
+	expect(&seen[3], 3, 20, RECORD_LATE);
+	deliver(rw_print(&w, buf, text_of(4, buf, 20), true), true);
+	expect(&seen[4], 4, 20, RECORD_LIVE);
+	print(5, 20);
+	drain(PRINTK_AT_POLL);
+	drain(PRINTK_AT_POLL);
+	assert_int_equal(n_seen, 7);
+	expect(&seen[5], 5, 20, RECORD_LATE);
+	assert_int_equal(seen[6].kind, META_ALERT);
+	assert_int_equal(printk_copy(p, NULL, 0, 0, &e), -EBADMSG);
+	end();
+}
+
 static void copies_continued(void **state)
 {
 	uint64_t id;
@@ -854,6 +900,41 @@ static void snapshot_while_away(void **state)
 	end();
 }
 
+/*
+ * The same where copies come by a trap: more was logged since than was forgotten before anybody looks at
+ * the ring again, so that only the first copy shows it.
+ */
+static void snapshot_restored_between_copies(void **state)
+{
+	uint8_t *saved;
+	uint64_t id[8];
+	char buf[64];
+
+	(void)state;
+	begin(5, 12, false, true);
+	open_copies();
+	drain(PRINTK_AT_POLL);
+	for (uint64_t i = 0; i < 6; i++)
+		deliver(rw_print(&w, buf, text_of(i, buf, 9), true), true);
+	saved = malloc(w.size);
+	memcpy(saved, w.arena, w.size);
+	for (uint64_t i = 6; i < 9; i++)
+		deliver(rw_print(&w, buf, text_of(i, buf, 9), true), true);
+	assert_int_equal(n_seen, 9);
+	memcpy(w.arena, saved, w.size);
+	for (uint64_t i = 0; i < 6; i++)
+		id[i] = rw_print(&w, buf, text_of(6 + i, buf, 30), true);
+	for (uint64_t i = 0; i < 6; i++)
+		deliver(id[i], true);
+	drain(PRINTK_AT_POLL);
+	assert_int_equal(n_seen, 16);
+	assert_int_equal(seen[9].kind, META_ALERT);
+	for (uint64_t i = 0; i < 6; i++)
+		expect(&seen[10 + i], 6 + i, 30, i ? RECORD_LIVE : RECORD_LATE);
+	free(saved);
+	end();
+}
+
 /* text_len is 16 bits: the longest record there can be, far beyond what printk() makes. */
 static void longest_record(void **state)
 {
@@ -1082,10 +1163,12 @@ int main(void)
 		cmocka_unit_test(resume), cmocka_unit_test(sink_refuses),
 		cmocka_unit_test(running_guest), cmocka_unit_test(copies_in_and_out_of_order),
 		cmocka_unit_test(short_way), cmocka_unit_test(short_way_refused),
-		cmocka_unit_test(copies_missed), cmocka_unit_test(copies_continued),
+		cmocka_unit_test(copies_missed), cmocka_unit_test(copies_bypassed),
+		cmocka_unit_test(copies_continued),
 		cmocka_unit_test(geometry_lies), cmocka_unit_test(ring_lies),
 		cmocka_unit_test(stalled_record), cmocka_unit_test(moved_ring),
 		cmocka_unit_test(snapshot_restored), cmocka_unit_test(snapshot_while_away),
+		cmocka_unit_test(snapshot_restored_between_copies),
 		cmocka_unit_test(longest_record),
 		cmocka_unit_test(sites), cmocka_unit_test(flood), cmocka_unit_test(writer_waits),
 		cmocka_unit_test(flood_ends),
