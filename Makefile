@@ -92,16 +92,21 @@ $(BUILD)/lab/initramfs: tests/lab/initramfs tests/lab/init $(BUILD)/lab/guest/la
 $(BUILD)/lab/kmsgcmp: tests/lab/kmsgcmp.c $(LIB)
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
-# For the nested lab: a VMM that is not QEMU, and an attacker who writes to guest memory.
-KVM_LAB := $(BUILD)/lab/tinyvmm $(BUILD)/lab/poke
+# For the nested lab: a VMM that is not QEMU, an attacker who writes to guest memory, a host without BPF.
+KVM_LAB := $(BUILD)/lab/tinyvmm $(BUILD)/lab/poke $(BUILD)/lab/nobpf
 $(KVM_LAB): $(BUILD)/lab/%: tests/kvm/%.c
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -o $@ $<
-lab: $(BUILD)/lab/say $(BUILD)/lab/kmsgcmp $(KVM_LAB) $(BUILD)/lab/initramfs
+# How long an alert takes: reads the ledger, so linked with the library too.
+$(BUILD)/lab/latency: tests/kvm/latency.c $(LIB)
+	@mkdir -p $(@D)
+	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+lab: $(BUILD)/lab/say $(BUILD)/lab/latency $(BUILD)/lab/kmsgcmp $(KVM_LAB) $(BUILD)/lab/initramfs
 # The kernels the tests boot: Debian 11, 12, 13 and unstable. Downloaded once.
 SUITES := bullseye bookworm trixie sid
 lab-kernels:
 	@tests/lab/kernel $(SUITES) >/dev/null
+	@tests/lab/kernel --flavour 686 bookworm >/dev/null
 .PHONY: lab lab-kernels
 
 # C programs under tests/crash (fault-injecting I/O): TAP, like the unit tests.
@@ -142,6 +147,7 @@ check-long: check-build
 bench-kvm: deps-check
 	@$(MAKE) --no-print-directory all lab
 	@bench/kvm.sh
+	@echo && bench/alert.sh
 # Measurements, beside what others do in the same time, and at the end one table of them with the goals.
 # BENCH_RECORDS=N: with so many records. BENCH_SHOW_RECORDS, BENCH_DATA: see bench/show.sh.
 bench: deps-check

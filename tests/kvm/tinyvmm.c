@@ -3,7 +3,7 @@
  * tinyvmm.c - a VMM of its own, so that not everything rests on QEMU: one vCPU, a few pages, a guest of
  * some instructions in 16-bit mode.
  *
- *   tinyvmm idle             a VM that halts, until killed
+ *   tinyvmm idle [xen]       a VM that halts, until killed; with Xen's hypercalls
  *   tinyvmm cpuid|vmcall|out N   N exits of that kind: the cost of one in ns, on one line
  *
  * cpuid and vmcall exits end in the host's kernel, out goes to this process and back: the floor of
@@ -48,6 +48,15 @@ static void setup(void)
 	s.cs.selector = 0;
 	if (ioctl(cpu, KVM_SET_SREGS, &s))
 		err(2, "KVM_SET_SREGS");
+}
+
+/* As a VMM does that runs guests made for Xen. */
+static void enable_xen(void)
+{
+	struct kvm_xen_hvm_config xen = {.flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL, .msr = 0x40000000};
+
+	if (ioctl(vm, KVM_XEN_HVM_CONFIG, &xen))
+		err(2, "this host's KVM has no Xen support");
 }
 
 /* Run the code at 0 with ECX = @n until it halts. */
@@ -104,9 +113,11 @@ int main(int argc, char **argv)
 	uint64_t n;
 
 	if (argc < 2)
-		errx(2, "usage: tinyvmm idle | cpuid|vmcall|out N");
+		errx(2, "usage: tinyvmm idle [xen] | cpuid|vmcall|out N");
 	setup();
 	if (!strcmp(argv[1], "idle")) {
+		if (argc > 2)
+			enable_xen();
 		mem[0] = 0xf4;
 		run(0);
 		puts("idle");

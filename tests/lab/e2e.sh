@@ -39,6 +39,22 @@ guest() {
 	tests/lab/vm run "$dir/$e2e_vm" "$*"
 }
 
+# qmp NAME COMMAND [ARGUMENTS]: by QEMU's monitor, arguments in JSON; prints the answer.
+qmp() {
+	: >"$dir/qmp"
+	{
+		printf '{"execute":"qmp_capabilities"}{"execute":"%s","arguments":%s,"id":"asked"}' \
+			"$2" "${3:-{\}}"
+		within 60 grep -q '"id": "asked"' "$dir/qmp"
+	} | socat -t 0.1 - "UNIX-CONNECT:$dir/$1/qmp" >"$dir/qmp"
+	grep '"id": "asked"' "$dir/qmp" | grep '"return"'
+}
+# hmp NAME LINE: a line of QEMU's monitor for people; fails when it says anything.
+hmp() {
+	qmp "$1" human-monitor-command "{\"command-line\":\"$2\"}" >"$dir/hmp"
+	grep -q '"return": ""' "$dir/hmp" || { sed 's/^/# /' "$dir/hmp"; false; }
+}
+
 # target NAME: how the VM is attached to. On KVM by the kvm backend, else through its GDB stub.
 target() {
 	case ${LOGVISOR_LAB_ACCEL:-tcg} in

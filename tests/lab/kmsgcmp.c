@@ -34,13 +34,14 @@
 struct entry {
 	uint64_t seq;
 	char *dump, *ledger;
-	unsigned int count;
+	unsigned int count, course;
 	bool gap; /* a gap record names it */
 };
 
 static struct entry *entries;
 static size_t n_entries, cap_entries;
 static char boot[17];
+static unsigned int course; /* of this boot: one more with each snapshot restored */
 static uint64_t gap_records;
 static int shown;
 static int with_caller; /* the guest's kernel prints caller ids (CONFIG_PRINTK_CALLER) */
@@ -168,15 +169,20 @@ static void take_leaf(struct span leaf, uint64_t index)
 		return;
 	if (r.boot.n != 16)
 		die("entry %" PRIu64 ": a kmsg record without a boot id", index);
-	if (memcmp(boot, r.boot.p, 16)) {
-		memcpy(boot, r.boot.p, 16);
+	/* The last four digits count the snapshots restored: what was stored before counts, and may be again. */
+	course += memcmp(boot, r.boot.p, 16) != 0;
+	if (memcmp(boot, r.boot.p, 12)) {
 		for (size_t i = 0; i < n_entries; i++)
 			forget(&entries[i]);
 		gap_records = 0;
 	}
+	memcpy(boot, r.boot.p, 16);
 	en = entry(r.seq);
-	if (en->count++)
-		free(en->ledger);
+	if (en->course != course)
+		en->count = 0;
+	en->count++;
+	en->course = course;
+	free(en->ledger);
 	en->ledger = as_kmsg(&r);
 }
 

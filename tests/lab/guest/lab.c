@@ -22,6 +22,7 @@ static const struct {
 	{ "kmsg", kmsg_main, ": send all that /dev/kmsg holds to the host" },
 	{ "clock", clock_main, "cpuid|msr|outq|kmsg COUNT: what one costs, in ns" },
 	{ "vmcall", vmcall_main, "COUNT: hypercalls from user space, as if at a trap" },
+	{ "kexec", kexec_main, "KERNEL INITRD COMMANDLINE: go on as another kernel, without a reset" },
 	{ "out", out_main, ": send standard input to the host" },
 };
 

@@ -14,6 +14,7 @@ enum { LAB_PORT = 0xe9 };
 /* Each returns the exit status. argv[0] is the verb. */
 int hello_main(int argc, char **argv);
 int flood_main(int argc, char **argv);
+int kexec_main(int argc, char **argv);
 int kmsg_main(int argc, char **argv);
 int out_main(int argc, char **argv);
 int vmcall_main(int argc, char **argv);
