@@ -11,6 +11,7 @@
 
 #define FIND_FIRST_MS 100 /* between two looks for a kernel; doubled up to ... */
 #define FIND_MAX_MS 1000
+#define STRANGE_MS 5000 /* what is not Linux for so long is something else */
 #define TICK_STILL_MS 1000 /* the guest's clock stood still for so long: is it another guest? */
 #define CHECK_MAX_MS 60000
 #define HOLD_STEP_US 10000
@@ -183,15 +184,34 @@ static void forget(struct follow *f)
 	f->waiting[0] = 0;
 }
 
-/* Errors that pass by themselves while a guest boots. */
-static bool passing(int r)
+/*
+ * Does error @r of a search pass by itself? Most do while a guest boots. What no guest that can be followed
+ * looks like may be a boot loader or a decompressor on its way to one: after a while it is believed, and
+ * a guest that was followed before may even then boot what can be followed.
+ */
+static bool passing(struct follow *f, int r, const struct err *e)
 {
-	return r == -EAGAIN || r == -EFAULT || r == -EBADMSG || r == -ESTALE;
+	int64_t now = store_now_ms();
+
+	if (r == -EAGAIN || r == -EFAULT || r == -EBADMSG || r == -ESTALE) {
+		f->strange_ms = 0;
+		return true;
+	}
+	if (r != -ENOEXEC && !(r == -ENOENT && f->followed))
+		return false;
+	if (!f->strange_ms)
+		f->strange_ms = now;
+	if (now - f->strange_ms < STRANGE_MS)
+		return true;
+	if (f->followed && !f->strange_said)
+		alert(f, "no-kernel", e->text);
+	f->strange_said = true;
+	return f->followed;
 }
 
 static int not_yet(struct follow *f, int r, struct err *e)
 {
-	if (!passing(r))
+	if (!passing(f, r, e))
 		return r;
 	if (strcmp(f->waiting, e->text)) {
 		memcpy(f->waiting, e->text, sizeof(f->waiting));
@@ -227,6 +247,9 @@ static int begin(struct follow *f, struct err *e)
 	int r;
 
 	set_boot(f);
+	f->followed = true;
+	f->strange_ms = 0;
+	f->strange_said = false;
 	if (!printk_resumed(f->p)) {
 		m = store_meta(f->store, META_BOOT);
 		meta_boot(m, info->release, info->build_id);

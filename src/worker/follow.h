@@ -37,6 +37,9 @@ struct follow {
 	int64_t next_plant_ms;
 
 	int64_t next_find_ms, find_pause_ms;
+	bool followed;      /* some kernel of this guest was */
+	int64_t strange_ms; /* since then what runs is no kernel that can be followed; 0: it is none yet */
+	bool strange_said;
 	char waiting[sizeof(((struct err *)0)->text)]; /* said already */
 	int64_t event_ms;   /* of the last doorbell */
 	int64_t next_poll_ms, next_look_ms, next_alive_ms;
