@@ -19,7 +19,6 @@ runs() {
 }
 # A worker that will hold the VM for long, and holds it.
 hold() {
-	rm -f "$dir/vm.log"
 	kvm_options=',ring=64'
 	attach vm --max-hold=120s
 	kvm_options=''

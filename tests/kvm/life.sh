@@ -29,7 +29,7 @@ sound() { # the guest's kernel complains of nothing
 		grep -Ev 'fpu__init_system_xstate|soft lockup'
 }
 whole() { # whole NAME: the ledger is what the guest's own reader sees, nothing missing, twice or lost
-	tests/lab/vm take "$dir/$1" "$dir/$1.kmsg" 'lab kmsg' && exact "${2-$1}" "$dir/$1.kmsg"
+	dump "$1" "${2-$1}" && exact "${2-$1}" "$dir/$1.kmsg"
 }
 
 # ---- pause ----
@@ -122,9 +122,7 @@ running() {
 }
 ok 'it runs' within 120 running
 ok 'the guest answers' guest b true
-./logvisor attach "a=$(target b)" >"$dir/a.log" 2>&1 &
-worker=$!
-workers="$workers $worker"
+attach_as a b
 ok 'a worker attaches' within 60 following a 1
 ok 'and goes on where the ledger stopped' grep -q 'where the ledger stopped' "$dir/a.log"
 guest b 'killall sh; echo settled-b >/dev/kmsg'

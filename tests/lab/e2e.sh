@@ -65,9 +65,14 @@ target() {
 
 # attach NAME [attach's options]: start a worker for the VM; sets $worker, log in $dir/NAME.log.
 attach() {
-	e2e_vm=$1
-	shift
-	./logvisor attach "$@" "$e2e_vm=$(target "$e2e_vm")" >"$dir/$e2e_vm.log" 2>&1 &
+	attach_as "$1" "$@"
+}
+# attach_as LEDGER NAME [attach's options]: the same into the ledger of another name; log in $dir/LEDGER.log.
+attach_as() {
+	e2e_ledger=$1 e2e_vm=$2
+	shift 2
+	: >"$dir/$e2e_ledger.log" # here, not by the child: who looks into it next finds nothing of the last worker's
+	./logvisor attach "$@" "$e2e_ledger=$(target "$e2e_vm")" >>"$dir/$e2e_ledger.log" 2>&1 &
 	worker=$!
 	workers="$workers $worker"
 }
@@ -77,12 +82,12 @@ stored() {
 	[ -n "$(./logvisor show --no-pager -o cat -g "$2" "$1" 2>/dev/null | head -n 1)" ]
 }
 
-# settled NAME: everything the guest has logged up to now is stored (waits 60 s).
+# settled NAME [LEDGER]: everything the guest has logged up to now is stored (waits 60 s).
 settled_n=0
 settled() {
 	settled_n=$((settled_n + 1))
 	guest "$1" "echo settled-$$-$settled_n- >/dev/kmsg" &&
-		within 60 stored "$1" "settled-$$-$settled_n-"
+		within 60 stored "${2-$1}" "settled-$$-$settled_n-"
 }
 
 ended() {
@@ -93,6 +98,11 @@ ended() {
 detach_worker() {
 	kill -TERM "$1" 2>/dev/null
 	wait "$1"
+}
+
+# dump NAME [LEDGER]: what the guest's own reader sees, to $dir/NAME.kmsg; all of it is in the ledger after that.
+dump() {
+	tests/lab/vm take "$dir/$1" "$dir/$1.kmsg" 'lab kmsg' && settled "$1" "${2-$1}"
 }
 
 # exact NAME DUMP: the ledger of NAME equals the guest's own reading, nothing missing, twice or lost.
