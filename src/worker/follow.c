@@ -213,7 +213,8 @@ static int not_yet(struct follow *f, int r, struct err *e)
 {
 	if (!passing(f, r, e))
 		return r;
-	if (strcmp(f->waiting, e->text)) {
+	/* What may turn out to be no guest to follow is told once, by who ends for it. */
+	if (!f->strange_ms && strcmp(f->waiting, e->text)) {
 		memcpy(f->waiting, e->text, sizeof(f->waiting));
 		status_log(f->status, "waiting for the guest's kernel: %s", e->text);
 	}
