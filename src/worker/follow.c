@@ -11,7 +11,8 @@
 
 #define FIND_FIRST_MS 100 /* between two looks for a kernel; doubled up to ... */
 #define FIND_MAX_MS 1000
-#define STRANGE_MS 5000 /* what is not Linux for so long is something else */
+#define STRANGE_MS 5000 /* what is not Linux for so long is something else; */
+#define STRANGE_AGAIN_MS 30000 /* and in a guest that was followed before, for so long */
 #define TICK_STILL_MS 1000 /* the guest's clock stood still for so long: is it another guest? */
 #define CHECK_MAX_MS 60000
 #define HOLD_STEP_US 10000
@@ -201,7 +202,7 @@ static bool passing(struct follow *f, int r, const struct err *e)
 		return false;
 	if (!f->strange_ms)
 		f->strange_ms = now;
-	if (now - f->strange_ms < STRANGE_MS)
+	if (now - f->strange_ms < (f->followed ? STRANGE_AGAIN_MS : STRANGE_MS))
 		return true;
 	if (f->followed && !f->strange_said)
 		alert(f, "no-kernel", e->text);

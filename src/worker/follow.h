@@ -16,7 +16,7 @@
 #include "worker/store.h"
 
 #define FOLLOW_POLL_MS 100
-#define FOLLOW_LOOK_MS 1000 /* whether it is still the same guest, while it is quiet */
+#define FOLLOW_LOOK_MS 5000 /* whether it is still the same guest, while it is quiet */
 
 struct follow {
 	struct trap *t;
