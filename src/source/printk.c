@@ -184,8 +184,10 @@ unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, 
 	unsigned n = 0;
 
 	if (caps & TRAP_CODE && max >= 2 && p->code_commit && p->code_final) {
-		const struct { uint64_t gva; uint32_t tag; } f[] = {
-			{p->code_commit, PRINTK_TAG_COMMIT}, {p->code_final, PRINTK_TAG_FINAL}};
+		/* Most records come by the first. */
+		const struct { uint64_t gva; uint32_t tag; enum trap_fetch fetch; } f[] = {
+			{p->code_final, PRINTK_TAG_FINAL, FETCH_PRINTK_FINAL},
+			{p->code_commit, PRINTK_TAG_COMMIT, FETCH_PRINTK}};
 
 		p->code = true;
 		for (; n < 2; n++)
@@ -193,7 +195,7 @@ unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, 
 				.kind = SITE_CODE,
 				.gva = f[n].gva,
 				.tag = f[n].tag,
-				.fetch = n ? FETCH_PRINTK_FINAL : FETCH_PRINTK,
+				.fetch = f[n].fetch,
 				.fetch_arg = &p->l.g,
 				.fetch_arg_len = sizeof(p->l.g),
 			};

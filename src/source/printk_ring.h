@@ -34,9 +34,14 @@
 #error "define FETCH_READ(ctx, dst, len, gva) before including printk_ring.h"
 #endif
 
-/* The same where FETCH_READ is quick; may fail where it is not. */
+/* The same where it can be had quickly, and failing where not; @what (enum prb_near) is about to be read. */
 #ifndef FETCH_NEAR
-#define FETCH_NEAR FETCH_READ
+#define FETCH_NEAR(ctx, what, dst, len, gva) FETCH_READ(ctx, dst, len, gva)
+#endif
+
+/* Before a length that varies is checked and used: for what a BPF program's verifier needs. */
+#ifndef FETCH_LEN
+#define FETCH_LEN(len) ((void)(len))
 #endif
 
 #ifndef __VMLINUX_H__
@@ -76,6 +81,9 @@ struct prb_geometry {
 };
 
 #define PRB_DESC_SIZE 24
+
+/* The three things that the short way reads; each mostly lies in the page it lay in the last time. */
+enum prb_near { PRB_NEAR_FRAME, PRB_NEAR_INFO, PRB_NEAR_BLOCK, PRB_NEAR_END };
 
 struct prb_desc_copy {
 	__u64 state_var;
@@ -236,12 +244,12 @@ struct prb_frame {
 PRB_INLINE int prb_fetch_fast(void *ctx, const struct prb_geometry *g, __u64 entry,
 	const __u64 *newest, struct prb_copy *c)
 {
-	__u64 head[PRB_INFO_HEAD_CTX / 8], at, block;
+	__u64 at, block, len, *head = (__u64 *)c->info;
 	struct prb_frame f;
-	__u32 n, len;
+	__u32 n;
 
 	(void)ctx;
-	if (FETCH_NEAR(ctx, &f, sizeof(f), entry - PRB_FRAME_BELOW))
+	if (FETCH_NEAR(ctx, PRB_NEAR_FRAME, &f, sizeof(f), entry - PRB_FRAME_BELOW))
 		return PRB_EFAULT;
 	at = (f.id & g->desc_mask) * g->info_size;
 	block = f.text - g->data_gva - 8;
@@ -251,27 +259,25 @@ PRB_INLINE int prb_fetch_fast(void *ctx, const struct prb_geometry *g, __u64 ent
 	at += g->infos;
 	/* Two constant lengths; the last byte read is the first of dev_info.subsystem. */
 	if (g->head_len == PRB_INFO_HEAD) {
-		if (FETCH_NEAR(ctx, head, PRB_INFO_HEAD, at) || (__u8)head[3])
+		if (FETCH_NEAR(ctx, PRB_NEAR_INFO, head, PRB_INFO_HEAD, at) || (__u8)head[3])
 			return PRB_EBAD;
 		c->info_len = PRB_INFO_HEAD;
 	} else {
-		if (g->head_len != PRB_INFO_HEAD_CTX || FETCH_NEAR(ctx, head, PRB_INFO_HEAD_CTX, at) ||
+		if (g->head_len != PRB_INFO_HEAD_CTX ||
+			FETCH_NEAR(ctx, PRB_NEAR_INFO, head, PRB_INFO_HEAD_CTX, at) ||
 			head[5] << 24 >> 56)
 			return PRB_EBAD;
 		c->info_len = PRB_INFO_HEAD_CTX;
-		((__u64 *)c->info)[4] = head[4];
-		((__u64 *)c->info)[5] = head[5];
 	}
 	n = head[2] & 0xffff; /* text_len */
-	len = (n + 15) & ~7U; /* id and text in whole words, to which the block is padded */
+	len = (n + 15ULL) & ~7ULL; /* id and text in whole words, to which the block is padded */
 	if (!n || n > (__u32)f.size || (head[0] + g->first_id - f.id) << 2 ||
 		block + len > g->data_mask + 1)
 		return PRB_EBAD;
-	if (len > PRB_TEXT_MAX + 8 || FETCH_NEAR(ctx, &c->block, len, g->data + block) ||
-		c->block != f.id)
+	FETCH_LEN(len);
+	if (len > PRB_TEXT_MAX + 8 ||
+		FETCH_NEAR(ctx, PRB_NEAR_BLOCK, &c->block, len, g->data + block) || c->block != f.id)
 		return PRB_EBAD;
-	for (int i = 0; i < PRB_INFO_HEAD / 8; i++)
-		((__u64 *)c->info)[i] = head[i];
 	c->id = f.id & PRB_ID_MASK;
 	c->text_len = n;
 	c->flags = 0;

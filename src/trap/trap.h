@@ -5,7 +5,7 @@
  * A backend attaches to a running VM, lends its physical memory (struct gmem) and registers, plants
  * sites, and waits for events. It knows nothing of logs. Two kinds of site exist because hypervisors
  * differ: SITE_WATCH stops the VM after a write to guest data (gdb: a write watchpoint, guest memory
- * untouched), SITE_CODE runs at the entry of a guest kernel function (kvm: a hypercall over the
+ * untouched), SITE_CODE runs at the entry of a guest kernel function (kvm: an INVD over the
  * ftrace NOP, the record copied in the exit; xen: a breakpoint).
  */
 #ifndef LOGVISOR_TRAP_TRAP_H

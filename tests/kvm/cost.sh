@@ -5,7 +5,7 @@
 # CPU the guest's time is the guest's: the rings are larger than what is written meanwhile.
 . tests/lab/e2e.sh
 n=100
-for kind in cpuid vmcall out; do
+for kind in cpuid invd out; do
 	echo "exit_$kind $(build/lab/tinyvmm $kind 2000)"
 done
 start_vm vm --kernel bookworm --smp 1 --mem 2048 || exit 2
@@ -36,7 +36,7 @@ echo "kmsg_trapped $(guest vm "lab clock kmsg $n")"
 kill -CONT "$worker"
 within 10 settled vm
 kill -STOP "$worker"
-echo "exit_foreign $(build/lab/tinyvmm vmcall 2000)"
+echo "exit_foreign $(build/lab/tinyvmm cpuid 2000)"
 kill -CONT "$worker"
 detach_worker "$worker"
 echo "kmsg_after $(guest vm "lab clock kmsg $n")"

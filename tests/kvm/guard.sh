@@ -7,13 +7,10 @@
 . tests/lab/e2e.sh
 limit=${1:-200000} # microseconds
 
-case $(grep -m1 -o 'AuthenticAMD\|HygonGenuine' /proc/cpuinfo) in
-'') trap=31c00f01c1 ;;
-*) trap=31c00f01d9 ;;
-esac
+trap=0f1f000f08
 ok 'a guest boots' start_vm vm --smp 1 || exit 1
 pid=$(cat "$dir/vm/pid")
-build/lab/poke "$pid" $trap >"$dir/before"
+{ build/lab/poke "$pid" $trap; echo none; } >"$dir/before"
 attach vm
 ok 'a worker attaches' within 120 grep -q following "$dir/vm.log"
 ok 'and has everything' settled vm

@@ -3,13 +3,12 @@
  * tinyvmm.c - a VMM of its own, so that not everything rests on QEMU: one vCPU, a few pages, a guest of
  * some instructions in 16-bit mode.
  *
- *   tinyvmm idle [xen]       a VM that halts, until killed; with Xen's hypercalls
- *   tinyvmm cpuid|vmcall|out N   N exits of that kind: the cost of one in ns, on one line
+ *   tinyvmm idle             a VM that halts, until killed
+ *   tinyvmm cpuid|invd|out N     N exits of that kind: the cost of one in ns, on one line
  *
- * cpuid and vmcall exits end in the host's kernel, out goes to this process and back: the floor of
+ * cpuid and invd exits end in the host's kernel, out goes to this process and back: the floor of
  * everything that leaves the kernel.
  */
-#include <cpuid.h>
 #include <err.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -50,15 +49,6 @@ static void setup(void)
 		err(2, "KVM_SET_SREGS");
 }
 
-/* As a VMM does that runs guests made for Xen. */
-static void enable_xen(void)
-{
-	struct kvm_xen_hvm_config xen = {.flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL, .msr = 0x40000000};
-
-	if (ioctl(vm, KVM_XEN_HVM_CONFIG, &xen))
-		err(2, "this host's KVM has no Xen support");
-}
-
 /* Run the code at 0 with ECX = @n until it halts. */
 static void run(uint64_t n)
 {
@@ -82,25 +72,16 @@ static long long now(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static int is_amd(void)
-{
-	unsigned a, b, c, d;
-
-	return __get_cpuid(0, &a, &b, &c, &d) && b == 0x68747541;
-}
-
 /* loop: xor %eax,%eax; <instruction>; dec %esi; jnz loop; hlt */
 static void compose(const char *kind)
 {
-	static const uint8_t cpuid[] = {0x0f, 0xa2}, out[] = {0xe6, 0x80};
-	uint8_t vmcall[] = {0x0f, 0x01, is_amd() ? 0xd9 : 0xc1};
-	const uint8_t *body = !strcmp(kind, "cpuid") ? cpuid : !strcmp(kind, "out") ? out : vmcall;
-	size_t n = 0, len = body == vmcall ? sizeof(vmcall) : 2;
+	static const uint8_t cpuid[] = {0x0f, 0xa2}, out[] = {0xe6, 0x80}, invd[] = {0x0f, 0x08};
+	const uint8_t *body = !strcmp(kind, "cpuid") ? cpuid : !strcmp(kind, "out") ? out : invd;
+	size_t n = 3;
 
 	memcpy(mem, "\x66\x31\xc0", 3);
-	n = 3;
-	memcpy(mem + n, body, len);
-	n += len;
+	memcpy(mem + n, body, 2);
+	n += 2;
 	memcpy(mem + n, "\x66\x4e\x75", 3); /* dec %esi; jnz rel8 */
 	n += 3;
 	mem[n] = (uint8_t)-(int)(n + 1);
@@ -113,11 +94,9 @@ int main(int argc, char **argv)
 	uint64_t n;
 
 	if (argc < 2)
-		errx(2, "usage: tinyvmm idle [xen] | cpuid|vmcall|out N");
+		errx(2, "usage: tinyvmm idle | cpuid|invd|out N");
 	setup();
 	if (!strcmp(argv[1], "idle")) {
-		if (argc > 2)
-			enable_xen();
 		mem[0] = 0xf4;
 		run(0);
 		puts("idle");

@@ -127,16 +127,10 @@ int kvm_refuse(uint32_t flags, struct err *e)
 	if (flags & SCAN_PRIVATE)
 		return err_set(e, ENOTSUP, "the guest's memory is encrypted or private (SEV, TDX, "
 			"guest_memfd): nothing outside the guest can read its log");
-	if (flags & SCAN_XEN)
-		return err_set(e, ENOTSUP, "the VM emulates Xen's hypercalls, which take the trap's place; use "
-			"the gdb backend");
-	if (flags & SCAN_HYPERV)
-		return err_set(e, ENOTSUP, "the VM has Hyper-V enlightenments, whose hypercalls take the trap's "
-			"place; start it without hv-* CPU flags, or use the gdb backend");
 	return 0;
 }
 
-/* Whose instruction the host's CPU knows: VMMCALL (AMD, Hygon) or VMCALL. */
+/* Else Intel's. */
 bool kvm_host_is_amd(void)
 {
 	unsigned a, b, c, d;
@@ -284,7 +278,6 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 	r = open_memory(k, pid, e);
 	if (r)
 		return r;
-	k->amd = kvm_host_is_amd();
 	if (!copies)
 		copies = COPIES_TOTAL / (k->t.vcpus ? k->t.vcpus : 1);
 	vm = (struct hook_vm){k->kvm, k->creator, k->t.vcpus};

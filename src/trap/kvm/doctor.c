@@ -65,7 +65,7 @@ static void check_cpu(struct doctor *d)
 	bool found = line_of("/proc/cpuinfo", "flags", flags, sizeof(flags)), ok;
 
 	ok = found && (strstr(flags, " svm") || strstr(flags, " vmx"));
-	tell(d, "CPU", ok, "%s%s", kvm_host_is_amd() ? "AMD, the trap is VMMCALL" : "Intel, the trap is VMCALL",
+	tell(d, "CPU", ok, "%s%s", kvm_host_is_amd() ? "AMD" : "Intel",
 		ok ? "" : "; it shows no virtualization (svm, vmx): enable it in the firmware");
 }
 
@@ -136,7 +136,7 @@ static void check_hook(struct doctor *d)
 	if (r)
 		tell(d, "trap", 0, "%.250s", e.text);
 	else
-		tell(d, "trap", 1, "the BPF programs load and attach to kvm_emulate_hypercall; %u VM%s protected",
+		tell(d, "trap", 1, "the BPF programs load and attach to kvm_emulate_invd; %u VM%s protected",
 			n, n == 1 ? "" : "s");
 }
 

@@ -29,7 +29,7 @@
 
 void gate_init(struct gate *g)
 {
-	*g = (struct gate){.link = -1, .hooks = -1, .slot = -1};
+	*g = (struct gate){.link = {-1, -1}, .hooks = -1, .slot = -1};
 }
 
 static void close_fd(int *fd)
@@ -43,7 +43,8 @@ void gate_close(struct gate *g)
 {
 	if (g->table)
 		munmap(g->table, sizeof(*g->table));
-	close_fd(&g->link);
+	close_fd(&g->link[0]);
+	close_fd(&g->link[1]);
 	close_fd(&g->hooks);
 	gate_init(g);
 }
@@ -124,52 +125,85 @@ static int prog_info(int fd, struct bpf_prog_info *info, uint32_t *ids)
 	return bpf_obj_get_info_by_fd(fd, info, &len);
 }
 
-/* Is @link a gate of this version? Then take it over into @g. */
-static bool take_link(struct gate *g, int link)
+/* What hangs by @link, if it is called @name: its maps. */
+static bool named(int link, const char *name, struct bpf_prog_info *info, uint32_t *ids)
 {
 	struct bpf_link_info l = {0};
-	struct bpf_prog_info info;
-	uint32_t len = sizeof(l), ids[MAPS_MAX];
+	uint32_t len = sizeof(l);
 	_cleanup_fd_ int prog = -1;
 
 	if (bpf_obj_get_info_by_fd(link, &l, &len) || l.type != BPF_LINK_TYPE_TRACING)
 		return false;
 	prog = bpf_prog_get_fd_by_id(l.prog_id);
-	if (prog < 0 || prog_info(prog, &info, ids) || strcmp(info.name, GATE_NAME))
-		return false;
-	if (take_maps(g, &info, ids) && g->table->pidns == pid_namespace()) {
-		g->link = link;
-		return true;
-	}
-	gate_close(g);
-	return false;
+	return prog >= 0 && !prog_info(prog, info, ids) && !strcmp(info->name, name);
 }
 
-static bool find(struct gate *g)
+static bool among(uint32_t id, const uint32_t *ids, uint32_t n)
 {
-	uint32_t id = 0;
+	while (n && ids[n - 1] != id)
+		n--;
+	return n;
+}
 
-	while (!bpf_link_get_next_id(id, &id)) {
-		int fd = bpf_link_get_fd_by_id(id);
+/* The next link after *@id whose program is called @name, or -1. */
+static int next_named(uint32_t *id, const char *name, struct bpf_prog_info *info, uint32_t *ids)
+{
+	while (!bpf_link_get_next_id(*id, id)) {
+		int fd = bpf_link_get_fd_by_id(*id);
 
 		if (fd < 0)
 			continue; /* gone meanwhile */
-		if (take_link(g, fd))
-			return true;
+		if (named(fd, name, info, ids))
+			return fd;
 		close(fd);
+	}
+	return -1;
+}
+
+/* The other program of the gate whose maps are @ids: it shares one of them at least. */
+static int find_other(const uint32_t *ids, uint32_t n)
+{
+	struct bpf_prog_info info;
+	uint32_t id = 0, its[MAPS_MAX];
+	int fd;
+
+	while ((fd = next_named(&id, GATE_NAME_W, &info, its)) >= 0) {
+		for (uint32_t i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++)
+			if (among(its[i], ids, n))
+				return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+/* A gate of this version, and of this pid namespace. */
+static bool find(struct gate *g)
+{
+	struct bpf_prog_info info;
+	uint32_t id = 0, ids[MAPS_MAX];
+	int fd;
+
+	while ((fd = next_named(&id, GATE_NAME, &info, ids)) >= 0) {
+		g->link[0] = fd;
+		if (take_maps(g, &info, ids) && g->table->pidns == pid_namespace()) {
+			g->link[1] = find_other(ids, info.nr_map_ids < MAPS_MAX ? info.nr_map_ids : MAPS_MAX);
+			return true;
+		}
+		gate_close(g);
 	}
 	return false;
 }
 
 static int keep(struct gate *g, const struct gate_bpf *skel, struct err *e)
 {
-	g->link = fcntl(bpf_link__fd(skel->links.logvisor_gate1), F_DUPFD_CLOEXEC, 3);
+	g->link[0] = fcntl(bpf_link__fd(skel->links.logvisor_gate1), F_DUPFD_CLOEXEC, 3);
+	g->link[1] = fcntl(bpf_link__fd(skel->links.logvisor_gate1w), F_DUPFD_CLOEXEC, 3);
 	g->hooks = fcntl(bpf_map__fd(skel->maps.hooks), F_DUPFD_CLOEXEC, 3);
 	g->table = mmap(NULL, sizeof(*g->table), PROT_READ | PROT_WRITE, MAP_SHARED,
 		bpf_map__fd(skel->maps.bss), 0);
 	if (g->table == MAP_FAILED)
 		g->table = NULL;
-	return g->link < 0 || g->hooks < 0 || !g->table
+	return g->link[0] < 0 || g->link[1] < 0 || g->hooks < 0 || !g->table
 		? err_set(e, errno, "cannot keep the BPF program: %s", strerror(errno)) : 0;
 }
 
@@ -181,12 +215,15 @@ static int make(struct gate *g, struct err *e)
 	if (!skel)
 		return scan_explain(errno, e);
 	skel->bss->table.pidns = pid_namespace();
-	skel->links.logvisor_gate1 = bpf_program__attach(skel->progs.logvisor_gate1);
+	/* The one by which the gate is found comes last. */
+	skel->links.logvisor_gate1w = bpf_program__attach(skel->progs.logvisor_gate1w);
+	if (skel->links.logvisor_gate1w)
+		skel->links.logvisor_gate1 = bpf_program__attach(skel->progs.logvisor_gate1);
 	if (skel->links.logvisor_gate1)
 		r = keep(g, skel, e);
 	else if (errno == E2BIG)
-		r = err_set(e, E2BIG, "38 programs of others hang on kvm_emulate_hypercall already, which is all "
-			"the host's kernel allows; use the gdb backend for this VM");
+		r = err_set(e, E2BIG, "38 programs of others hang on kvm_emulate_invd or kvm_emulate_wbinvd "
+			"already, which is all the host's kernel allows; use the gdb backend for this VM");
 	else
 		r = scan_explain(errno, e);
 	gate_bpf__destroy(skel);

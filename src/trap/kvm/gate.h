@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * gate.h - the one BPF program of the host through which every protected VM's hook is reached.
+ * gate.h - the one way on the host by which every protected VM's hook is reached.
  *
  * Whoever comes first loads and attaches it; the others find it among the kernel's BPF links by its
  * name, which goes with the version of its table, and hold it too. Nothing is pinned to a file system:
@@ -21,7 +21,7 @@
 #include "util/err.h"
 
 struct gate {
-	int link;  /* holds the program; -1: not open */
+	int link[2]; /* hold the programs on INVD and on WBINVD; -1: not open */
 	int hooks; /* the map of the VMs' programs */
 	struct gate_table *table; /* mapped */
 	int slot;  /* -1: none */
@@ -33,7 +33,7 @@ void gate_init(struct gate *g);
 int gate_open(struct gate *g, struct err *e);
 
 /*
- * Let hypercalls of the VM @kvm come to the program @hook; this process owns the slot. -EBUSY:
+ * Let the traps of the VM @kvm come to the program @hook; this process owns the slot. -EBUSY:
  * another process protects this VM, and did not end within 2 s; -ENOSPC: there are too many.
  */
 int gate_enter(struct gate *g, uint64_t kvm, int hook, struct err *e);

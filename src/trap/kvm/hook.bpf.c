@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * hook.bpf.c - the trap. Runs in the host at the end of kvm_emulate_hypercall(), in the vCPU's own
- * exit: if the guest came from a planted site, follow the record's pointers and copy it into this
+ * hook.bpf.c - the trap. Runs in the host at the end of kvm_emulate_invd(), in the vCPU's own exit: if the guest came from a planted site, follow the record's pointers and copy it into this
  * vCPU's ring. One program per protected VM, reached through the host's gate (gate.bpf.c), which passes
  * its arguments on.
  *
  * At fexit, not fentry: KVM has just skipped the instruction, so that RIP, lazily cached on Intel, is
- * valid and stands behind the hypercall (arch/x86/kvm/x86.c, kvm_skip_emulated_instruction). The
+ * valid and stands behind it (arch/x86/kvm/x86.c, kvm_skip_emulated_instruction). The
  * VMM's address space is current, so guest memory is read as its user memory, without faulting.
  */
 #include "trap/kvm/kernel.h"
@@ -16,9 +15,11 @@
 #include <bpf/bpf_tracing.h>
 
 static __always_inline int guest_copy(void *ctx, void *dst, __u32 len, __u64 gva);
-static __always_inline long near_copy(void *dst, __u32 len, __u64 gva);
+static __always_inline long near_copy(void *ctx, __u32 what, void *dst, __u64 len, __u64 gva);
 #define FETCH_READ(ctx, dst, len, gva) guest_copy((ctx), (dst), (len), (gva))
-#define FETCH_NEAR(ctx, dst, len, gva) near_copy((dst), (len), (gva))
+/* A length that was just checked has to stay in the register that the verifier saw. */
+#define FETCH_LEN(len) asm volatile("" : "+r"(len))
+#define FETCH_NEAR(ctx, what, dst, len, gva) near_copy((ctx), (what), (dst), (len), (gva))
 #include "source/printk_ring.h"
 #include "trap/kvm/hook_rec.h"
 
@@ -177,26 +178,127 @@ static __always_inline int guest_copy(void *ctx, void *dst, __u32 len, __u64 at)
 	return 0;
 }
 
-/* Where no walk is needed. */
-static __always_inline long near_copy(void *dst, __u32 len, __u64 at)
-{
-	const struct hook_page *p = &pages[at / PAGE % HOOK_PAGES];
-	__u64 in = at & (PAGE - 1);
+/*
+ * The host's kernel maps all RAM at page_offset_base (arch/x86/include/asm/page_64.h; moved by KASLR).
+ * Reading there takes half the instructions of a copy from user space, and the pages are the same. Without
+ * these symbols (kptr_restrict=2, say) there is only the other way.
+ */
+extern const void page_offset_base __ksym __weak;
+extern const void pgdir_shift __ksym __weak; /* 48 with 5 levels, else 39 */
+extern const void sme_me_mask __ksym __weak; /* the bit of an address that says "encrypted" (AMD) */
 
-	if ((__s64)at >= 0)
-		return bpf_probe_read_user(dst, len, (void *)at);
-	if (in + len > PAGE || p->gva != (at & ~(PAGE - 1)) + 1)
-		return -1;
-	return bpf_probe_read_user(dst, len, (void *)(p->hva + in));
+/* Where the host's kernel has the byte that its page table at @pgd maps at @hva, 0 if nowhere. */
+__noinline __u64 direct_map(__u64 pgd, __u64 hva)
+{
+	__u64 base, table = pgd, entry, sme = 0;
+	__u32 shift = 39;
+
+	if (!&page_offset_base || bpf_probe_read_kernel(&base, sizeof(base), &page_offset_base))
+		return 0;
+	if (&pgdir_shift && bpf_probe_read_kernel(&shift, sizeof(shift), &pgdir_shift))
+		return 0;
+	if (&sme_me_mask && bpf_probe_read_kernel(&sme, sizeof(sme), &sme_me_mask))
+		return 0;
+	__sync_fetch_and_add(&stats.nears, 1);
+	for (int i = 0; i < 5; i++) {
+		if (bpf_probe_read_kernel(&entry, sizeof(entry), (void *)(table + (hva >> shift & 511) * 8)) ||
+			!(entry & PTE_PRESENT))
+			return 0;
+		entry &= ~sme;
+		if (shift == 12 || (entry & PTE_PS && shift <= 30)) {
+			__u64 mask = (1ULL << shift) - 1;
+
+			return base + ((entry & PTE_ADDR & ~mask) | (hva & mask));
+		}
+		table = base + (entry & PTE_ADDR);
+		shift -= 9;
+	}
+	return 0;
 }
 
-/* Its offset is too large for a load: struct kvm has the memory slots' hash tables in it (6.1). */
-static __always_inline __u32 creator(const struct kvm *kvm)
-{
-	__u64 off = bpf_core_field_offset(kvm->userspace_pid);
+struct near_ctx {
+	struct kvm_vcpu *v;
+	struct hook_ring *r;
+};
 
-	asm volatile("" : "+r"(off));
-	return *(__u32 *)((const char *)kvm + off);
+/* Find @page, and remember. Not inlined: it is rare. */
+static __noinline bool near_find(struct kvm_vcpu *v, struct hook_near *n, __u64 page)
+{
+	struct cpu cpu = {v->arch.cr3, v->arch.cr4};
+	__u64 hva = (__s64)page < 0 ? translate(&cpu, page) : page;
+
+	n->page = page;
+	n->at = hva ? direct_map((__u64)BPF_CORE_READ(v, kvm, mm, pgd), hva) : 0; /* as a number */
+	if (!n->at)
+		n->page = 0;
+	return n->at;
+}
+
+/* What lies in one page, from the host's direct map; what is in the VMM's addresses from there at worst. */
+static __always_inline long near_copy(void *ctx, __u32 what, void *dst, __u64 len, __u64 at)
+{
+	const struct near_ctx *c = ctx;
+	struct hook_near *n = &c->r->near[what];
+	__u64 in = at - n->page;
+
+	if (in > PAGE - len) {
+		in = at & (PAGE - 1);
+		if (in > PAGE - len || !near_find(c->v, n, at - in))
+			return (__s64)at < 0 ? -1 : bpf_probe_read_user(dst, len, (void *)at);
+	}
+	return bpf_probe_read_kernel(dst, len, (void *)(n->at + in));
+}
+
+/* Members that are too far away for a load: struct kvm has the memory slots' hash tables in it (6.1). */
+#define FAR_MEMBER(kvm, member)                                                                           \
+	({                                                                                                \
+		__u64 off = bpf_core_field_offset((kvm)->member);                                         \
+		asm volatile("" : "+r"(off));                                                             \
+		*(typeof((kvm)->member) *)((const char *)(kvm) + off);                                    \
+	})
+
+/*
+ * KVM's protocol for who remembers where a page is (include/linux/kvm_host.h, mmu_invalidate_retry()):
+ * before the host's kernel takes any page of the VM's memory away it has in_progress count up, and after it
+ * seq, then in_progress down. So if after a read in_progress is 0, and seq what it was when the page was
+ * looked up, then what was read was that page.
+ */
+static __always_inline __u64 invalidate_seq(const struct kvm *kvm)
+{
+	if (bpf_core_field_exists(kvm->mmu_invalidate_seq))
+		return FAR_MEMBER(kvm, mmu_invalidate_seq);
+	return FAR_MEMBER(kvm, mmu_notifier_seq);
+}
+
+static __always_inline bool invalidating(const struct kvm *kvm)
+{
+	if (bpf_core_field_exists(kvm->mmu_invalidate_in_progress))
+		return FAR_MEMBER(kvm, mmu_invalidate_in_progress) != 0;
+	return FAR_MEMBER(kvm, mmu_notifier_count) != 0;
+}
+
+/* The short way. False: nothing of it counts. */
+static __always_inline bool fetch_fast(struct kvm_vcpu *v, struct hook_ring *r, struct prb_copy *c)
+{
+	const struct kvm *kvm = v->kvm;
+	struct near_ctx ctx = {v, r};
+	__u64 seq = invalidate_seq(kvm);
+
+	if (r->seq != seq) {
+		for (int i = 0; i < PRB_NEAR_END; i++)
+			r->near[i].page = 0;
+		r->seq = seq;
+	}
+	if (prb_fetch_fast(&ctx, &geometry, v->arch.regs[VCPU_REGS_RDI], &newest, c)) {
+		r->near[PRB_NEAR_FRAME].page = 0; /* the guest's own page table may have changed */
+		return false;
+	}
+	asm volatile("" ::: "memory");
+	if (invalidating(kvm) || invalidate_seq(kvm) != seq) {
+		stats.moved++;
+		return false;
+	}
+	return true;
 }
 
 static __always_inline __u64 reg_rip(struct kvm_vcpu *v)
@@ -265,7 +367,7 @@ static __noinline int fetch(struct kvm_vcpu *v, __u32 final, struct prb_copy *c)
 	return err;
 }
 
-SEC("fexit/kvm_emulate_hypercall")
+SEC("fexit/kvm_emulate_invd")
 int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 {
 	const struct hook_site *s = sites;
@@ -274,7 +376,7 @@ int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 	__u32 idx, slot;
 	__u64 rip;
 
-	if (!lives(&worker_life) || creator(v->kvm) != vm_creator)
+	if (!lives(&worker_life) || (__u32)FAR_MEMBER(v->kvm, userspace_pid) != vm_creator)
 		return 0;
 	rip = reg_rip(v);
 #pragma unroll
@@ -288,6 +390,7 @@ planted:
 	if (idx >= HOOK_VCPUS_MAX)
 		return 0;
 	r = &rings[idx];
+	asm volatile("" : "+r"(r)); /* kept, not computed again and again */
 	if (!room(r))
 		return 0;
 	slot = idx * ring_size + (r->head & (ring_size - 1));
@@ -296,7 +399,7 @@ planted:
 		r->fail++;
 		return 0;
 	}
-	if (!prb_fetch_fast(NULL, &geometry, v->arch.regs[VCPU_REGS_RDI], &newest, &copy->copy)) {
+	if (fetch_fast(v, r, &copy->copy)) {
 		newest = copy->copy.id;
 		copy->copy.flags = s->final ? PRB_COPY_FINAL : 0;
 	} else if (fetch(v, s->final, &copy->copy)) {

@@ -47,7 +47,7 @@ void hook_init(struct hook *h);
  * -errno with @e.
  */
 int hook_load(struct hook *h, const struct hook_vm *vm, unsigned copies, struct err *e);
-/* From now on hypercalls of the VM come to the program. Errors: gate_open()'s, gate_enter()'s. */
+/* From now on the VM's traps come to the program. Errors: gate_open()'s, gate_enter()'s. */
 int hook_attach(struct hook *h, struct err *e);
 /* Also of what is not loaded. Takes the VM out of the gate unless the guardian is to (gate.h). */
 void hook_unload(struct hook *h);

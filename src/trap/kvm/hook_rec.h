@@ -15,7 +15,7 @@
 
 /* A planted site. */
 struct hook_site {
-	__u64 rip; /* after the hypercall: the site + 5 */
+	__u64 rip; /* after the trap's instruction: the site + 5 */
 	__u32 tag;
 	__u32 final; /* prb_final_commit */
 };
@@ -30,6 +30,12 @@ struct hook_page {
 	__u64 hva;
 };
 
+/* Where the host's kernel has a page of 4 KiB, for itself: in its direct map of all RAM. */
+struct hook_near {
+	__u64 page; /* its address in the VMM or, sign bit set, in the guest; 0: none */
+	__u64 at;
+};
+
 /*
  * One vCPU's ring: the vCPU is its only producer, the worker its only consumer, so that neither a
  * lock nor an atomic operation is needed; x86 keeps stores in order.
@@ -39,13 +45,18 @@ struct hook_ring {
 	__u64 tail; /* copies consumed, written by the worker */
 	__u64 full; /* not copied: the ring was full */
 	__u64 fail; /* not copied: the guest's memory could not be followed */
-	__u64 pad[4];
+	/* Of the vCPU alone: the pages it read last, true as long as the VM's mmu_invalidate_seq is seq. */
+	__u64 seq;
+	struct hook_near near[PRB_NEAR_END];
+	__u64 pad[5];
 };
 
 struct hook_stats {
-	__u64 foreign; /* hypercalls of this VM that were not at a site */
+	__u64 foreign; /* times the guest executed the instruction, but not at a site */
 	__u64 walks;   /* page-table walks */
 	__u64 stale;   /* cached translations found out of date */
+	__u64 nears;   /* pages looked for in the host's direct map */
+	__u64 moved;   /* copies made anew since a page was taken away meanwhile */
 	__u64 holds;   /* times the VM was stopped because a ring was nearly full */
 };
 

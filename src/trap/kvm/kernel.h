@@ -35,25 +35,10 @@ struct kvm_memslots {
 	int node_idx;
 };
 
-struct kvm_xen_hvm_config {
-	__u32 flags;
-};
-
-struct kvm_xen {
-	struct kvm_xen_hvm_config hvm_config;
-};
-
-struct kvm_hv {
-	__u64 hv_guest_os_id;
-};
-
 struct kvm_arch {
 	unsigned long vm_type;
 	bool has_private_mem;
 	bool has_protected_state;
-	struct kvm_xen_hvm_config xen_hvm_config;
-	struct kvm_xen xen;
-	struct kvm_hv hyperv;
 };
 
 typedef struct {
@@ -69,11 +54,24 @@ struct bpf_map {
 	atomic64_t usercnt; /* holders in user space: descriptors, mappings, pins */
 };
 
+typedef struct {
+	unsigned long pgd;
+} pgd_t;
+
+struct mm_struct {
+	pgd_t *pgd; /* in the host kernel's direct map */
+};
+
 struct kvm {
 	struct mm_struct *mm;
 	struct kvm_memslots *memslots[1];
 	atomic_t online_vcpus;
 	int userspace_pid; /* thread that created the VM */
+	/* How often pages of the VM's memory were taken from under it, and how often just now. */
+	unsigned long mmu_invalidate_seq;
+	long mmu_invalidate_in_progress;
+	unsigned long mmu_notifier_seq; /* the same up to 6.0 */
+	long mmu_notifier_count;
 	struct kvm_arch arch;
 };
 
@@ -94,7 +92,6 @@ struct kvm_vcpu_arch {
 	unsigned long rip; /* 7.2: before, regs[VCPU_REGS_RIP] */
 	unsigned long cr0, cr3, cr4;
 	__u64 efer;
-	bool hyperv_enabled;
 	bool guest_state_protected;
 };
 

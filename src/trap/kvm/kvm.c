@@ -142,12 +142,6 @@ static bool look(struct kvm_vm *k, struct trap_event *ev)
 {
 	int64_t now = kvm_now_ms();
 
-	if (k->note[0]) {
-		ev->type = TRAP_ALERT;
-		memcpy(ev->text, k->note, sizeof(ev->text));
-		k->note[0] = 0;
-		return true;
-	}
 	/* Before the copies: a flood of them must not keep the guard away. */
 	if (now >= k->next_guard_ms) {
 		kvm_finish_retired(k);

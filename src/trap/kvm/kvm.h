@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * kvm.h - the kvm backend's own state: any VM of this host's stock KVM, whatever its VMM. Its trap is a
- * hypercall written over a NOP of the guest's loaded kernel; see doc/kvm.md.
+ * kvm.h - the kvm backend's own state: any VM of this host's stock KVM, whatever its VMM. Its trap is an
+ * INVD written over a NOP of the guest's loaded kernel; see doc/kvm.md.
  */
 #ifndef LOGVISOR_TRAP_KVM_KVM_H
 #define LOGVISOR_TRAP_KVM_KVM_H
@@ -33,7 +33,6 @@ struct kvm_vm {
 	int wr; /* /proc/PID/mem, for writing */
 	struct hook hook;
 	struct kvm_guardian guardian;
-	bool amd;
 	bool held; /* by hold() */
 	uint64_t stop_ns; /* when plant.c stopped the VM */
 	uint64_t kvm; /* the host kernel's struct kvm */
@@ -43,7 +42,6 @@ struct kvm_vm {
 	unsigned slots;
 	struct kvm_site site[HOOK_SITES_MAX];
 	int64_t next_guard_ms;
-	char note[160]; /* to be told as an alert */
 	unsigned step_us; /* how long the next wait for copies sleeps */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * plant.c - put hypercalls over NOPs of the running guest's kernel, take them back, watch over them.
+ * plant.c - put traps over NOPs of the running guest's kernel, take them back, watch over them.
  *
  * Whenever guest text is written every thread of the VMM is stopped, so no vCPU executes it; on its
  * next entry the CPU serialises. A site is taken back in two phases, since a vCPU (or a task it
@@ -209,10 +209,7 @@ static int prepare(struct kvm_vm *k, const struct trap_site *site, struct kvm_si
 		.gpa = first.gpa + off,
 	};
 	memcpy(now, code + off, SITE_LEN);
-	if (site_other_vendor(now, k->amd))
-		snprintf(k->note, sizeof(k->note), "the trap at 0x%" PRIx64 " is of the other CPU vendor's kind "
-			"(was the VM migrated here?), which this host's CPU does not know: replaced", s->gva);
-	site_plant(now, k->amd, s->bytes);
+	site_plant(now, s->bytes);
 	set_geometry(k, &t, site->fetch_arg);
 	return 0;
 }
@@ -265,7 +262,7 @@ static void retire(struct kvm_vm *k, struct kvm_site *s)
 {
 	uint8_t bytes[SITE_LEN];
 
-	site_retire(bytes);
+	site_retire(s->bytes, bytes);
 	/* Only what is still ours: the guest may have rebooted, or another tracer come. */
 	if (s->use != KVM_SITE_ACTIVE || !site_is(k, s, s->bytes) || write_site(k, s->gpa, bytes)) {
 		s->use = KVM_SITE_UNUSED;
@@ -326,12 +323,12 @@ void kvm_finish_retired(struct kvm_vm *k)
 		due |= k->site[i].use == KVM_SITE_RETIRED && t - k->site[i].since_ms >= GRACE_MS;
 	if (!due || k->held || enter(k, NULL))
 		return;
-	site_retire(now);
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		struct kvm_site *s = &k->site[i];
 
 		if (s->use != KVM_SITE_RETIRED || t - s->since_ms < GRACE_MS || inside(k, s))
 			continue;
+		site_retire(s->bytes, now);
 		site_original(s->bytes, original);
 		if (site_is(k, s, now))
 			write_site(k, s->gpa, original);

@@ -64,10 +64,6 @@ static __always_inline __u32 vm_flags(struct kvm *kvm, __u32 memfd_slots)
 		BPF_CORE_READ_INTO(&b, kvm, arch.has_protected_state);
 		s.protected_state = b;
 	}
-	if (bpf_core_field_exists(kvm->arch.xen.hvm_config))
-		s.xen = BPF_CORE_READ(kvm, arch.xen.hvm_config.flags);
-	else if (bpf_core_field_exists(kvm->arch.xen_hvm_config))
-		s.xen = BPF_CORE_READ(kvm, arch.xen_hvm_config.flags);
 	if (bpf_core_field_exists(struct kvm_svm, sev_info)) {
 		struct kvm_svm *svm = (void *)kvm; /* its first member */
 
@@ -108,13 +104,7 @@ static __always_inline void emit_vcpu(struct seq_file *seq, struct kvm_vcpu *v, 
 		r.vcpu.rip = BPF_CORE_READ(v, arch.rip);
 	else
 		r.vcpu.rip = BPF_CORE_READ(v, arch.regs[VCPU_REGS_RIP]);
-	if (bpf_core_field_exists(v->arch.hyperv_enabled)) {
-		BPF_CORE_READ_INTO(&b, v, arch.hyperv_enabled);
-		if (b)
-			r.vcpu.flags |= SCAN_HYPERV;
-	}
 	if (bpf_core_field_exists(v->arch.guest_state_protected)) {
-		b = false;
 		BPF_CORE_READ_INTO(&b, v, arch.guest_state_protected);
 		if (b)
 			r.vcpu.flags |= SCAN_PRIVATE;

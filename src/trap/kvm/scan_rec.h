@@ -11,11 +11,7 @@ enum scan_kind { SCAN_VM = 1, SCAN_SLOT = 2, SCAN_VCPU = 3 };
 
 enum scan_flag {
 	SCAN_PRIVATE = 1 << 0, /* SEV, TDX or guest_memfd: the host cannot read its memory */
-	SCAN_HYPERV = 1 << 1,  /* hypercalls are decoded as Hyper-V's */
-	SCAN_XEN = 1 << 2,     /* hypercalls are decoded as Xen's */
 };
-
-#define SCAN_XEN_INTERCEPT (1u << 1) /* KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL, linux/kvm.h */
 
 /* What the host's kernel says of a VM: members of struct kvm, 0 where this kernel has none. */
 struct scan_vm_state {
@@ -23,16 +19,12 @@ struct scan_vm_state {
 	__u32 protected_state; /* arch.has_protected_state, 6.11 */
 	__u32 sev_active;      /* struct kvm_svm, sev_info.active */
 	__u32 memfd_slots;     /* a slot has KVM_MEM_GUEST_MEMFD, 6.8 */
-	__u32 xen;             /* arch.xen_hvm_config.flags */
 };
 
 /* 0: default, 1: software-protected, which shows in its slots, then SEV, SEV-ES, SNP and TDX. */
 static inline __attribute__((always_inline)) __u32 scan_vm_flags(const struct scan_vm_state *s)
 {
-	__u32 flags = s->vm_type >= 2 || s->protected_state || s->sev_active || s->memfd_slots ?
-		SCAN_PRIVATE : 0;
-
-	return flags | (s->xen & SCAN_XEN_INTERCEPT ? SCAN_XEN : 0);
+	return s->vm_type >= 2 || s->protected_state || s->sev_active || s->memfd_slots ? SCAN_PRIVATE : 0;
 }
 
 struct scan_rec {

@@ -7,25 +7,31 @@
 
 static const uint8_t nop_p6[SITE_LEN] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
 static const uint8_t nop_k8[SITE_LEN] = {0x66, 0x66, 0x66, 0x66, 0x90};
-static const uint8_t retired[SITE_LEN] = {0x66, 0x90, 0x0f, 0x1f, 0x00};
+
+/* Three bytes of NOP in both manners: which of the two stood there before is remembered so. */
+static const uint8_t pad_p6[3] = {0x0f, 0x1f, 0x00}, pad_k8[3] = {0x66, 0x66, 0x90};
+static const uint8_t invd[2] = {0x0f, 0x08}, nop2[2] = {0x66, 0x90};
 
 /* ENDBR64, and what Linux seals it with when nothing calls the function indirectly (6.2, 6.19). */
 static const uint8_t endbr[][4] = {
 	{0xf3, 0x0f, 0x1e, 0xfa}, {0x66, 0x0f, 0x1f, 0x00}, {0x0f, 0x1f, 0x40, 0xd6}};
 
-static bool ours(const uint8_t *c)
+static bool is_k8(const uint8_t *c)
 {
-	return (c[0] == 0x31 || c[0] == 0x33) && c[1] == 0xc0 && c[2] == 0x0f && c[3] == 0x01 &&
-		(c[4] == 0xd9 || c[4] == 0xc1);
+	return !memcmp(c, nop_k8, SITE_LEN) || !memcmp(c, pad_k8, sizeof(pad_k8));
 }
 
 static enum site_state look(const uint8_t *c)
 {
+	const uint8_t *then = c + sizeof(pad_p6);
+
 	if (!memcmp(c, nop_p6, SITE_LEN) || !memcmp(c, nop_k8, SITE_LEN))
 		return SITE_FREE;
-	if (ours(c))
+	if (memcmp(c, pad_p6, sizeof(pad_p6)) && memcmp(c, pad_k8, sizeof(pad_k8)))
+		return SITE_TAKEN;
+	if (!memcmp(then, invd, sizeof(invd)))
 		return SITE_PLANTED;
-	return memcmp(c, retired, SITE_LEN) ? SITE_TAKEN : SITE_RETIRED;
+	return memcmp(then, nop2, sizeof(nop2)) ? SITE_TAKEN : SITE_RETIRED;
 }
 
 enum site_state site_look(const uint8_t *code, size_t *off)
@@ -42,30 +48,27 @@ enum site_state site_look(const uint8_t *code, size_t *off)
 	return look(code);
 }
 
-void site_plant(const uint8_t *from, int amd, uint8_t *to)
+static void compose(const uint8_t *from, const uint8_t *then, uint8_t *to)
 {
-	bool k8 = !memcmp(from, nop_k8, SITE_LEN) || (ours(from) && from[0] == 0x33);
+	bool k8 = is_k8(from);
 
-	to[0] = k8 ? 0x33 : 0x31;
-	to[1] = 0xc0;
-	to[2] = 0x0f;
-	to[3] = 0x01;
-	to[4] = amd ? 0xd9 : 0xc1;
+	memcpy(to, k8 ? pad_k8 : pad_p6, sizeof(pad_p6));
+	memcpy(to + sizeof(pad_p6), then, sizeof(invd));
 }
 
-int site_other_vendor(const uint8_t *code, int amd)
+void site_plant(const uint8_t *from, uint8_t *to)
 {
-	return ours(code) && code[4] != (amd ? 0xd9 : 0xc1);
+	compose(from, invd, to);
 }
 
-void site_retire(uint8_t *to)
+void site_retire(const uint8_t *planted, uint8_t *to)
 {
-	memcpy(to, retired, SITE_LEN);
+	compose(planted, nop2, to);
 }
 
 void site_original(const uint8_t *planted, uint8_t *to)
 {
-	memcpy(to, planted[0] == 0x33 ? nop_k8 : nop_p6, SITE_LEN);
+	memcpy(to, is_k8(planted) ? nop_k8 : nop_p6, SITE_LEN);
 }
 
 const char *site_guess(const uint8_t *code)

@@ -5,14 +5,18 @@
  *
  *   free      0f 1f 44 00 00   the compiler's or ftrace's 5-byte NOP (or 66 66 66 66 90, used by
  *                              Linux 5.10 on CPUs without P6 NOPs), after an optional ENDBR64
- *   planted   31 c0 0f 01 d9   xor %eax,%eax; vmmcall   (c1: vmcall): hypercall number 0, which KVM
- *                              answers with -ENOSYS. 33 c0 is the same instruction encoded the other
- *                              way; it marks a site whose original was 66 66 66 66 90.
- *   retired   66 90 0f 1f 00   2-byte NOP; 3-byte NOP: a task parked between the two instructions
- *                              goes on at an instruction's beginning
+ *   planted   0f 1f 00 0f 08   3-byte NOP; INVD. In a guest INVD always exits: Intel's CPUs know no other
+ *                              way, AMD's have an intercept that every hypervisor must set, since the
+ *                              instruction would throw away the host's unwritten cache lines. KVM steps
+ *                              over it and does nothing (kvm_emulate_invd()). It is the same on both
+ *                              vendors' CPUs, changes no register, and faults in user mode.
+ *                              66 66 90 0f 08 where 66 66 66 66 90 was.
+ *   retired   0f 1f 00 66 90   3-byte NOP; 2-byte NOP (66 66 90 66 90): a vCPU between the two
+ *                              instructions goes on at an instruction's beginning
  *
- * Sources: arch/x86/include/asm/nops.h and arch/x86/kernel/ftrace.c, Linux 5.10 to 7.2; AMD APM vol. 3
- * VMMCALL, Intel SDM vol. 3 VMCALL.
+ * Sources: arch/x86/include/asm/nops.h and arch/x86/kernel/ftrace.c, Linux 5.10 to 7.2; Intel SDM vol. 3,
+ * 26.1.2 (instructions that cause VM exits unconditionally); AMD APM vol. 2, 15.9 (intercepts), and
+ * arch/x86/kvm/svm/svm.c, init_vmcb(): INTERCEPT_INVD.
  */
 #ifndef LOGVISOR_TRAP_KVM_SITE_H
 #define LOGVISOR_TRAP_KVM_SITE_H
@@ -25,7 +29,7 @@
 
 enum site_state {
 	SITE_FREE,    /* a NOP: can be planted */
-	SITE_PLANTED, /* a hypercall of ours, perhaps of a worker that died */
+	SITE_PLANTED, /* a trap of ours, perhaps of a worker that died */
 	SITE_RETIRED, /* a removal that was not finished: can be planted */
 	SITE_TAKEN,   /* something else: another tracer's, or no such function entry */
 };
@@ -36,12 +40,10 @@ enum site_state {
  */
 enum site_state site_look(const uint8_t *code, size_t *off);
 
-/* What to write to plant @from (SITE_LEN bytes: free, planted or retired). @amd: vmmcall. */
-void site_plant(const uint8_t *from, int amd, uint8_t *to);
-/* Is @code a hypercall of ours for the other vendor's CPU? It would fault here. */
-int site_other_vendor(const uint8_t *code, int amd);
+/* What to write to plant @from (SITE_LEN bytes: free, planted or retired). */
+void site_plant(const uint8_t *from, uint8_t *to);
 /* First and second phase of removal. */
-void site_retire(uint8_t *to);
+void site_retire(const uint8_t *planted, uint8_t *to);
 void site_original(const uint8_t *planted, uint8_t *to);
 
 /* Who wrote these bytes, for messages: "ftrace, livepatch or a kprobe (call ...)", "a breakpoint". */

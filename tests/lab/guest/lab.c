@@ -21,7 +21,7 @@ static const struct {
 	{ "ringend", ringend_main, "COUNT: records that end exactly at the ring's end" },
 	{ "kmsg", kmsg_main, ": send all that /dev/kmsg holds to the host" },
 	{ "clock", clock_main, "cpuid|msr|outq|kmsg COUNT: what one costs, in ns" },
-	{ "vmcall", vmcall_main, "COUNT: hypercalls from user space, as if at a trap" },
+	{ "forge", forge_main, "COUNT: hypercalls and INVDs from user space, as if at a trap" },
 	{ "kexec", kexec_main, "KERNEL INITRD COMMANDLINE: go on as another kernel, without a reset" },
 	{ "out", out_main, ": send standard input to the host" },
 };

@@ -17,7 +17,7 @@ int flood_main(int argc, char **argv);
 int kexec_main(int argc, char **argv);
 int kmsg_main(int argc, char **argv);
 int out_main(int argc, char **argv);
-int vmcall_main(int argc, char **argv);
+int forge_main(int argc, char **argv);
 int clock_main(int argc, char **argv);
 int records_main(int argc, char **argv);
 int ringend_main(int argc, char **argv);

@@ -27,8 +27,6 @@ static const struct {
 	{"SEV-ES", {.vm_type = 3, .protected_state = 1, .sev_active = 1}, "encrypted or private"},
 	{"SEV-SNP", {.vm_type = 4, .protected_state = 1, .memfd_slots = 1}, "encrypted or private"},
 	{"TDX", {.vm_type = 5, .protected_state = 1, .memfd_slots = 1}, "encrypted or private"},
-	{"Xen MSR only", {.xen = 1 << 0}, NULL},
-	{"Xen hypercalls", {.xen = 1 << 1 | 1 << 2}, "Xen's hypercalls"},
 };
 
 static void vms_refused(void **state)
@@ -45,20 +43,9 @@ static void vms_refused(void **state)
 	}
 }
 
-static void vcpus_refused(void **state)
-{
-	struct err e = {""};
-
-	(void)state;
-	assert_int_equal(kvm_refuse(SCAN_HYPERV, &e), -ENOTSUP);
-	assert_non_null(strstr(e.text, "Hyper-V"));
-	assert_non_null(strstr(e.text, "gdb backend"));
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(vms_refused), cmocka_unit_test(vcpus_refused)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(vms_refused)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
