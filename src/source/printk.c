@@ -264,6 +264,9 @@ static int jump(struct printk *p, int64_t now_us, struct err *e)
 		lost = to <= p->want;
 		to = lost ? p->want + 1 : to;
 	}
+	/* After a restored snapshot: what the ledger has is not lost, although the ring has it no more. */
+	while (p->want < to && p->want < p->replay_end && p->history[p->want & p->history_mask])
+		p->want++;
 	r = printk_gap(p, p->want, to - p->want, lost_reason(p), lost, now_us, e);
 	if (!r)
 		p->want = to;

@@ -27,6 +27,7 @@ static struct seen {
 } seen[SEEN_MAX];
 static unsigned n_seen;
 static int refuse; /* the sink's answer */
+static void (*on_alert)(void); /* what the guest does while one is being stored */
 static int64_t now_us;
 
 static int emit(void *ctx, struct record *r, struct err *e)
@@ -56,6 +57,8 @@ static int emit(void *ctx, struct record *r, struct err *e)
 		assert_true(r->guest_ns == r->seq * 1000 + 7);
 	}
 	n_seen++;
+	if (s->kind == META_ALERT && on_alert)
+		on_alert();
 	return 0;
 }
 
@@ -900,6 +903,47 @@ static void snapshot_while_away(void **state)
 	end();
 }
 
+static void print_30(void)
+{
+	on_alert = NULL;
+	print(30, 60);
+}
+
+/*
+ * The guest overwrites the oldest record of its ring while it is found out that it went back: that record is
+ * stored, so nothing is lost.
+ */
+static void snapshot_and_overwriting(void **state)
+{
+	uint8_t *saved;
+	unsigned n;
+
+	(void)state;
+	begin(4, 12, false, true);
+	open_ring(NULL);
+	for (uint64_t i = 0; i < 30; i++) {
+		print(i, 9);
+		drain(PRINTK_AT_TRAP);
+	}
+	saved = malloc(w.size);
+	memcpy(saved, w.arena, w.size);
+	for (uint64_t i = 30; i < 33; i++) {
+		print(i, 9);
+		drain(PRINTK_AT_TRAP);
+	}
+	n = n_seen;
+	on_alert = print_30;
+	away(restore, saved);
+	drain(PRINTK_AT_POLL);
+	assert_null(on_alert);
+	assert_int_equal(seen[n].kind, META_ALERT);
+	expect(&seen[n + 1], 30, 60, seen[n + 1].fid);
+	assert_int_equal(n_seen, n + 2);
+	assert_int_equal(printk_counters(p)->lost, 0);
+	free(saved);
+	end();
+}
+
 /*
  * The same where copies come by a trap: more was logged since than was forgotten before anybody looks at
  * the ring again, so that only the first copy shows it.
@@ -1168,6 +1212,7 @@ int main(void)
 		cmocka_unit_test(geometry_lies), cmocka_unit_test(ring_lies),
 		cmocka_unit_test(stalled_record), cmocka_unit_test(moved_ring),
 		cmocka_unit_test(snapshot_restored), cmocka_unit_test(snapshot_while_away),
+		cmocka_unit_test(snapshot_and_overwriting),
 		cmocka_unit_test(snapshot_restored_between_copies),
 		cmocka_unit_test(longest_record),
 		cmocka_unit_test(sites), cmocka_unit_test(flood), cmocka_unit_test(writer_waits),
