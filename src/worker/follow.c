@@ -166,7 +166,10 @@ static int same_guest(void *ctx)
 
 	if (!f->g || guest_alive(f->g, &why) == -ESTALE)
 		return -1;
-	return !f->t->ops->cpu(f->t, 0, &cpu, NULL) && !guest_runs_on(f->g, &cpu, &why);
+	if (!f->t->ops->cpu(f->t, 0, &cpu, NULL) && !guest_runs_on(f->g, &cpu, &why))
+		return 1;
+	f->next_look_ms = f->next_poll_ms = 0; /* another boot? */
+	return 0;
 }
 
 /* ---- finding ---- */

@@ -105,6 +105,24 @@ build/lab/poke "$pid" 0f1f440000 $sites
 ok 'once it is gone the sites are planted again' within 5 sh -c \
 	"[ \$(build/lab/poke $pid $trap | grep -cvxFf $dir/before) = 2 ]"
 
+# ---- the host takes pages away from under the VM, as for swapping, migration and merging ----
+touch "$dir/moving"
+(
+	while [ -e "$dir/moving" ]; do
+		echo 4 >"/proc/$pid/clear_refs" # write-protects them all, anew each time
+		echo 1 >/proc/sys/vm/compact_memory
+		usleep 100000 # more often, and the guest does nothing but fault
+	done
+) 2>/dev/null &
+moving=$!
+guest vm 'lab flood 2 1500' >/dev/null
+ok 'records made while the host moves pages are stored' settled vm
+rm "$dir/moving"
+wait $moving
+dump vm
+ok 'and are as the guest has them' exact vm "$dir/vm.kmsg"
+is 'each copied in its trap' "$(./logvisor show --no-pager -o raw -g '^flood ' vm | grep -c 'fid="live"')" 3000
+
 # ---- death of the worker, adoption ----
 guest vm 'i=0; while :; do echo "tick $i end" >/dev/kmsg; i=$((i+1)); usleep 3000; done >/dev/null 2>&1 &' \
 	>/dev/null

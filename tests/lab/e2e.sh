@@ -102,7 +102,14 @@ detach_worker() {
 
 # dump NAME [LEDGER]: what the guest's own reader sees, to $dir/NAME.kmsg; all of it is in the ledger after that.
 dump() {
-	tests/lab/vm take "$dir/$1" "$dir/$1.kmsg" 'lab kmsg' && settled "$1" "${2-$1}"
+	tests/lab/vm take -t 600 "$dir/$1" "$dir/$1.kmsg" 'lab kmsg' && settled "$1" "${2-$1}"
+}
+
+# eventless NAME: no gaps and no alerts are in the ledger; shows those that are.
+eventless() {
+	./logvisor show --no-pager -o raw "$1" | grep -aE ' logvisor - (gap|alert) ' >"$dir/events"
+	sed 's/^/# /' "$dir/events"
+	[ ! -s "$dir/events" ]
 }
 
 # exact NAME DUMP: the ledger of NAME equals the guest's own reading, nothing missing, twice or lost.

@@ -22,7 +22,7 @@ struct kvm_site {
 	uint64_t gpa;
 	bool final; /* prb_final_commit */
 	uint8_t bytes[SITE_LEN]; /* as planted */
-	bool doubted;     /* found changed, and the guest may be another: look once more */
+	int64_t doubt_ms; /* monotonic: found changed since, and the guest may be another; 0: not */
 	int64_t since_ms; /* monotonic: retired at */
 };
 

@@ -28,6 +28,8 @@
  * interrupted by an NMI or by the host.
  */
 #define GRACE_MS 50
+/* So long a site may be found changed in a guest that no CPU seems to run: it is about to boot, mostly. */
+#define DOUBT_MS 3000
 #define GUARD_SPAN 4096 /* sites so near to each other are read at once (6.1: 2,208 bytes) */
 
 int64_t kvm_now_ms(void)
@@ -364,10 +366,14 @@ static bool replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b)
 static bool still_ours(struct kvm_vm *k, struct kvm_site *s)
 {
 	int same = k->t.same_guest ? k->t.same_guest(k->t.same_guest_ctx) : 1;
-	bool ours = same > 0 || (same == 0 && s->doubted);
 
-	s->doubted = same == 0;
-	return ours;
+	if (same) {
+		s->doubt_ms = 0;
+		return same > 0;
+	}
+	if (!s->doubt_ms)
+		s->doubt_ms = kvm_now_ms();
+	return kvm_now_ms() - s->doubt_ms >= DOUBT_MS;
 }
 
 static unsigned without_trap(const struct kvm_vm *k)
