@@ -4,6 +4,7 @@
  *
  *   poke PID BYTES              print the addresses (in the VMM) at which BYTES, in hex, are found
  *   poke PID BYTES ADDRESS...   write BYTES there
+ *   poke PID out                have the host's kernel swap the memory out, as it does when it has none left
  *
  * Looks through the largest anonymous mapping of the VMM's process.
  */
@@ -12,6 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define CHUNK (1u << 20)
@@ -68,6 +72,19 @@ static void find(int fd, const char *pid, const unsigned char *bytes, size_t n)
 	free(buf);
 }
 
+static void page_out(const char *pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
+	unsigned long from, to;
+	struct iovec v;
+
+	largest(pid, &from, &to);
+	v = (struct iovec){(void *)from, to - from};
+	if (fd < 0 || syscall(SYS_process_madvise, fd, &v, 1, MADV_PAGEOUT, 0) < 0)
+		err(2, "process_madvise");
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned char bytes[16];
@@ -75,9 +92,13 @@ int main(int argc, char **argv)
 	size_t n;
 	int fd;
 
+	if (argc == 3 && !strcmp(argv[2], "out")) {
+		page_out(argv[1]);
+		return 0;
+	}
 	n = argc < 3 ? 0 : unhex(argv[2], bytes, sizeof(bytes));
 	if (!n)
-		errx(2, "usage: poke PID BYTES [ADDRESS...]");
+		errx(2, "usage: poke PID BYTES [ADDRESS...] | PID out");
 	snprintf(path, sizeof(path), "/proc/%s/mem", argv[1]);
 	fd = open(path, O_RDWR);
 	if (fd < 0)
