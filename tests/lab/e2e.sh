@@ -67,11 +67,12 @@ target() {
 attach() {
 	attach_as "$1" "$@"
 }
-# attach_as LEDGER NAME [attach's options]: the same into the ledger of another name; log in $dir/LEDGER.log.
+# attach_as LEDGER NAME [attach's options]: the same into the ledger of another name; log in
+# $dir/LEDGER.log, emptied here and not by the child, so that who looks next finds nothing of the last worker's.
 attach_as() {
 	e2e_ledger=$1 e2e_vm=$2
 	shift 2
-	: >"$dir/$e2e_ledger.log" # here, not by the child: who looks into it next finds nothing of the last worker's
+	: >"$dir/$e2e_ledger.log"
 	./logvisor attach "$@" "$e2e_ledger=$(target "$e2e_vm")" >>"$dir/$e2e_ledger.log" 2>&1 &
 	worker=$!
 	workers="$workers $worker"
@@ -100,7 +101,7 @@ detach_worker() {
 	wait "$1"
 }
 
-# dump NAME [LEDGER]: what the guest's own reader sees, to $dir/NAME.kmsg; all of it is in the ledger after that.
+# dump NAME [LEDGER]: what the guest's own reader sees, to $dir/NAME.kmsg; then all of it is in the ledger.
 dump() {
 	tests/lab/vm take -t 600 "$dir/$1" "$dir/$1.kmsg" 'lab kmsg' && settled "$1" "${2-$1}"
 }

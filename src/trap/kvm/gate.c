@@ -187,7 +187,8 @@ static bool find(struct gate *g)
 		g->link[0] = fd;
 		if (take_maps(g, &info, ids) && g->table->pidns == pid_namespace()) {
 			g->link[1] = find_other(ids, info.nr_map_ids < MAPS_MAX ? info.nr_map_ids : MAPS_MAX);
-			return true;
+			if (g->link[1] >= 0) /* else its last holder is just ending */
+				return true;
 		}
 		gate_close(g);
 	}

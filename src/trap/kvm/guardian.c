@@ -222,7 +222,8 @@ static void serve(struct state *s)
  */
 static int only_ours(struct state *s)
 {
-	int *const mine[] = {&s->pidfd, &s->ctl, &s->kit.scan, &s->kit.wake, &s->kit.gate.link[0], &s->kit.gate.link[1],
+	int *const mine[] = {&s->pidfd, &s->ctl, &s->kit.scan, &s->kit.wake, &s->kit.gate.link[0],
+		&s->kit.gate.link[1],
 		&s->kit.gate.hooks, &s->lifeline[0], &s->kit.life, &s->lifeline[1]};
 	const int n = sizeof(mine) / sizeof(mine[0]);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * hook.bpf.c - the trap. Runs in the host at the end of kvm_emulate_invd(), in the vCPU's own exit: if the guest came from a planted site, follow the record's pointers and copy it into this
- * vCPU's ring. One program per protected VM, reached through the host's gate (gate.bpf.c), which passes
- * its arguments on.
+ * hook.bpf.c - the trap. Runs in the host at the end of kvm_emulate_invd(), in the vCPU's own exit: if
+ * the guest came from a planted site, follow the record's pointers and copy it into this vCPU's ring.
+ * One program per protected VM, reached through the host's gate (gate.bpf.c), which passes its
+ * arguments on.
  *
  * At fexit, not fentry: KVM has just skipped the instruction, so that RIP, lazily cached on Intel, is
  * valid and stands behind it (arch/x86/kvm/x86.c, kvm_skip_emulated_instruction). The
@@ -267,14 +268,19 @@ static __always_inline __u64 invalidate_seq(const struct kvm *kvm)
 {
 	if (bpf_core_field_exists(kvm->mmu_invalidate_seq))
 		return FAR_MEMBER(kvm, mmu_invalidate_seq);
-	return FAR_MEMBER(kvm, mmu_notifier_seq);
+	if (bpf_core_field_exists(kvm->mmu_notifier_seq))
+		return FAR_MEMBER(kvm, mmu_notifier_seq);
+	return 0;
 }
 
+/* A host's kernel that has neither is believed nothing: there the long way is the only one. */
 static __always_inline bool invalidating(const struct kvm *kvm)
 {
 	if (bpf_core_field_exists(kvm->mmu_invalidate_in_progress))
 		return FAR_MEMBER(kvm, mmu_invalidate_in_progress) != 0;
-	return FAR_MEMBER(kvm, mmu_notifier_count) != 0;
+	if (bpf_core_field_exists(kvm->mmu_notifier_count))
+		return FAR_MEMBER(kvm, mmu_notifier_count) != 0;
+	return true;
 }
 
 /* The short way. False: nothing of it counts. */
