@@ -4,7 +4,8 @@
 # when the worker dies, when sites come and go, when somebody else writes to them, when the rings fill.
 . tests/lab/e2e.sh
 rounds=${1:-6} # kill -9
-cycles=${2:-20} # plant and unplant
+cycles=${2:-20} # attach and detach
+plantings=${3:-50} # plant and unplant alone
 suite=${LOGVISOR_LAB_SUITES:-bookworm}
 suite=${suite%% *}
 
@@ -161,7 +162,8 @@ while [ $((cycle += 1)) -le "$cycles" ]; do
 	wait "$worker"
 	[ $? -le 1 ] && gone=$((gone + 1))
 done
-is 'planted and removed while two vCPUs log' "$gone" "$cycles"
+is 'attached and detached while two vCPUs log' "$gone" "$cycles"
+ok "planted and removed $plantings times while they do" build/lab/replant "$pid" "$plantings"
 guest vm 'killall lab' >/dev/null
 ok 'the guest answers' guest vm true
 ok 'the guest is sound' sound
