@@ -104,8 +104,9 @@ ok 'as the guest has them' whole a
 ok 'the guest is sound' sound a
 
 # ---- to another QEMU ----
-guest a 'i=0; while :; do echo "tick $i end" >/dev/kmsg; i=$((i+1)); usleep 3000; done >/dev/null 2>&1 &' \
-	>/dev/null
+# Until it is told to stop: a reader of /dev/kmsg comes to no end while something writes as fast as it reads.
+tick='echo "tick $i end" >/dev/kmsg; i=$((i+1)); usleep 3000'
+guest a "(i=0; until [ -e /tmp/stop ]; do $tick; done; touch /tmp/stopped) >/dev/null 2>&1 &" >/dev/null
 within 30 stored a '^tick 20 '
 qmp a migrate "{\"uri\":\"exec:cat >$dir/state\"}" >/dev/null
 migrated() {
@@ -128,7 +129,7 @@ ok 'the guest answers' guest b true
 attach_as a b
 ok 'a worker attaches' within 60 following a 1
 ok 'and goes on where the ledger stopped' grep -q 'where the ledger stopped' "$dir/a.log"
-guest b 'killall sh; echo settled-b >/dev/kmsg'
+guest b 'touch /tmp/stop; until [ -e /tmp/stopped ]; do usleep 10000; done; echo settled-b >/dev/kmsg'
 ok 'what the guest logs is stored' within 60 stored a '^settled-b'
 ./logvisor show --no-pager -o cat -g '^tick [0-9]* end' a >"$dir/ticks"
 is 'every tick, in order' "$(awk '$2 != NR - 1 { print NR; exit }' "$dir/ticks")" ''
