@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* attach.c - from a process id to a VM: its memory, its registers, the hook, the guardian. */
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -128,15 +127,6 @@ int kvm_refuse(uint32_t flags, struct err *e)
 		return err_set(e, ENOTSUP, "the guest's memory is encrypted or private (SEV, TDX, "
 			"guest_memfd): nothing outside the guest can read its log");
 	return 0;
-}
-
-/* Else Intel's. */
-bool kvm_host_is_amd(void)
-{
-	unsigned a, b, c, d;
-
-	/* "AuthenticAMD", "HygonGenuine": CPUID leaf 0, EBX */
-	return __get_cpuid(0, &a, &b, &c, &d) && (b == 0x68747541 || b == 0x6f677948);
 }
 
 void kvm_command(pid_t pid, char *buf, size_t cap)

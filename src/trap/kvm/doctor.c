@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* doctor.c - everything the kvm backend needs of a host, one check after the other. */
+#include <cpuid.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -59,13 +60,22 @@ static void check_kernel(struct doctor *d)
 	tell(d, "host kernel", ok, "%.64s%s", u.release, ok ? "" : "; 5.17 or newer is needed");
 }
 
+/* AMD's or Hygon's CPU, else Intel's. */
+static bool is_amd(void)
+{
+	unsigned a, b, c, d;
+
+	/* "AuthenticAMD", "HygonGenuine": CPUID leaf 0, EBX */
+	return __get_cpuid(0, &a, &b, &c, &d) && (b == 0x68747541 || b == 0x6f677948);
+}
+
 static void check_cpu(struct doctor *d)
 {
 	char flags[8192];
 	bool found = line_of("/proc/cpuinfo", "flags", flags, sizeof(flags)), ok;
 
 	ok = found && (strstr(flags, " svm") || strstr(flags, " vmx"));
-	tell(d, "CPU", ok, "%s%s", kvm_host_is_amd() ? "AMD" : "Intel",
+	tell(d, "CPU", ok, "%s%s", is_amd() ? "AMD" : "Intel",
 		ok ? "" : "; it shows no virtualization (svm, vmx): enable it in the firmware");
 }
 

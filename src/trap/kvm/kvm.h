@@ -64,7 +64,6 @@ int kvm_refuse(uint32_t flags, struct err *e);
 int kvm_privilege(struct err *e);
 /* The command name of process @pid, "?" if it is gone. */
 void kvm_command(pid_t pid, char *buf, size_t cap);
-bool kvm_host_is_amd(void);
 
 /* plant.c */
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e);
