@@ -7,6 +7,8 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -98,6 +100,13 @@ static int allow(scmp_filter_ctx f, const int *calls, size_t n)
 	return r;
 }
 
+/* Of the socket options only the one that a stub behind TCP needs (trap/gdb/conn.c). */
+static int allow_quickack(scmp_filter_ctx f)
+{
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+		SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_QUICKACK));
+}
+
 #define LIST(x) (x), sizeof(x) / sizeof((x)[0])
 
 static int filter(enum sandbox_kind kind)
@@ -110,6 +119,8 @@ static int filter(enum sandbox_kind kind)
 	r = allow(f, LIST(common));
 	if (!r)
 		r = kind == SANDBOX_WORKER ? allow(f, LIST(worker)) : allow(f, LIST(guardian));
+	if (!r && kind == SANDBOX_WORKER)
+		r = allow_quickack(f);
 	if (!r)
 		r = seccomp_load(f);
 	seccomp_release(f);

@@ -90,7 +90,7 @@ static int connect_one(struct gdb *g, const struct gdb_addr *a, struct err *e)
 	}
 	if (a->sa.ss_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-	conn_init(&g->c, fd, g->where);
+	conn_init(&g->c, fd, a->sa.ss_family != AF_UNIX, g->where);
 	return 0;
 }
 

@@ -3,6 +3,8 @@
 #include "trap/gdb/conn.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,9 +23,10 @@ int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-void conn_init(struct gdb_conn *c, int fd, const char *where)
+void conn_init(struct gdb_conn *c, int fd, bool tcp, const char *where)
 {
 	c->fd = fd;
+	c->tcp = tcp;
 	c->in_off = c->in_n = 0;
 	c->len = 0;
 	c->stop = NULL;
@@ -96,6 +99,17 @@ int conn_send(struct gdb_conn *c, const void *buf, size_t n, struct err *e)
 	return 0;
 }
 
+/*
+ * A stub sends its '+' and its reply as two segments, and if it does not set TCP_NODELAY (a relay seldom
+ * does), the second waits until the first is acknowledged: 40 ms for each request, unless that is done at
+ * once. The kernel forgets the option by itself (tcp(7), TCP_QUICKACK), so it is set before each wait.
+ */
+static void ack_now(const struct gdb_conn *c)
+{
+	if (c->tcp)
+		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
+}
+
 /* Read what is there into c->in; blocks until @deadline. */
 static int fill(struct gdb_conn *c, int64_t deadline, bool intr, struct err *e)
 {
@@ -115,7 +129,10 @@ static int fill(struct gdb_conn *c, int64_t deadline, bool intr, struct err *e)
 		if (k == 0 || errno == ECONNRESET || errno == EPIPE)
 			return gone(c, e);
 		if (errno == EAGAIN) {
-			int rc = wait_fd(c->fd, POLLIN, deadline, intr);
+			int rc;
+
+			ack_now(c);
+			rc = wait_fd(c->fd, POLLIN, deadline, intr);
 
 			if (rc)
 				return rc;

@@ -23,6 +23,7 @@
 
 struct gdb_conn {
 	int fd;
+	bool tcp;
 	size_t in_off, in_n; /* received, not yet taken: in[in_off..in_n) */
 	size_t len;          /* of the packet in pkt */
 	char pkt[RSP_MAX + 1];
@@ -40,7 +41,8 @@ struct gdb_conn {
 /* How long the stub may take to answer before it counts as dead, ms. A savevm blocks it for seconds. */
 #define GDB_REPLY_MS 30000
 
-void conn_init(struct gdb_conn *c, int fd, const char *where);
+/* @fd stays the caller's; @where must live as long as @c. @tcp: it is a TCP socket, not a UNIX one. */
+void conn_init(struct gdb_conn *c, int fd, bool tcp, const char *where);
 
 /* Send all of @buf. 0; -ESRCH with @e if the stub is gone; -ETIMEDOUT. */
 int conn_send(struct gdb_conn *c, const void *buf, size_t n, struct err *e);
