@@ -72,6 +72,9 @@ static int start(struct printk *p, const struct source_resume *resume, struct er
 	p->rewound = same == 0; /* of this boot, but another one */
 	memcpy(p->boot, resume->boot, sizeof(p->boot));
 	p->want = resume->next > resume->seq ? resume->next : resume->seq + 1;
+	for (unsigned i = 0; i < resume->n_open; i++)
+		if (resume->open[i] >= tail && resume->open[i] < p->want)
+			p->skipped[p->n_skipped++] = resume->open[i];
 	return 0;
 }
 
@@ -470,7 +473,7 @@ bool printk_quiet(struct printk *p)
 {
 	uint64_t head;
 
-	if (p->first_drain || p->n_window || p->n_skipped || p->gap_count || p->has_part ||
+	if (p->first_drain || p->rewound || p->n_window || p->n_skipped || p->gap_count || p->has_part ||
 		p->stalled_since || p->m.read(p->m.ctx, p->l.head_id, &head, sizeof(head)) ||
 		head != prb_seq_to_id(&p->l.g, p->want - 1))
 		return false;
@@ -492,9 +495,12 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 
 	if (p->rewound) {
 		r = printk_rewind(p, now_us, e);
-		if (r < 0)
+		if (r <= 0)
 			return r;
 	}
+	/* Without a copy, and no vCPU ran: then a VMM put it there, and may be about it still. */
+	if (limit != UINT64_MAX && p->code && p->want < limit && !printk_settled(p))
+		return 0;
 	p->urgent = !idle && printk_flood_reached(p);
 	for (unsigned n = 0; n < DRAIN_MAX; n++) {
 		r = p->n_window ? printk_window_next(p, idle, now_us, e) : 0;

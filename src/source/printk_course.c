@@ -82,13 +82,28 @@ static int recall(struct printk *p, uint64_t tail, uint64_t head, struct err *e)
 	return r;
 }
 
+void printk_doubt(struct printk *p, bool (*settled)(void *ctx), void *ctx)
+{
+	p->settled = settled;
+	p->settled_ctx = ctx;
+}
+
+bool printk_settled(const struct printk *p)
+{
+	return !p->settled || p->settled(p->settled_ctx);
+}
+
 int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 {
 	uint64_t head, tail;
 	struct err why_not = {""};
 	const char *why;
-	int r = printk_window_flush(p, e);
+	int r;
 
+	p->rewound = true;
+	if (!printk_settled(p))
+		return 0;
+	r = printk_window_flush(p, e);
 	if (r)
 		return r;
 	r = printk_bounds(&p->l, &p->m, 0, &head, &tail);

@@ -9,7 +9,7 @@
 #include "source/printk_read.h"
 
 #define PRINTK_WINDOW 64   /* copies that may wait for one that comes later; power of two */
-#define PRINTK_SKIPPED 16  /* records passed over because their writer does not finish */
+#define PRINTK_SKIPPED SOURCE_OPEN_MAX /* records passed over because their writer does not finish */
 #define PRINTK_ALERTS 8
 
 #define PRINTK_PENDING (PRINTK_TAG_PENDING_LAST - PRINTK_TAG_PENDING + 1)
@@ -74,7 +74,9 @@ struct printk {
 	 * already.
 	 */
 	uint64_t *history, history_mask, replay_end;
-	bool rewound; /* it did so while nobody was attached: to be dealt with first */
+	bool rewound; /* it did so, and that is to be dealt with first */
+	bool (*settled)(void *ctx);
+	void *settled_ctx;
 	uint64_t *in_ring, n_in_ring; /* during printk_rewind() */
 
 	bool urgent; /* the ring is about to be overwritten: wait for no record that is being written */
@@ -136,6 +138,9 @@ bool printk_same_boot(const char *a, const char *b);
  * The numbers of this boot are used a second time: go on under its next name, beginning with what the
  * ring holds and the ledger does not. 1, or -errno.
  */
+/* See printk_doubt(). */
+bool printk_settled(const struct printk *p);
+
 int printk_rewind(struct printk *p, int64_t now_us, struct err *e);
 
 /* ---- printk_flood.c ---- */

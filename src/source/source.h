@@ -32,6 +32,8 @@ struct source_sink {
 	int (*recall)(void *ctx, source_known known, void *known_ctx, struct err *e);
 };
 
+#define SOURCE_OPEN_MAX 16
+
 /* What is already in the ledger of this channel, so that nothing is emitted twice. */
 struct source_resume {
 	bool known;
@@ -40,6 +42,9 @@ struct source_resume {
 	uint64_t guest_ns;  /* its guest time ... */
 	uint64_t text_hash; /* ... and a hash of its text, to recognise the same boot by content */
 	uint64_t next;      /* the first not accounted for: seq + 1, or after the gaps that follow */
+	/* Below that, but a gap names them, of the last ones: their writers may have finished them since. */
+	uint64_t open[SOURCE_OPEN_MAX];
+	unsigned n_open;
 };
 
 struct source_counters {

@@ -89,6 +89,12 @@ struct trap_ops {
 	int (*hold)(struct trap *t, struct err *e);
 	int (*resume)(struct trap *t, struct err *e);
 	/*
+	 * A number that changes when CPUs of the VM have run: what its memory looks like while it stays the
+	 * same may be the doing of its VMM, which loads a snapshot, and not be whole yet. 0, or -errno
+	 * with @e. NULL: it is whole after hold(), since a VMM that loads answers only then.
+	 */
+	int (*runs)(struct trap *t, uint64_t *n, struct err *e);
+	/*
 	 * What to do when copies cannot be taken away fast enough: hold the VM, at most @ms at a time,
 	 * or with 0 never, and drop events (TRAP_LOST). NULL if the backend has no buffer to fill.
 	 */

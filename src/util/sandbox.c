@@ -103,8 +103,12 @@ static int allow(scmp_filter_ctx f, const int *calls, size_t n)
 /* Of the socket options only the one that a stub behind TCP needs (trap/gdb/conn.c). */
 static int allow_quickack(scmp_filter_ctx f)
 {
-	return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
-		SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_QUICKACK));
+	const struct scmp_arg_cmp only[] = {
+		{.arg = 1, .op = SCMP_CMP_EQ, .datum_a = IPPROTO_TCP},
+		{.arg = 2, .op = SCMP_CMP_EQ, .datum_a = TCP_QUICKACK},
+	};
+
+	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2, only);
 }
 
 #define LIST(x) (x), sizeof(x) / sizeof((x)[0])

@@ -157,6 +157,47 @@ static void replant(struct follow *f)
 	}
 }
 
+static int hold(struct follow *f, struct err *e)
+{
+	int r = f->t->ops->hold(f->t, e);
+
+	f->held = !r;
+	return r;
+}
+
+static int let_go(struct follow *f, struct err *e)
+{
+	f->held = false;
+	return f->t->ops->resume(f->t, e);
+}
+
+/*
+ * Is the guest's memory as its CPUs left it? Where it looks as after a reboot or an earlier snapshot, the VMM may
+ * be loading one, which takes seconds: then it holds parts of both, and nothing may be concluded from it.
+ */
+static bool settled(void *ctx)
+{
+	struct follow *f = ctx;
+	const struct trap_ops *ops = f->t->ops;
+	uint64_t n;
+
+	if (!ops->runs) {
+		if (!f->held && !hold(f, NULL))
+			let_go(f, NULL);
+		return true;
+	}
+	if (ops->runs(f->t, &n, NULL))
+		return true; /* the backend will say so itself */
+	f->asked = true;
+	if (!f->doubt || n == f->runs) {
+		f->doubt = true;
+		f->runs = n;
+		return false;
+	}
+	f->doubt = false;
+	return true;
+}
+
 /* trap.h, same_guest: the kernel found is there unchanged, and a CPU has its page table. */
 static int same_guest(void *ctx)
 {
@@ -260,6 +301,7 @@ static int begin(struct follow *f, struct err *e)
 		meta_boot(m, info->release, info->build_id);
 		store_put_meta(f->store, NULL);
 	}
+	printk_doubt(f->p, settled, f);
 	f->jiffies_gva = 0;
 	if (guest_symbol(f->g, "jiffies_64", &f->jiffies_gva))
 		guest_symbol(f->g, "jiffies", &f->jiffies_gva);
@@ -331,7 +373,7 @@ static void rebooted(struct follow *f, bool intact, const struct err *why)
 	forget(f);
 }
 
-/* 1 if the guest followed is gone (and was forgotten). Looked at no more often than is of use. */
+/* 1 if the guest followed is gone (and was forgotten), or may be. Looked at no more often than is of use. */
 static int check_alive(struct follow *f)
 {
 	struct err why = {""};
@@ -342,7 +384,10 @@ static int check_alive(struct follow *f)
 	f->next_alive_ms = now + ALIVE_MS;
 	if (guest_alive(f->g, &why) != -ESTALE)
 		return 0;
-	rebooted(f, false, &why);
+	if (settled(f))
+		rebooted(f, false, &why);
+	else
+		f->next_alive_ms = f->next_look_ms = f->next_poll_ms = now + LOOK_AGAIN_MS;
 	return 1;
 }
 
@@ -372,8 +417,12 @@ static void check_ticking(struct follow *f, int64_t now)
 	f->next_check_ms = now + f->check_pause_ms;
 	if (f->t->ops->cpu(f->t, 0, &cpu, NULL))
 		return;
-	if (guest_runs_on(f->g, &cpu, &why) == -ESTALE)
+	if (guest_runs_on(f->g, &cpu, &why) != -ESTALE)
+		return;
+	if (settled(f))
 		rebooted(f, true, &why);
+	else
+		f->next_check_ms = f->next_look_ms = now + LOOK_AGAIN_MS;
 }
 
 /* What to make of a drain's result. */
@@ -426,11 +475,12 @@ static int drain_held(struct follow *f, int64_t time_us, struct err *e)
 static int stopped(struct follow *f, const struct trap_event *ev, struct err *e)
 {
 	f->event_ms = store_now_ms();
+	f->held = true;
 	if (f->p && !check_alive(f))
 		after_drain(f, drain_held(f, ev->time_us, e), e);
 	if (f->p)
 		replant(f);
-	return f->t->ops->resume(f->t, e);
+	return let_go(f, e);
 }
 
 /* A site was found changed; polls take over where it cannot be planted again. */
@@ -489,12 +539,12 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 /* The source wants other sites by now: what is written while they are changed is taken after. */
 static int replant_running(struct follow *f, struct err *e)
 {
-	int r = f->t->ops->hold(f->t, e);
+	int r = hold(f, e);
 
 	if (!r) {
 		replant(f);
 		after_drain(f, drain(f, PRINTK_AT_POLL, store_now_us(), e), e);
-		r = f->t->ops->resume(f->t, e);
+		r = let_go(f, e);
 	}
 	return r == -ESRCH ? 0 : r;
 }
@@ -546,6 +596,7 @@ static int poll_ring(struct follow *f, int64_t now, struct err *e)
 	if (!f->p)
 		return 0;
 	f->next_poll_ms = next_poll(f, now);
+	f->doubt = f->doubt && f->asked;
 	if (f->armed && !in_place(f))
 		return replant_running(f, e);
 	plant_again(f, now, e);
@@ -563,6 +614,7 @@ int follow_tick(struct follow *f, struct err *e)
 	}
 	if (now < f->next_poll_ms)
 		return 0;
+	f->asked = false;
 	/* One word tells that nothing was logged: all that an idle guest costs most of the time. */
 	if (!printk_flooded(f->p) && now < f->next_look_ms && printk_quiet(f->p) &&
 		(!f->armed || in_place(f))) {
@@ -598,11 +650,11 @@ void follow_stop(struct follow *f)
 
 	if (!f->p)
 		return;
-	if (!f->t->ops->hold(f->t, &e)) {
+	if (!hold(f, &e)) {
 		if (!guest_alive(f->g, &e))
 			drain(f, PRINTK_AT_TRAP, store_now_us(), &e);
 		unplant_all(f);
-		f->t->ops->resume(f->t, &e);
+		let_go(f, &e);
 	}
 	forget(f);
 }

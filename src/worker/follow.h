@@ -46,6 +46,11 @@ struct follow {
 	bool gave_up;       /* the store takes nothing and the VM was held long enough */
 	struct err trouble; /* said already */
 
+	/* Memory that only CPUs of the VM have written: see settled(). */
+	bool held;          /* by us */
+	bool doubt, asked;  /* waiting for them to run; this time too */
+	uint64_t runs;
+
 	/* Is the kernel found still the one that runs? Its clock says so while it ticks. */
 	uint64_t jiffies_gva, jiffies;
 	int64_t ticked_ms, next_check_ms, check_pause_ms;

@@ -119,6 +119,28 @@ int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e)
 				     : err_set(e, ENOENT, "the VM has no vCPU %u", idx);
 }
 
+struct sum_exits {
+	uint64_t kvm, sum;
+};
+
+static int add_exits(void *ctx, const struct scan_rec *r)
+{
+	struct sum_exits *s = ctx;
+
+	if (r->kind == SCAN_VCPU && r->kvm == s->kvm)
+		s->sum += r->vcpu.exits;
+	return 0;
+}
+
+int kvm_exits(struct kvm_vm *k, uint64_t *n, struct err *e)
+{
+	struct sum_exits s = {.kvm = k->kvm};
+	int r = scan_run(k->scan, add_exits, &s, e);
+
+	*n = s.sum;
+	return r;
+}
+
 /* ---- refusals ---- */
 
 int kvm_refuse(uint32_t flags, struct err *e)

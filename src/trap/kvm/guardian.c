@@ -24,7 +24,7 @@
 #include "util/sandbox.h"
 
 #define STOP_MS 2000   /* for all threads to stop: a thread in the kernel stops when it leaves it */
-#define ANSWER_MS 5000 /* for the guardian to answer the worker */
+#define ANSWER_MS 30000 /* for the guardian to answer the worker, on a host that is short of processors */
 
 /* linux/capability.h */
 #define CAPS (1ull << 5 /* CAP_KILL */ | 1ull << 39 /* CAP_BPF */)
@@ -380,8 +380,11 @@ static int ask(struct kvm_guardian *g, char cmd, const char *what, int *fd, stru
 	do
 		r = poll(&p, 1, ANSWER_MS);
 	while (r < 0 && errno == EINTR);
-	if (r <= 0 || !take_answer(g->ctl, &r, fd))
-		return err_set(e, EPIPE, "the guardian process does not answer; attach again");
+	if (r <= 0)
+		return err_set(e, EPIPE, "the guardian process does not answer (%d s); attach again",
+			ANSWER_MS / 1000);
+	if (!take_answer(g->ctl, &r, fd))
+		return err_set(e, EPIPE, "the guardian process has ended; attach again");
 	if (r == -ETIMEDOUT)
 		return err_set(e, ETIMEDOUT, "the VM's process did not stop within %d ms; it runs on", STOP_MS);
 	return r ? err_set(e, -r, "cannot %s: %s", what, strerror(-r)) : 0;

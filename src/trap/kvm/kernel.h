@@ -95,10 +95,15 @@ struct kvm_vcpu_arch {
 	bool guest_state_protected;
 };
 
+struct kvm_vcpu_stat {
+	__u64 exits;
+};
+
 struct kvm_vcpu {
 	struct kvm *kvm;
 	int vcpu_id;
 	int vcpu_idx;
+	struct kvm_vcpu_stat stat;
 	struct kvm_vcpu_arch arch;
 };
 

@@ -52,6 +52,11 @@ static int cpu(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e)
 	return kvm_cpu(of(t), vcpu, out, e);
 }
 
+static int runs(struct trap *t, uint64_t *n, struct err *e)
+{
+	return kvm_exits(of(t), n, e);
+}
+
 static int plant(struct trap *t, const struct trap_site *site, struct err *e)
 {
 	return kvm_plant(of(t), site, e);
@@ -219,6 +224,7 @@ const struct trap_ops trap_kvm = {
 	.wait = wait,
 	.hold = hold,
 	.resume = resume,
+	.runs = runs,
 	.limit_hold = limit_hold,
 	.detach = detach,
 };

@@ -53,6 +53,8 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e);
 void kvm_release(struct kvm_vm *k);
 /* attach.c: registers of vCPU @idx as of its last exit. -ENOENT: no such vCPU. */
 int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e);
+/* attach.c: how often its vCPUs have left the guest, in all. */
+int kvm_exits(struct kvm_vm *k, uint64_t *n, struct err *e);
 
 /* attach.c: pieces that a list of all VMs needs too. */
 /* Add a SCAN_SLOT to @ram, in order; read-only memory is left out. False: there is no room. */

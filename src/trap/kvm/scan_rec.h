@@ -45,6 +45,7 @@ struct scan_rec {
 			__u32 idx;
 			__u32 flags; /* enum scan_flag */
 			__u64 cr0, cr3, cr4, efer, rip;
+			__u64 exits; /* from the guest, since the vCPU was made */
 		} vcpu;
 	};
 };

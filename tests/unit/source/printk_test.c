@@ -3,141 +3,7 @@
  * printk_test.c - the ring walk against a ring written as the kernel writes it: every record once
  * and exact, losses counted, lies survived.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <cmocka.h>
-
-#include "record/meta.h"
-#include "source/printk_impl.h"
-#include "source/printk_read.h"
-#include "unit/source/ring_writer.h"
-
-#define SEEN_MAX 8192
-
-static struct seen {
-	enum meta_kind kind; /* META_KINDS: a record of the guest */
-	uint64_t seq, count;
-	enum record_fidelity fid;
-	uint64_t hash;
-	uint32_t len;
-	bool cont;
-	char reason[64], boot[17];
-} seen[SEEN_MAX];
-static unsigned n_seen;
-static int refuse; /* the sink's answer */
-static void (*on_alert)(void); /* what the guest does while one is being stored */
-static int64_t now_us;
-
-static int emit(void *ctx, struct record *r, struct err *e)
-{
-	struct seen *s = &seen[n_seen];
-	struct span reason;
-
-	(void)ctx;
-	(void)e;
-	if (refuse)
-		return refuse;
-	assert_true(n_seen < SEEN_MAX);
-	memset(s, 0, sizeof(*s));
-	s->kind = META_KINDS;
-	if (meta_is(r, &s->kind)) {
-		meta_get_u64(r, "first", &s->seq);
-		meta_get_u64(r, "count", &s->count);
-		reason = meta_get(r, s->kind == META_ALERT ? "what" : "reason");
-		snprintf(s->reason, sizeof(s->reason), "%.*s", (int)reason.n, reason.p);
-	} else {
-		s->seq = r->seq;
-		s->fid = r->fidelity;
-		s->hash = printk_text_hash(r->msg.p, r->msg.n);
-		s->len = (uint32_t)r->msg.n;
-		s->cont = r->cont;
-		snprintf(s->boot, sizeof(s->boot), "%.*s", (int)r->boot.n, r->boot.p);
-		assert_true(r->guest_ns == r->seq * 1000 + 7);
-	}
-	n_seen++;
-	if (s->kind == META_ALERT && on_alert)
-		on_alert();
-	return 0;
-}
-
-static int recall(void *ctx, source_known known, void *known_ctx, struct err *e)
-{
-	unsigned i = n_seen;
-
-	(void)ctx;
-	(void)e;
-	while (i-- && (seen[i].kind != META_KINDS || !known(known_ctx, seen[i].boot, seen[i].seq,
-		seen[i].seq * 1000 + 7, seen[i].hash)))
-		;
-	return 0;
-}
-
-static const struct source_sink sink = {.emit = emit, .recall = recall};
-static struct ring_writer w;
-static struct printk *p;
-static const char BOOT[] = "0123456789abcdef";
-
-static void begin(unsigned desc_bits, unsigned data_bits, bool new_wrap, bool has_last)
-{
-	n_seen = 0;
-	refuse = 0;
-	now_us = 1000000;
-	rw_init(&w, desc_bits, data_bits, new_wrap, has_last);
-}
-
-static void open_ring(const struct source_resume *resume)
-{
-	struct err e = {""};
-
-	if (printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, BOOT, &sink, resume, &e))
-		fail_msg("%s", e.text);
-}
-
-static void end(void)
-{
-	printk_close(p);
-	p = NULL;
-	rw_free(&w);
-}
-
-static void drain(enum printk_why why)
-{
-	struct err e = {""};
-	int r;
-
-	do
-		r = printk_drain(p, why, now_us, &e);
-	while (r > 0);
-	if (r)
-		fail_msg("drain: %d %s", r, e.text);
-}
-
-static size_t text_of(uint64_t seq, char *buf, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		buf[i] = (char)(seq * 31 + i * 7);
-	return len;
-}
-
-static void print(uint64_t seq, size_t len)
-{
-	char buf[2048];
-
-	rw_print(&w, buf, text_of(seq, buf, len), true);
-}
-
-static void expect(const struct seen *s, uint64_t seq, size_t len, enum record_fidelity fid)
-{
-	char buf[2048];
-
-	assert_int_equal(s->kind, META_KINDS);
-	assert_int_equal(s->seq, seq);
-	assert_int_equal(s->len, len);
-	assert_int_equal(s->fid, fid);
-	assert_true(s->hash == printk_text_hash(buf, text_of(seq, buf, len)));
-}
+#include "unit/source/printk_rig.h"
 
 /* Every length at every position of the ring, over many wraps, copied one by one. */
 static void exact_over_wraps(void **state)
@@ -383,6 +249,49 @@ static void resume(void **state)
 	end();
 }
 
+/* A record that its writer finished after the source had written a gap for it and ended: it follows late. */
+static void finished_while_away(void **state)
+{
+	struct source_resume at = resume_at(0, 9, BOOT);
+	struct err e = {""};
+	uint64_t id[2], sv[2];
+	char buf[32];
+
+	(void)state;
+	begin(5, 12, false, true);
+	open_ring(NULL);
+	print(0, 9);
+	drain(PRINTK_AT_POLL);
+	for (uint64_t i = 0; i < 2; i++) {
+		id[i] = rw_print(&w, buf, text_of(1 + i, buf, 9), true);
+		sv[i] = *rw_desc(&w, id[i]);
+		*rw_desc(&w, id[i]) = RW_SV(id[i], PRB_RESERVED);
+	}
+	assert_int_equal(printk_end(p, now_us, &e), 0);
+	expect(&seen[0], 0, 9, RECORD_LATE);
+	assert_int_equal(seen[1].kind, META_GAP);
+	assert_int_equal(seen[1].seq, 1);
+	assert_int_equal(seen[1].count, 2);
+	assert_int_equal(n_seen, 2);
+	printk_close(p);
+	*rw_desc(&w, id[1]) = sv[1];
+	print(3, 9);
+	at.next = 3;
+	at.open[0] = 1;
+	at.open[1] = 2;
+	at.n_open = 2;
+	open_ring(&at);
+	drain(PRINTK_AT_POLL);
+	assert_int_equal(n_seen, 4);
+	expect(&seen[2], 3, 9, RECORD_BACKFILL);
+	expect(&seen[3], 2, 9, RECORD_LATE);
+	*rw_desc(&w, id[0]) = sv[0];
+	drain(PRINTK_AT_POLL);
+	assert_int_equal(n_seen, 5);
+	expect(&seen[4], 1, 9, RECORD_LATE);
+	end();
+}
+
 static void sink_refuses(void **state)
 {
 	struct err e;
@@ -445,54 +354,6 @@ static void running_guest(void **state)
 }
 
 /* ---- copies made in the trap ---- */
-
-/* vprintk_store()'s stack when it commits @id; its place in the arena. */
-static struct prb_frame *on_stack(uint64_t id)
-{
-	struct prb_frame *f = (void *)rw_word(&w, w.rb + RW_STACK);
-	const uint64_t *d = rw_desc(&w, id);
-	__u64 gva, room;
-
-	*f = (struct prb_frame){.info = w.layout.g.infos + (id & w.layout.g.desc_mask) * RW_INFO,
-		.rb = RW_BASE + w.rb, .id = id};
-	if (!prb_block(&w.layout.g, d[1], d[2], &gva, &room)) {
-		f->text = gva;
-		f->size = room | 0xdeadbeefull << 32; /* padding after 32 bits */
-	}
-	return f;
-}
-
-static int fetch_fast(__u64 newest, struct prb_copy *c)
-{
-	memset(c, 0xee, sizeof(*c));
-	return prb_fetch_fast(&w.mem, &w.layout.g, RW_BASE + w.rb + RW_STACK + PRB_FRAME_BELOW, &newest, c);
-}
-
-/* What the kvm backend's program would deliver for @id at the commit's entry. */
-static void deliver(uint64_t id, bool final)
-{
-	struct prb_copy c;
-	struct err e = {""};
-	uint64_t sv = *rw_desc(&w, id), entry;
-
-	*rw_desc(&w, id) = RW_SV(id, PRB_RESERVED);
-	on_stack(id);
-	entry = RW_BASE + w.rb + RW_STACK + PRB_FRAME_BELOW;
-	if (!fetch_fast(id - (id & 1), &c)) /* a newer one every other time */
-		c.flags |= final ? PRB_COPY_FINAL : 0;
-	else
-		assert_int_equal(prb_fetch_commit(&w.mem, &w.layout.g, entry, final, &c), 0);
-	*rw_desc(&w, id) = sv;
-	if (printk_copy(p, &c, prb_copy_size(&c), 500000, &e))
-		fail_msg("%s", e.text);
-}
-
-static void open_copies(void)
-{
-	open_ring(NULL);
-	if (printk_layout_ring(&w.layout, &w.mem, RW_BASE + w.rb, NULL))
-		fail_msg("geometry");
-}
 
 static void copies_in_and_out_of_order(void **state)
 {
@@ -771,214 +632,6 @@ static void stalled_record(void **state)
 	end();
 }
 
-/*
- * A snapshot is restored: what was stored is not stored again, what differs is, under another name.
- */
-static void snapshot_restored(void **state)
-{
-	uint8_t *saved;
-	char boot[17];
-
-	(void)state;
-	begin(4, 12, false, true);
-	open_ring(NULL);
-	for (uint64_t i = 0; i < 10; i++)
-		print(i, 9);
-	drain(PRINTK_AT_TRAP);
-	saved = malloc(w.size);
-	memcpy(saved, w.arena, w.size);
-	for (uint64_t i = 10; i < 14; i++)
-		print(i, 9);
-	drain(PRINTK_AT_TRAP);
-	snprintf(boot, sizeof(boot), "%s", printk_boot(p));
-	memcpy(w.arena, saved, w.size);
-	print(10, 30);
-	drain(PRINTK_AT_TRAP);
-	assert_int_equal(n_seen, 16);
-	assert_int_equal(seen[14].kind, META_ALERT);
-	expect(&seen[15], 10, 30, RECORD_LIVE);
-	assert_string_equal(printk_boot(p), "0123456789abcdf0");
-	assert_string_equal(boot, BOOT);
-	print(11, 9); /* just as before the restoration */
-	print(12, 11);
-	drain(PRINTK_AT_TRAP);
-	expect(&seen[16], 11, 9, RECORD_LIVE);
-	expect(&seen[17], 12, 11, RECORD_LIVE);
-	free(saved);
-	end();
-}
-
-/* Detach, let @meanwhile happen, attach again. */
-static void away(void (*meanwhile)(const uint8_t *saved), const uint8_t *saved)
-{
-	const struct seen *last = &seen[n_seen - 1];
-	struct source_resume at = {.known = true, .seq = last->seq, .guest_ns = last->seq * 1000 + 7,
-		.text_hash = last->hash, .next = last->seq + 1};
-
-	assert_int_equal(last->kind, META_KINDS);
-	memcpy(at.boot, last->boot, sizeof(at.boot));
-	printk_close(p);
-	meanwhile(saved);
-	open_ring(&at);
-	assert_true(printk_resumed(p));
-	drain(PRINTK_AT_POLL);
-}
-
-static void restore(const uint8_t *saved)
-{
-	memcpy(w.arena, saved, w.size);
-}
-
-static void restore_and_print(const uint8_t *saved)
-{
-	restore(saved);
-	for (uint64_t i = 10; i < 13; i++)
-		print(i, 30 + i);
-}
-
-static void restore_and_run_on(const uint8_t *saved)
-{
-	restore(saved);
-	for (uint64_t i = 10; i < 20; i++)
-		print(i, 50 + i);
-}
-
-static void restore_and_wrap(const uint8_t *saved)
-{
-	restore(saved);
-	for (uint64_t i = 10; i < 42; i++)
-		print(i, 20);
-}
-
-/* The same with nobody attached: each record is there once, under the name of its course. */
-static void snapshot_while_away(void **state)
-{
-	uint8_t *saved;
-	unsigned n;
-
-	(void)state;
-	begin(5, 12, false, true);
-	open_ring(NULL);
-	for (uint64_t i = 0; i < 10; i++)
-		print(i, 9);
-	saved = malloc(w.size);
-	memcpy(saved, w.arena, w.size);
-	for (uint64_t i = 10; i < 14; i++)
-		print(i, 9);
-	drain(PRINTK_AT_TRAP);
-	assert_int_equal(n_seen, 14);
-
-	away(restore_and_print, saved);
-	assert_int_equal(n_seen, 14 + 1 + 3);
-	assert_int_equal(seen[14].kind, META_ALERT);
-	assert_string_equal(seen[14].reason, "ring-backwards");
-	for (uint64_t i = 10; i < 13; i++) {
-		expect(&seen[5 + i], i, 30 + i, RECORD_BACKFILL);
-		assert_string_equal(seen[5 + i].boot, "0123456789abcdf0");
-	}
-
-	away(restore_and_run_on, saved);
-	assert_int_equal(n_seen, 18 + 1 + 10);
-	for (uint64_t i = 10; i < 20; i++) {
-		expect(&seen[9 + i], i, 50 + i, RECORD_BACKFILL);
-		assert_string_equal(seen[9 + i].boot, "0123456789abcdf1");
-	}
-
-	n = n_seen;
-	away(restore, saved); /* all of it is known */
-	assert_int_equal(n_seen, n + 1);
-	print(10, 11);
-	drain(PRINTK_AT_TRAP);
-	expect(&seen[n + 1], 10, 11, RECORD_LIVE);
-	assert_string_equal(seen[n + 1].boot, "0123456789abcdf2");
-
-	n = n_seen;
-	away(restore_and_wrap, saved); /* where the course parted is not in the ring any more */
-	assert_int_equal(seen[n].kind, META_ALERT);
-	assert_int_equal(seen[n + 1].kind, META_ALERT);
-	assert_string_equal(seen[n + 1].reason, "course-unknown");
-	expect(&seen[n_seen - 1], 41, 20, RECORD_BACKFILL);
-	assert_int_equal(seen[n + 2].seq + (n_seen - (n + 2)), 42);
-	free(saved);
-	end();
-}
-
-static void print_30(void)
-{
-	on_alert = NULL;
-	print(30, 60);
-}
-
-/*
- * The guest overwrites the oldest record of its ring while it is found out that it went back: that record is
- * stored, so nothing is lost.
- */
-static void snapshot_and_overwriting(void **state)
-{
-	uint8_t *saved;
-	unsigned n;
-
-	(void)state;
-	begin(4, 12, false, true);
-	open_ring(NULL);
-	for (uint64_t i = 0; i < 30; i++) {
-		print(i, 9);
-		drain(PRINTK_AT_TRAP);
-	}
-	saved = malloc(w.size);
-	memcpy(saved, w.arena, w.size);
-	for (uint64_t i = 30; i < 33; i++) {
-		print(i, 9);
-		drain(PRINTK_AT_TRAP);
-	}
-	n = n_seen;
-	on_alert = print_30;
-	away(restore, saved);
-	drain(PRINTK_AT_POLL);
-	assert_null(on_alert);
-	assert_int_equal(seen[n].kind, META_ALERT);
-	expect(&seen[n + 1], 30, 60, seen[n + 1].fid);
-	assert_int_equal(n_seen, n + 2);
-	assert_int_equal(printk_counters(p)->lost, 0);
-	free(saved);
-	end();
-}
-
-/*
- * The same where copies come by a trap: more was logged since than was forgotten before anybody looks at
- * the ring again, so that only the first copy shows it.
- */
-static void snapshot_restored_between_copies(void **state)
-{
-	uint8_t *saved;
-	uint64_t id[8];
-	char buf[64];
-
-	(void)state;
-	begin(5, 12, false, true);
-	open_copies();
-	drain(PRINTK_AT_POLL);
-	for (uint64_t i = 0; i < 6; i++)
-		deliver(rw_print(&w, buf, text_of(i, buf, 9), true), true);
-	saved = malloc(w.size);
-	memcpy(saved, w.arena, w.size);
-	for (uint64_t i = 6; i < 9; i++)
-		deliver(rw_print(&w, buf, text_of(i, buf, 9), true), true);
-	assert_int_equal(n_seen, 9);
-	memcpy(w.arena, saved, w.size);
-	for (uint64_t i = 0; i < 6; i++)
-		id[i] = rw_print(&w, buf, text_of(6 + i, buf, 30), true);
-	for (uint64_t i = 0; i < 6; i++)
-		deliver(id[i], true);
-	drain(PRINTK_AT_POLL);
-	assert_int_equal(n_seen, 16);
-	assert_int_equal(seen[9].kind, META_ALERT);
-	for (uint64_t i = 0; i < 6; i++)
-		expect(&seen[10 + i], 6 + i, 30, i ? RECORD_LIVE : RECORD_LATE);
-	free(saved);
-	end();
-}
-
 /* text_len is 16 bits: the longest record there can be, far beyond what printk() makes. */
 static void longest_record(void **state)
 {
@@ -1040,163 +693,6 @@ static void sites(void **state)
 	end();
 }
 
-/* The guest is stopped where the source asked for it, and nowhere else. */
-static unsigned stops;
-
-static void at_reuse(struct ring_writer *ring, uint64_t gva)
-{
-	struct trap_site s[TRAP_SITES_MAX];
-	unsigned n = printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX);
-
-	(void)ring;
-	while (n && s[n - 1].gva != gva)
-		n--;
-	if (!n)
-		return;
-	stops++;
-	drain(PRINTK_AT_TRAP);
-}
-
-/* As for each record a doorbell, so many microseconds apart. */
-static void print_slowly(uint64_t from, uint64_t to, int64_t us)
-{
-	for (uint64_t i = from; i < to; i++) {
-		print(i, i * 5 % 97);
-		now_us += us;
-		drain(PRINTK_AT_TRAP);
-	}
-}
-
-static void flood_begin(unsigned desc_bits, unsigned data_bits, int rule)
-{
-	struct trap_site s[TRAP_SITES_MAX];
-
-	begin(desc_bits, data_bits, rule & 1, rule & 2);
-	open_ring(NULL);
-	printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX);
-	drain(PRINTK_AT_POLL);
-	printk_armed(p);
-	stops = 0;
-	w.on_reuse = at_reuse;
-}
-
-/*
- * A flood is read without a stop for each record: nothing is lost even if nobody polls in between,
- * whichever of the two rings, descriptors or texts, is the shorter one.
- */
-static void flood(void **state)
-{
-	static const unsigned bits[][2] = {{9, 13}, {7, 16}, {12, 14}};
-
-	(void)state;
-	for (int i = 0; i < 12; i++) {
-		flood_begin(bits[i / 4][0], bits[i / 4][1], i % 4);
-		print_slowly(0, 600, 4000); /* more than 2 s of it */
-		assert_true(printk_flooded(p));
-		assert_int_equal(seen[500].fid, RECORD_LIVE);
-		for (uint64_t n = 600; n < 8000; n++)
-			print(n, n * 5 % 97);
-		now_us += 1000;
-		drain(PRINTK_AT_POLL);
-		assert_int_equal(n_seen, 8000);
-		for (uint64_t n = 0; n < 8000; n++)
-			expect(&seen[n], n, n * 5 % 97, n < 600 && seen[n].fid == RECORD_LIVE ?
-				RECORD_LIVE : RECORD_LATE);
-		assert_int_equal(printk_counters(p)->lost, 0);
-		assert_in_range(stops, 20, 8000 / 20);
-		end();
-	}
-}
-
-/*
- * One vCPU reserves a record and has to wait there; the doorbell does not ring for what the other one
- * writes meanwhile, which is several rings full.
- */
-static void writer_waits(void **state)
-{
-	char buf[64];
-
-	(void)state;
-	for (int i = 0; i < 8; i++) {
-		uint64_t id, n = 400;
-		unsigned late = 0, gaps = 0, records = 0;
-
-		flood_begin(i & 4 ? 9 : 12, 13, i % 4);
-		if (i & 4)
-			printk_strict(p);
-		print_slowly(0, n, i & 1 ? 1000 : 8000);
-		id = rw_reserve_desc(&w);
-		for (uint64_t k = n + 1; k < n + (i & 4 ? 500 : 2000); k++)
-			print(k, k * 5 % 97);
-		rw_finish(&w, id, buf, text_of(n, buf, 33), true);
-		drain(PRINTK_AT_TRAP);
-		for (unsigned k = 0; k < n_seen; k++) {
-			gaps += seen[k].kind == META_GAP;
-			if (seen[k].kind != META_KINDS)
-				continue;
-			records++;
-			if (seen[k].seq == n) {
-				expect(&seen[k], n, 33, RECORD_LATE);
-				late++;
-			}
-		}
-		assert_int_equal(records, printk_next(p));
-		assert_int_equal(late, 1);
-		assert_int_equal(gaps, 1);
-		assert_int_equal(printk_counters(p)->lost, 0);
-		end();
-	}
-}
-
-static void flood_ends(void **state)
-{
-	struct trap_site s[TRAP_SITES_MAX];
-
-	(void)state;
-	flood_begin(9, 13, 2);
-	print_slowly(0, 600, 4000);
-	assert_int_equal(printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX), 4);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(s[i].tag, PRINTK_TAG_REUSE + i);
-	now_us += 300000;
-	drain(PRINTK_AT_POLL); /* 600 in the window */
-	for (int i = 0; i < 2; i++) {
-		now_us += 300000;
-		drain(PRINTK_AT_POLL);
-	}
-	assert_false(printk_flooded(p));
-	assert_int_equal(printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX), 3);
-	assert_int_equal(s[0].tag, PRINTK_TAG_REUSE);
-	assert_int_equal(s[2].tag, PRINTK_TAG_LAST);
-	assert_true(printk_doorbell_only(p)); /* of a KVM guest with other watchpoints in use */
-	assert_int_equal(printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX), 1);
-	assert_false(printk_doorbell_only(p));
-	print_slowly(600, 700, 4000);
-	expect(&seen[699], 699, 699 * 5 % 97, RECORD_LIVE);
-	end();
-}
-
-/* A burst is no flood, a slow guest neither, and where it is not wanted there is none. */
-static void no_flood(void **state)
-{
-	(void)state;
-	flood_begin(9, 13, 2);
-	print_slowly(0, 1000, 1000); /* 1 s */
-	assert_false(printk_flooded(p));
-	now_us += 10000000;
-	print_slowly(1000, 1200, 20000); /* 50/s */
-	assert_false(printk_flooded(p));
-	printk_strict(p);
-	print_slowly(1200, 4000, 2000);
-	assert_false(printk_flooded(p));
-	end();
-	flood_begin(3, 12, 2); /* too short a ring */
-	print_slowly(0, 2000, 4000);
-	assert_false(printk_flooded(p));
-	assert_int_equal(printk_counters(p)->lost, 0);
-	end();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1204,20 +700,15 @@ int main(void)
 		cmocka_unit_test(backfill_then_live), cmocka_unit_test(gap_is_exact),
 		cmocka_unit_test(texts_overwritten), cmocka_unit_test(continued),
 		cmocka_unit_test(vm_ends), cmocka_unit_test(empty_and_no_room),
-		cmocka_unit_test(resume), cmocka_unit_test(sink_refuses),
+		cmocka_unit_test(resume), cmocka_unit_test(finished_while_away),
+		cmocka_unit_test(sink_refuses),
 		cmocka_unit_test(running_guest), cmocka_unit_test(copies_in_and_out_of_order),
 		cmocka_unit_test(short_way), cmocka_unit_test(short_way_refused),
 		cmocka_unit_test(copies_missed), cmocka_unit_test(copies_bypassed),
-		cmocka_unit_test(copies_continued),
-		cmocka_unit_test(geometry_lies), cmocka_unit_test(ring_lies),
-		cmocka_unit_test(stalled_record), cmocka_unit_test(moved_ring),
-		cmocka_unit_test(snapshot_restored), cmocka_unit_test(snapshot_while_away),
-		cmocka_unit_test(snapshot_and_overwriting),
-		cmocka_unit_test(snapshot_restored_between_copies),
-		cmocka_unit_test(longest_record),
-		cmocka_unit_test(sites), cmocka_unit_test(flood), cmocka_unit_test(writer_waits),
-		cmocka_unit_test(flood_ends),
-		cmocka_unit_test(no_flood),
+		cmocka_unit_test(copies_continued), cmocka_unit_test(geometry_lies),
+		cmocka_unit_test(ring_lies), cmocka_unit_test(stalled_record),
+		cmocka_unit_test(moved_ring), cmocka_unit_test(longest_record),
+		cmocka_unit_test(sites),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
