@@ -128,14 +128,43 @@ static void note_resume(struct source_resume *at, const struct record *r)
 	}
 	if (at->known && span_is(r->boot, at->boot) && r->seq < at->seq)
 		return; /* filled in late */
+	if (!at->known || !span_is(r->boot, at->boot) || r->seq >= at->next)
+		at->next = r->seq + 1;
+	if (!span_is(r->boot, at->boot))
+		at->n_open = 0;
 	at->known = true;
 	memset(at->boot, 0, sizeof(at->boot));
 	if (r->boot.n < sizeof(at->boot))
 		memcpy(at->boot, r->boot.p, r->boot.n);
 	at->seq = r->seq;
-	at->next = r->seq + 1;
 	at->guest_ns = r->guest_ns;
 	at->text_hash = printk_text_hash(r->msg.p, r->msg.n);
+}
+
+static bool among(const uint64_t *v, unsigned n, uint64_t x)
+{
+	while (n && v[n - 1] != x)
+		n--;
+	return n;
+}
+
+/* Remember what gap records name until it is stored after all. */
+static void note_open(struct source_resume *at, const struct record *r)
+{
+	uint64_t first, count;
+
+	if (r->channel != RECORD_KMSG || !span_is(r->boot, at->boot))
+		return;
+	for (unsigned i = at->n_open; r->has_seq && i-- > 0;)
+		if (at->open[i] == r->seq)
+			at->open[i] = at->open[--at->n_open];
+	if (r->has_seq || !meta_get_gap(r, &first, &count) || count > SOURCE_OPEN_MAX)
+		return; /* so many were overwritten */
+	for (uint64_t i = 0; i < count; i++) {
+		if (at->n_open == SOURCE_OPEN_MAX)
+			memmove(at->open, at->open + 1, --at->n_open * sizeof(*at->open));
+		at->open[at->n_open++] = first + i;
+	}
 }
 
 int store_put(void *store, struct record *r, struct err *e)
@@ -161,12 +190,13 @@ int store_put(void *store, struct record *r, struct err *e)
 	if (!s->unsigned_ms)
 		s->unsigned_ms = s->dirty_ms;
 	/* Out of order it can only be one that a gap record named and that was finished since. */
-	if (r->fidelity == RECORD_LATE && r->has_seq && r->seq < s->resume.seq && s->lost &&
+	if (r->fidelity == RECORD_LATE && r->has_seq && r->seq < s->resume.next && s->lost &&
 		span_is(r->boot, s->resume.boot))
 		s->lost--;
 	if (span_is(r->msgid, "alert") && span_is(r->app, "logvisor"))
 		s->unsigned_ms = 1; /* long ago: signed by the next store_tick() */
 	note_resume(&s->resume, r);
+	note_open(&s->resume, r);
 	if (meta_get_gap(r, &first, &count))
 		s->lost = lost_add(s->lost, count);
 	return 0;
@@ -279,6 +309,8 @@ struct look {
 	struct ledger_reader *reader;
 	struct record r;
 	char scratch[RECORD_LEAF_MAX];
+	uint64_t seqs[RESUME_LOOK]; /* of the last boot's records looked at */
+	unsigned n_seqs;
 };
 
 /* The next older kmsg leaf, gaps among them: 1 with k->r, 0 at the beginning, or -errno. */
@@ -297,18 +329,17 @@ static int older(struct look *k, uint64_t *index, struct err *e)
 /* The record of the last boot that has the highest number; *@oldest: how far back was looked. */
 static int last_record(struct look *k, struct source_resume *at, uint64_t *oldest, struct err *e)
 {
-	unsigned n = 0;
 	uint64_t index;
 	int r;
 
-	while (n < RESUME_LOOK && (r = older(k, &index, e)) != 0) {
+	while (k->n_seqs < RESUME_LOOK && (r = older(k, &index, e)) != 0) {
 		if (r < 0)
 			return r;
 		if (!k->r.has_seq)
 			continue;
 		if (at->known && !span_is(k->r.boot, at->boot))
 			break;
-		n++;
+		k->seqs[k->n_seqs++] = k->r.seq;
 		*oldest = index;
 		if (at->known && k->r.seq <= at->seq)
 			continue;
@@ -318,15 +349,29 @@ static int last_record(struct look *k, struct source_resume *at, uint64_t *oldes
 	return 0;
 }
 
-/* Gaps of that boot that were written down after it. */
+/* What the gap k->r names and no record looked at has, up to a few. */
+static void find_open(const struct look *k, struct source_resume *at)
+{
+	uint64_t first, count;
+
+	if (!span_is(k->r.boot, at->boot) || !meta_get_gap(&k->r, &first, &count) || count > SOURCE_OPEN_MAX)
+		return;
+	for (uint64_t i = 0; i < count && at->n_open < SOURCE_OPEN_MAX; i++)
+		if (!among(k->seqs, k->n_seqs, first + i) && !among(at->open, at->n_open, first + i))
+			at->open[at->n_open++] = first + i;
+}
+
+/* Gaps of that boot that were written down after it, or not long before. */
 static int last_gaps(struct look *k, struct source_resume *at, uint64_t oldest, struct err *e)
 {
 	uint64_t index = UINT64_MAX;
 	int r = 0;
 
 	while (index > oldest && (r = older(k, &index, e)) == 1)
-		if (!k->r.has_seq)
+		if (!k->r.has_seq) {
 			note_resume(at, &k->r);
+			find_open(k, at);
+		}
 	return r < 0 ? r : 0;
 }
 

@@ -123,6 +123,57 @@ static void resumes(void **state)
 	close_store();
 }
 
+static void put_late(const char *boot, uint64_t seq)
+{
+	struct record r = {
+		.time_us = 1000000, .severity = 6, .app = span_of("kernel"), .msgid = span_of("kmsg"),
+		.channel = RECORD_KMSG, .has_seq = true, .seq = seq, .has_guest_ns = true,
+		.guest_ns = seq * 10, .boot = span_of(boot), .msg = span_of("late"),
+		.fidelity = RECORD_LATE,
+	};
+
+	assert_int_equal(store_put(&s, &r, NULL), 0);
+}
+
+static void expect_open(unsigned n, const uint64_t *open)
+{
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(s.resume.n_open, n);
+		for (unsigned i = 0; i < n; i++) {
+			unsigned k = 0;
+
+			while (k < n && s.resume.open[k] != open[i])
+				k++;
+			assert_true(k < n);
+		}
+		close_store();
+		open_store();
+	}
+}
+
+/* What gaps name and what followed after all, in this process and in the next. */
+static void unfinished(void **state)
+{
+	(void)state;
+	open_store();
+	assert_int_equal(put(BOOT_A, 5, "five"), 0);
+	put_gap(BOOT_A, 6, 1);
+	assert_int_equal(put(BOOT_A, 7, "seven"), 0);
+	put_gap(BOOT_A, 8, 2);
+	put_gap(BOOT_A, 10, 90); /* overwritten */
+	expect_open(3, (uint64_t[]){6, 8, 9});
+	expect_resume(BOOT_A, 7, 100, "seven");
+	assert_int_equal(s.lost, 93);
+	put_late(BOOT_A, 6);
+	put_late(BOOT_A, 8);
+	assert_int_equal(s.lost, 91);
+	expect_open(1, (uint64_t[]){9});
+	expect_resume(BOOT_A, 8, 100, "late");
+	assert_int_equal(put(BOOT_B, 0, "another boot"), 0);
+	expect_open(0, NULL);
+	close_store();
+}
+
 /* ---- a disk that is full ---- */
 
 static bool full;
@@ -305,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(resumes, setup, teardown),
+		cmocka_unit_test_setup_teardown(unfinished, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(in_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_places, setup, teardown),
