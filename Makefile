@@ -107,6 +107,7 @@ SUITES := bullseye bookworm trixie sid
 lab-kernels:
 	@tests/lab/kernel $(SUITES) >/dev/null
 	@tests/lab/kernel --flavour 686 bookworm >/dev/null
+	@tests/lab/emulator
 .PHONY: lab lab-kernels
 
 # C programs under tests/crash (fault-injecting I/O): TAP, like the unit tests.
