@@ -22,7 +22,7 @@
 
 /* So that many workers that start at once make one gate; without it they might make several. */
 #define LOCK_FILE "/run/logvisor-gate.lock"
-#define LOCK_MS 5000
+#define LOCK_MS 60000 /* the lock goes with its holder: so long only one waits that is stopped */
 #define WAIT_MS 2000 /* for the slot's former owner to end */
 #define STEP_MS 10
 #define MAPS_MAX 8 /* of a program */
@@ -232,7 +232,8 @@ static int make(struct gate *g, struct err *e)
 }
 
 /*
- * One maker at a time. Goes on without the lock if it cannot be had: two gates work as well as one.
+ * One maker at a time; making one takes seconds on a host that is short of processors. Goes on without the lock
+ * if it cannot be had: the VMs of a second gate are captured as well, but `doctor` does not count them.
  * The descriptor to close, or -1.
  */
 static int lock(void)
