@@ -151,9 +151,17 @@ done
 is 'workers killed, the guest never stalled' "$died" "$rounds"
 ok 'the next worker adopts the sites' start_worker
 ok 'and takes up the log' settled vm
-ok 'nothing twice, nothing missing' build/lab/kmsgcmp "$LOGVISOR_STORE/vm"
+# The ring holds some 13 s of ticks: where a new worker takes longer to attach, what is overwritten is an exact gap.
+build/lab/kmsgcmp "$LOGVISOR_STORE/vm" >"$dir/all"
+sed 's/^/# /' "$dir/all"
+ok 'nothing twice, nothing missing' grep -q ' twice 0 missing 0 gap' "$dir/all"
+ok 'no gap but of what was overwritten meanwhile' sh -c "! ./logvisor show --no-pager -o raw vm |
+	grep -a ' logvisor - gap ' | grep -v 'overwritten while capture was off'"
 ./logvisor show --no-pager -o cat -g '^tick [0-9]* end' vm >"$dir/ticks"
-is 'every tick, in order' "$(awk '$2 != NR - 1 { print NR; exit }' "$dir/ticks")" ''
+is 'every tick, in order, but as many as the gaps say' "$(awk -v gap="$(sed 's/.* gap \([0-9]*\).*/\1/' "$dir/all")" '
+	$2 < due { print NR; exit }
+	{ absent += $2 - due; due = $2 + 1 }
+	END { if (absent > gap) print absent " absent, gaps of " gap }' "$dir/ticks")" ''
 ok 'the guest is sound' sound
 
 # ---- sites come and go under fire (without the search in between: tests/kvm/replant.sh) ----
