@@ -3,7 +3,7 @@
 # The traps are planted and taken back again and again while two vCPUs, on two CPUs, run over them; what
 # matters is that the guest neither notices nor suffers: it panics at the first warning.
 . tests/lab/e2e.sh
-plantings=${1:-50}
+plantings=${1:-20}
 suite=${LOGVISOR_LAB_SUITES:-bookworm}
 boot_id='cat /proc/sys/kernel/random/boot_id'
 
