@@ -134,13 +134,14 @@ void printk_keep_part(struct printk *p, const struct printk_entry *e);
 
 /* Do both names belong to one boot of the guest? */
 bool printk_same_boot(const char *a, const char *b);
-/*
- * The numbers of this boot are used a second time: go on under its next name, beginning with what the
- * ring holds and the ledger does not. 1, or -errno.
- */
+
 /* See printk_doubt(). */
 bool printk_settled(const struct printk *p);
 
+/*
+ * The numbers of this boot are used a second time: go on under its next name, beginning with what the
+ * ring holds and the ledger does not. 1; 0 if memory is not settled yet (p->rewound stays); or -errno.
+ */
 int printk_rewind(struct printk *p, int64_t now_us, struct err *e);
 
 /* ---- printk_flood.c ---- */

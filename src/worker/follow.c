@@ -172,8 +172,9 @@ static int let_go(struct follow *f, struct err *e)
 }
 
 /*
- * Is the guest's memory as its CPUs left it? Where it looks as after a reboot or an earlier snapshot, the VMM may
- * be loading one, which takes seconds: then it holds parts of both, and nothing may be concluded from it.
+ * Is the guest's memory as its CPUs left it? Where it looks as after a reboot or an earlier snapshot,
+ * the VMM may be loading one, which takes seconds: then it holds parts of both, and nothing may be
+ * concluded from it.
  */
 static bool settled(void *ctx)
 {

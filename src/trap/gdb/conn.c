@@ -133,7 +133,6 @@ static int fill(struct gdb_conn *c, int64_t deadline, bool intr, struct err *e)
 
 			ack_now(c);
 			rc = wait_fd(c->fd, POLLIN, deadline, intr);
-
 			if (rc)
 				return rc;
 		} else if (errno != EINTR) {

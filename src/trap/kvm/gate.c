@@ -232,8 +232,9 @@ static int make(struct gate *g, struct err *e)
 }
 
 /*
- * One maker at a time; making one takes seconds on a host that is short of processors. Goes on without the lock
- * if it cannot be had: the VMs of a second gate are captured as well, but `doctor` does not count them.
+ * One maker at a time; making one takes seconds on a host that is short of processors. Goes on without
+ * the lock if it cannot be had: the VMs of a second gate are captured as well, but `doctor` does not
+ * count them.
  * The descriptor to close, or -1.
  */
 static int lock(void)

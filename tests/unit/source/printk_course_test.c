@@ -4,6 +4,21 @@
  */
 #include "unit/source/printk_rig.h"
 
+/* The guest's memory as it is; freed by the caller. */
+static uint8_t *save(void)
+{
+	uint8_t *saved = malloc(w.size);
+
+	assert_non_null(saved);
+	memcpy(saved, w.arena, w.size);
+	return saved;
+}
+
+static void restore(const uint8_t *saved)
+{
+	memcpy(w.arena, saved, w.size);
+}
+
 /*
  * A snapshot is restored: what was stored is not stored again, what differs is, under another name.
  */
@@ -18,13 +33,12 @@ static void snapshot_restored(void **state)
 	for (uint64_t i = 0; i < 10; i++)
 		print(i, 9);
 	drain(PRINTK_AT_TRAP);
-	saved = malloc(w.size);
-	memcpy(saved, w.arena, w.size);
+	saved = save();
 	for (uint64_t i = 10; i < 14; i++)
 		print(i, 9);
 	drain(PRINTK_AT_TRAP);
 	snprintf(boot, sizeof(boot), "%s", printk_boot(p));
-	memcpy(w.arena, saved, w.size);
+	restore(saved);
 	print(10, 30);
 	drain(PRINTK_AT_TRAP);
 	assert_int_equal(n_seen, 16);
@@ -55,11 +69,6 @@ static void away(void (*meanwhile)(const uint8_t *saved), const uint8_t *saved)
 	open_ring(&at);
 	assert_true(printk_resumed(p));
 	drain(PRINTK_AT_POLL);
-}
-
-static void restore(const uint8_t *saved)
-{
-	memcpy(w.arena, saved, w.size);
 }
 
 static void restore_and_print(const uint8_t *saved)
@@ -94,8 +103,7 @@ static void snapshot_while_away(void **state)
 	open_ring(NULL);
 	for (uint64_t i = 0; i < 10; i++)
 		print(i, 9);
-	saved = malloc(w.size);
-	memcpy(saved, w.arena, w.size);
+	saved = save();
 	for (uint64_t i = 10; i < 14; i++)
 		print(i, 9);
 	drain(PRINTK_AT_TRAP);
@@ -158,8 +166,7 @@ static void snapshot_and_overwriting(void **state)
 		print(i, 9);
 		drain(PRINTK_AT_TRAP);
 	}
-	saved = malloc(w.size);
-	memcpy(saved, w.arena, w.size);
+	saved = save();
 	for (uint64_t i = 30; i < 33; i++) {
 		print(i, 9);
 		drain(PRINTK_AT_TRAP);
@@ -193,12 +200,11 @@ static void snapshot_restored_between_copies(void **state)
 	drain(PRINTK_AT_POLL);
 	for (uint64_t i = 0; i < 6; i++)
 		deliver(rw_print(&w, buf, text_of(i, buf, 9), true), true);
-	saved = malloc(w.size);
-	memcpy(saved, w.arena, w.size);
+	saved = save();
 	for (uint64_t i = 6; i < 9; i++)
 		deliver(rw_print(&w, buf, text_of(i, buf, 9), true), true);
 	assert_int_equal(n_seen, 9);
-	memcpy(w.arena, saved, w.size);
+	restore(saved);
 	for (uint64_t i = 0; i < 6; i++)
 		id[i] = rw_print(&w, buf, text_of(6 + i, buf, 30), true);
 	for (uint64_t i = 0; i < 6; i++)
@@ -236,8 +242,7 @@ static void snapshot_being_loaded(void **state)
 	printk_doubt(p, is_whole, NULL);
 	for (uint64_t i = 0; i < 10; i++)
 		print(i, 9);
-	saved = malloc(w.size);
-	memcpy(saved, w.arena, w.size);
+	saved = save();
 	for (uint64_t i = 10; i < 30; i++)
 		print(i, 40);
 	drain(PRINTK_AT_TRAP);
