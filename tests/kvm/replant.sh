@@ -5,7 +5,6 @@
 . tests/lab/e2e.sh
 plantings=${1:-20}
 suite=${LOGVISOR_LAB_SUITES:-bookworm}
-boot_id='cat /proc/sys/kernel/random/boot_id'
 
 ok 'a guest boots' start_vm vm --kernel "${suite%% *}" --smp 2 || exit 1
 attach vm
@@ -18,13 +17,12 @@ is 'all of them' "$(./logvisor show --no-pager -o cat -g '^Hello [0-9]* *[a-z]* 
 ok 'nothing is forged' test -z "$(./logvisor show --no-pager -o cat -g forged vm)"
 ok 'the worker ends' detach_worker "$worker"
 
-ok 'the guest panics at the first warning' guest vm \
-	'echo 1 >/proc/sys/kernel/panic_on_warn; echo 1 >/proc/sys/kernel/panic_on_oops'
-boot=$(guest vm "$boot_id")
+ok 'the guest panics at the first warning' panicky vm
+boot=$(boot_id vm)
 guest vm 'lab flood 2 1000000000 >/dev/null 2>&1 &' >/dev/null
 ok "planted and removed $plantings times" build/lab/replant "$(cat "$dir/vm/pid")" "$plantings"
 guest vm 'killall lab' >/dev/null
-is 'the guest has not rebooted' "$(guest vm "$boot_id")" "$boot"
+is 'the guest has not rebooted' "$(boot_id vm)" "$boot"
 
 attach vm
 guest vm 'lab hello 1000 500' >/dev/null

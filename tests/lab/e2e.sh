@@ -39,6 +39,15 @@ guest() {
 	tests/lab/vm run "$dir/$e2e_vm" "$*"
 }
 
+# panicky NAME: no warning and no oops of the guest's kernel passes unseen, whatever is overwritten in its
+# log: it panics and reboots, and has another boot_id.
+panicky() {
+	guest "$1" 'echo 1 >/proc/sys/kernel/panic_on_warn; echo 1 >/proc/sys/kernel/panic_on_oops'
+}
+boot_id() {
+	guest "$1" cat /proc/sys/kernel/random/boot_id
+}
+
 # qmp NAME COMMAND [ARGUMENTS]: by QEMU's monitor, arguments in JSON; prints the answer.
 qmp() {
 	: >"$dir/qmp"
