@@ -317,7 +317,9 @@ static __always_inline __u64 reg_rip(struct kvm_vcpu *v)
 /*
  * Stop the VM. Only while both live who would let it go, and looked at again afterwards: whoever dies
  * later than this makes the kernel continue the VM (guardian.c, lifeline), whoever died before is seen
- * here.
+ * here. And only while it is allowed: the guardian forbids it, then looks for a mark to undo; here the mark
+ * is set, then looked whether it is allowed. One of the two sees the other (the barrier: x86 has a load
+ * overtake a store).
  */
 static __always_inline void hold(void)
 {
@@ -328,8 +330,8 @@ static __always_inline void hold(void)
 	/* In this order: whoever sees held_ns may rely on the signal being there to be undone. */
 	bpf_send_signal(SIGSTOP);
 	held_ns = bpf_ktime_get_ns() | 1;
-	stats.holds++;
-	if (lives(&worker_life) && lives(&guardian_life))
+	__sync_fetch_and_add(&stats.holds, 1);
+	if (*(volatile __u32 *)&may_hold && lives(&worker_life) && lives(&guardian_life))
 		bpf_ringbuf_output(&wake, &event, sizeof(event), BPF_RB_FORCE_WAKEUP);
 	else
 		bpf_send_signal(SIGCONT);
