@@ -70,3 +70,14 @@ lock_cache() {
 	exec 9>"$cache/lock"
 	flock 9
 }
+
+# A directory beside what is fetched, $work, until work_done; gone when the program ends before that.
+work_begin() {
+	work=$(mktemp -d "$cache/fetch.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	trap 'exit 2' HUP INT TERM
+}
+work_done() {
+	rm -rf "$work"
+	trap - EXIT
+}
