@@ -99,8 +99,11 @@ struct trap_ops {
 	 * or with 0 never, and drop events (TRAP_LOST). NULL if the backend has no buffer to fill.
 	 */
 	void (*limit_hold)(struct trap *t, unsigned ms);
-	/* Unplant everything, leave the VM running, free @t. Never fails from the caller's view. */
-	void (*detach)(struct trap *t);
+	/*
+	 * Unplant everything, leave the VM running, free @t. Returns how many sites could not be unplanted:
+	 * nothing comes of them any more, and who attaches next takes them over.
+	 */
+	unsigned (*detach)(struct trap *t);
 };
 
 struct trap {

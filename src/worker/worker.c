@@ -179,10 +179,11 @@ static int finish(struct worker *w, int r, const struct err *why, struct err *e)
 	struct meta_counters c;
 	struct err close_why;
 	struct meta *m;
+	unsigned left;
 
 	follow_stop(&w->follow);
 	follow_counters(&w->follow, &c);
-	w->t->ops->detach(w->t);
+	left = w->t->ops->detach(w->t);
 	m = store_meta(&w->store, r == 1 ? META_END : META_DETACH);
 	if (r == 1)
 		meta_end(m, "the VMM ended", &c);
@@ -196,6 +197,9 @@ static int finish(struct worker *w, int r, const struct err *why, struct err *e)
 		: r < 0 ? "the attachment broke"
 			: "detached, the VM runs on",
 		c.records, c.live, c.lost);
+	if (left)
+		status_log(&w->status, "%u trap%s could not be taken out of the guest's kernel: without effect "
+			"there, and gone once you attach again and detach", left, left == 1 ? "" : "s");
 	if (store_close(&w->store, &close_why) && r >= 0)
 		return err_set(e, EIO, "%s; what could not be written is lost", close_why.text);
 	return r < 0 ? r : c.lost ? 1 : 0;

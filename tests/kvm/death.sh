@@ -46,6 +46,7 @@ ok 'guardian killed: the VM runs on' answers
 kill -CONT "$worker"
 wait "$worker"
 is 'and its worker ends' $? 2
+ok 'saying that two traps stay' grep -q '2 traps could not be taken out' "$dir/vm.log"
 
 ok 'the VM is held' hold
 kill -9 "$worker"
@@ -65,6 +66,7 @@ build/lab/kmsgcmp "$LOGVISOR_STORE/vm" >"$dir/exact" 2>&1
 sed 's/^/# /' "$dir/exact"
 ok 'nothing is there twice' grep -q ' twice 0 ' "$dir/exact"
 detach_worker "$worker"
+is 'and takes them out' "$(grep -c 'could not be taken out' "$dir/vm.log")" 0
 
 wait "$flood"
 ok 'the other VM was followed all the while' settled other

@@ -396,12 +396,13 @@ static int op_wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct
 	}
 }
 
-static void op_detach(struct trap *t)
+static unsigned op_detach(struct trap *t)
 {
 	struct gdb *g = gdb_of(t);
 
-	gdb_close(g);
+	gdb_close(g); /* the stub removes its watchpoints when it is left */
 	free(g);
+	return 0;
 }
 
 const struct trap_ops trap_gdb = {

@@ -199,9 +199,10 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 	}
 }
 
-static void detach(struct trap *t)
+static unsigned detach(struct trap *t)
 {
 	struct kvm_vm *k = of(t);
+	unsigned left;
 
 	resume(t, NULL);
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
@@ -210,8 +211,10 @@ static void detach(struct trap *t)
 		poll(NULL, 0, 20);
 		kvm_finish_retired(k);
 	}
+	left = kvm_left(k);
 	kvm_release(k);
 	free(k);
+	return left;
 }
 
 const struct trap_ops trap_kvm = {

@@ -70,6 +70,8 @@ void kvm_command(pid_t pid, char *buf, size_t cap);
 /* plant.c */
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e);
 int kvm_unplant(struct kvm_vm *k, uint32_t tag, struct err *e);
+/* How many sites still hold what was planted, although nothing is wanted of them? */
+unsigned kvm_left(const struct kvm_vm *k);
 /* Finish what kvm_unplant() began: put the original bytes back where they were retired long enough. */
 void kvm_finish_retired(struct kvm_vm *k);
 /* Is any site still to be finished? */

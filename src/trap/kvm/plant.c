@@ -304,6 +304,20 @@ bool kvm_any_retired(const struct kvm_vm *k)
 	return false;
 }
 
+unsigned kvm_left(const struct kvm_vm *k)
+{
+	uint8_t retired[SITE_LEN];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		const struct kvm_site *s = &k->site[i];
+
+		site_retire(s->bytes, retired);
+		n += s->use != KVM_SITE_UNUSED && (site_is(k, s, s->bytes) || site_is(k, s, retired));
+	}
+	return n;
+}
+
 /* Does a vCPU stand between the two instructions of @s? The VM is stopped. */
 static bool inside(struct kvm_vm *k, const struct kvm_site *s)
 {
