@@ -135,7 +135,10 @@ static int hold_left(const struct state *s)
 	return end <= now ? 0 : (int)((end - now) / 1000000) + 1;
 }
 
-/* Let the VM go for good: hook.bpf.c, hold(), looks at the two in the other order. */
+/*
+ * Let the VM go, and have the hook hold it no more until the worker allows it again: hook.bpf.c, hold(),
+ * looks at the two in the other order.
+ */
 static void forbid_hold(struct state *s)
 {
 	*s->kit.may_hold = 0;
