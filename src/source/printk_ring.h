@@ -56,7 +56,7 @@
 
 enum prb_state { PRB_RESERVED = 0, PRB_COMMITTED = 1, PRB_FINALIZED = 2, PRB_REUSABLE = 3 };
 
-/* Where things are in one guest. Filled and validated in user space (printk_geometry.c). */
+/* Where things are in one guest. Filled and validated in user space (source/printk/layout.c). */
 struct prb_geometry {
 	__u64 rb;    /* the struct printk_ringbuffer that `prb` points to */
 	__u64 descs; /* GVAs of the three arrays */

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "guest/guest.h"
-#include "source/printk.h"
+#include "source/printk/printk.h"
 #include "trap/trap.h"
 #include "worker/status.h"
 #include "worker/store.h"

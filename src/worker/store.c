@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "ledger/lost.h"
-#include "source/printk.h"
+#include "source/printk/printk.h"
 
 #define CLOCK_STEP_US 500000 /* a clock that jumps by more was set, not slewed */
 

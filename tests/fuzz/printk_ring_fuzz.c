@@ -12,7 +12,7 @@
 
 #include "../unit/source/ring_writer.h"
 #include "record/meta.h"
-#include "source/printk.h"
+#include "source/printk/printk.h"
 
 #define READS_MAX 2000000
 

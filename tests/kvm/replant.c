@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "guest/guest.h"
-#include "source/printk.h"
+#include "source/printk/printk.h"
 #include "trap/trap.h"
 
 static int drop(void *ctx, struct record *r, struct err *e)

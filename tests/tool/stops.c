@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "guest/guest.h"
-#include "source/printk.h"
+#include "source/printk/printk.h"
 #include "trap/trap.h"
 
 static volatile sig_atomic_t ended;

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "record/meta.h"
-#include "source/printk_impl.h"
-#include "source/printk_read.h"
+#include "source/printk/impl.h"
+#include "source/printk/read.h"
 #include "unit/source/ring_writer.h"
 
 #define SEEN_MAX 8192

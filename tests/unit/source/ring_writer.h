@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/printk_layout.h"
+#include "source/printk/layout.h"
 
 #define RW_BASE 0xffffffff80000000ULL
 #define RW_INFO 112 /* as in 7.2 with PRINTK_EXECUTION_CTX */

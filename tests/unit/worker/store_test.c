@@ -15,7 +15,7 @@
 #include "ledger/lost.h"
 #include "ledger/verify.h"
 #include "util/io.h"
-#include "source/printk.h"
+#include "source/printk/printk.h"
 #include "worker/store.h"
 
 static char dir[128], ledger[192];

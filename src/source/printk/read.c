@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "source/printk_read.h"
+#include "source/printk/read.h"
 
 #include <errno.h>
 #include <string.h>

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "source/printk_layout.h"
+#include "source/printk/layout.h"
 #include "source/source.h"
 #include "trap/trap.h"
 
@@ -43,7 +43,7 @@ enum printk_why {
  * Find the log of @g and the place to go on: after @resume if the ring is of the same boot, else at
  * the oldest record the ring holds. What the ring lost since is emitted as a gap by the first
  * drain. @g and *@sink must outlive *@out, which is freed by printk_close(). -ENOENT, -EBADMSG,
- * -EFAULT with @e as in printk_layout.h.
+ * -EFAULT with @e as in layout.h.
  */
 int printk_open(struct printk **out, const struct guest *g, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e);
@@ -65,7 +65,7 @@ bool printk_resumed(const struct printk *p);
 unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, unsigned max);
 
 /*
- * A flood goes on (printk_flood.c): the guest is not stopped for each record, so poll every
+ * A flood goes on (flood.c): the guest is not stopped for each record, so poll every
  * millisecond or so, to be prompt. No loss comes of being late.
  */
 bool printk_flooded(const struct printk *p);

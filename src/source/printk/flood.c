@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_flood.c - no record is overwritten before it was copied, however fast the guest writes and
+ * flood.c - no record is overwritten before it was copied, however fast the guest writes and
  * however slowly it is read; and a flood does not cost a stop for each record.
  *
  * Before the kernel reuses the space of a record it marks the record's descriptor reusable
@@ -17,7 +17,7 @@
  * In a flood these watchpoints are the only ones: one stop for each half of the ring instead of one
  * for each record. In between the ring is read while the guest runs, so what is found is late.
  */
-#include "source/printk_impl.h"
+#include "source/printk/impl.h"
 
 #define WINDOW_US 2000000    /* so long a flood has to last ... */
 #define ENTER_RECORDS 256    /* ... with so many records, to count as one */

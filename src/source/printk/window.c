@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_window.c - copies made in the trap: several vCPUs deliver them slightly out of order, and
+ * window.c - copies made in the trap: several vCPUs deliver them slightly out of order, and
  * one record more than once when it is continued. They wait here until it is their turn.
  */
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/printk_impl.h"
+#include "source/printk/impl.h"
 
 #define HOLE_MAX 32 /* so many later copies are here: the missing one is not under way any more */
 

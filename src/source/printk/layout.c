@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "source/printk_layout.h"
+#include "source/printk/layout.h"
 
 #include <errno.h>
 #include <inttypes.h>

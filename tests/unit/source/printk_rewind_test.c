@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_course_test.c - a guest that goes back: snapshots restored under the source and without it.
+ * printk_rewind_test.c - a guest that goes back: snapshots restored under the source and without it.
  */
 #include "unit/source/printk_rig.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk.c - walking the ring: open, find the place to go on, drain, end.
+ * drain.c - walking the ring: open, find the place to go on, drain, end.
  */
-#include "source/printk.h"
+#include "source/printk/printk.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/printk_impl.h"
+#include "source/printk/impl.h"
 
 #define DRAIN_MAX 4096          /* records per call, so that a flood does not starve the caller */
 #define STALL_US 2000000        /* a record being written for so long while later ones are whole */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_course.c - a guest put back to a snapshot uses sequence numbers a second time. What the ledger
+ * rewind.c - a guest put back to a snapshot uses sequence numbers a second time. What the ledger
  * has already stays where it is and is not stored again; from where the course of events differs all
  * of it is, under the boot's next name, so that the numbers are not confused.
  *
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/printk_impl.h"
+#include "source/printk/impl.h"
 
 #define NAME_OF_BOOT 12 /* digits */
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_impl.h - what printk*.c share: the state of one followed ring.
+ * impl.h - what the files of this folder share: the state of one followed ring.
  */
 #ifndef LOGVISOR_SOURCE_PRINTK_IMPL_H
 #define LOGVISOR_SOURCE_PRINTK_IMPL_H
 
-#include "source/printk.h"
-#include "source/printk_read.h"
+#include "source/printk/printk.h"
+#include "source/printk/read.h"
 
 #define PRINTK_WINDOW 64   /* copies that may wait for one that comes later; power of two */
 #define PRINTK_SKIPPED SOURCE_OPEN_MAX /* records passed over because their writer does not finish */
@@ -15,7 +15,7 @@
 #define PRINTK_PENDING (PRINTK_TAG_PENDING_LAST - PRINTK_TAG_PENDING + 1)
 #define PRINTK_POINTS (PRINTK_TAG_REUSE_LAST - PRINTK_TAG_REUSE + 1)
 
-/* See printk_flood.c. */
+/* See flood.c. */
 struct printk_flood {
 	bool watched; /* traps are watchpoints */
 	bool strict;  /* stop the guest for each record in a flood too */
@@ -99,7 +99,7 @@ struct printk {
 	struct printk_entry entry; /* the one being read */
 };
 
-/* ---- printk_emit.c ---- */
+/* ---- emit.c ---- */
 
 int printk_emit(struct printk *p, const struct printk_entry *e, enum record_fidelity fid,
 	int64_t time_us, struct err *err);
@@ -122,7 +122,7 @@ int printk_flush_gap(struct printk *p, int64_t now_us, struct err *e);
 int printk_alert(struct printk *p, int64_t now_us, struct err *e, const char *what, const char *fmt,
 	...) __attribute__((format(printf, 5, 6)));
 
-/* ---- printk.c ---- */
+/* ---- drain.c ---- */
 
 /* One step of the walk: 1 if record p->want was dealt with, 0 if it is not there yet, or -errno. */
 int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct err *e);
@@ -130,7 +130,7 @@ int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct er
 /* Remember @e as the newest unfinished record. */
 void printk_keep_part(struct printk *p, const struct printk_entry *e);
 
-/* ---- printk_course.c ---- */
+/* ---- rewind.c ---- */
 
 /* Do both names belong to one boot of the guest? */
 bool printk_same_boot(const char *a, const char *b);
@@ -144,7 +144,7 @@ bool printk_settled(const struct printk *p);
  */
 int printk_rewind(struct printk *p, int64_t now_us, struct err *e);
 
-/* ---- printk_flood.c ---- */
+/* ---- flood.c ---- */
 
 /* After a drain: with the guest held, all that is final being stored; or with the guest running. */
 void printk_flood_held(struct printk *p, int64_t now_us);
@@ -153,7 +153,7 @@ void printk_flood_polled(struct printk *p, int64_t now_us);
 bool printk_flood_reached(const struct printk *p);
 unsigned printk_flood_sites(const struct printk *p, struct trap_site *sites, unsigned max);
 
-/* ---- printk_bypass.c ---- */
+/* ---- bypass.c ---- */
 
 /* Record @seq came out of the ring although its trap should have brought a copy. */
 void printk_untrapped(struct printk *p, uint64_t seq);
@@ -162,7 +162,7 @@ void printk_trapped_late(struct printk *p, uint64_t seq);
 /* To be called when all copies made so far were taken: tell what came without. 0 or the sink's errno. */
 int printk_check_bypass(struct printk *p, int64_t now_us, struct err *e);
 
-/* ---- printk_window.c ---- */
+/* ---- window.c ---- */
 
 /*
  * Emit what waits in the window for record p->want. @idle: nothing more is on its way, so that what

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_layout.h - where a guest's kernel log is and how its structures are laid out: found
+ * layout.h - where a guest's kernel log is and how its structures are laid out: found
  * through guest/ (BTF and VMCOREINFO), then the ring's own figures read from guest memory, all of
  * it checked before anything is computed with it.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_read.h - one record out of a printk ring, by sequence number, while the guest may be
+ * read.h - one record out of a printk ring, by sequence number, while the guest may be
  * writing to it. Reading follows the kernel's own reader (prb_read(): state, contents, state
  * again), with one thing more: the text of a descriptor already marked reusable is still whole as
  * long as the head of the data ring has not come round to it, and is then recovered.
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "record/record.h"
-#include "source/printk_layout.h"
+#include "source/printk/layout.h"
 
 /* text_len is a u16, so this is the longest text there can be. */
 #define PRINTK_TEXT_CAP 65536

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_bypass.c - did every record pass the trap? Where copies are made in a trap at the functions
+ * bypass.c - did every record pass the trap? Where copies are made in a trap at the functions
  * that store a record, one that turns up in the ring without its copy, and without a reason for
  * that, was stored by other means, or the trap was out of order for a moment. It is taken from the
  * ring like any that is late, and an alert says so.
  */
 #include <inttypes.h>
 
-#include "source/printk_impl.h"
+#include "source/printk/impl.h"
 
 #define LOST_VALID_US 1000000 /* a copy that was lost explains a late record for so long */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_emit.c - what leaves the source: records, gaps, alerts.
+ * emit.c - what leaves the source: records, gaps, alerts.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "record/meta.h"
-#include "source/printk_impl.h"
+#include "source/printk/impl.h"
 
 #define ALERT_AGAIN_US 10000000 /* the same alert at most once in so long */
 
