@@ -8,11 +8,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/cli.h"
 #include "guest/guest.h"
 #include "trap/trap.h"
+#include "util/clock.h"
 
 struct ring {
 	uint64_t gva;        /* of struct printk_ringbuffer; 0: not found */
@@ -28,13 +28,9 @@ struct report {
 	uint32_t attach_us, total_us;
 };
 
-static uint32_t since(const struct timespec *start)
+static uint32_t since(int64_t start_ns)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint32_t)((now.tv_sec - start->tv_sec) * 1000000 +
-		(now.tv_nsec - start->tv_nsec) / 1000);
+	return (uint32_t)((clock_mono_ns() - start_ns) / 1000);
 }
 
 /* 1 << the unsigned int at @member of the ring at @gva; 0 if it cannot be had or is impossible. */
@@ -142,9 +138,9 @@ static int print_symbol(void *ctx, const char *name, char type, uint64_t gva)
 	return printf("%016" PRIx64 " %c %s\n", gva, type, name) < 0;
 }
 
-static int inspect(struct trap *t, const struct timespec *start, bool json, bool symbols)
+static int inspect(struct trap *t, int64_t start_ns, bool json, bool symbols)
 {
-	struct report r = {.trap = t, .attach_us = since(start)};
+	struct report r = {.trap = t, .attach_us = since(start_ns)};
 	struct guest *g = NULL;
 	struct gcpu cpu;
 	struct err e;
@@ -155,7 +151,7 @@ static int inspect(struct trap *t, const struct timespec *start, bool json, bool
 	}
 	r.info = guest_info(g);
 	find_ring(g, &r.ring);
-	r.total_us = since(start);
+	r.total_us = since(start_ns);
 	if (symbols)
 		guest_each_symbol(g, print_symbol, NULL);
 	else if (json)
@@ -176,7 +172,7 @@ int inspect_main(int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	bool json = false, symbols = false;
-	struct timespec start;
+	int64_t start_ns;
 	struct trap *t;
 	struct err e;
 	int c, ret;
@@ -195,10 +191,10 @@ int inspect_main(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return cli_usage("inspect");
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	start_ns = clock_mono_ns();
 	if (trap_attach(&t, argv[optind], &e))
 		return cli_fail(&e);
-	ret = inspect(t, &start, json, symbols);
+	ret = inspect(t, start_ns, json, symbols);
 	t->ops->detach(t);
 	return ret;
 }

@@ -21,6 +21,7 @@
 #include "cli/scan.h"
 #include "ledger/seal.h"
 #include "record/record.h"
+#include "util/clock.h"
 
 /* inotify tells of growth at once; where it cannot (network file systems), look again so often. */
 #define FOLLOW_POLL_MS 500
@@ -356,15 +357,12 @@ int show_main(int argc, char **argv)
 {
 	struct show *s = calloc(1, sizeof(*s));
 	struct err e = {""};
-	struct timespec now;
 	int r;
 
 	if (!s)
 		return cli_failf("out of memory");
 	tzset();
-	clock_gettime(CLOCK_REALTIME, &now);
-	r = show_options_parse(&s->o, argc, argv, now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000,
-		&e);
+	r = show_options_parse(&s->o, argc, argv, clock_wall_us(), &e);
 	if (r == 0 && s->o.grep)
 		r = pattern_compile(&s->pattern, s->o.grep, s->o.grep_case, &e);
 	if (r == 0)

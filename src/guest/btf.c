@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/hash.h"
+
 /* include/uapi/linux/btf.h */
 #define BTF_MAGIC 0xeb9f
 enum kind {
@@ -98,15 +100,6 @@ static const char *string_at(const struct btf_index *b, uint32_t off)
 	return off < b->strings_len ? b->strings + off : "";
 }
 
-static uint32_t hash_name(const char *s)
-{
-	uint32_t h = 2166136261u; /* FNV-1a */
-
-	for (unsigned i = 0; i < NAME_MAX_HASHED && s[i]; i++)
-		h = (h ^ (uint8_t)s[i]) * 16777619u;
-	return h * 2654435769u;
-}
-
 size_t btf_blob_len(const uint8_t *p, size_t len)
 {
 	struct header h;
@@ -162,7 +155,7 @@ static void index_types(struct btf_index *b)
 
 		if (!t.name || (kind != KIND_STRUCT && kind != KIND_UNION && kind != KIND_TYPEDEF))
 			continue;
-		bucket = &b->bucket[hash_name(string_at(b, t.name)) >> (32 - b->bucket_bits)];
+		bucket = &b->bucket[hash_name(string_at(b, t.name), NAME_MAX_HASHED) >> (32 - b->bucket_bits)];
 		b->chain[id] = *bucket;
 		*bucket = id;
 	}
@@ -346,7 +339,7 @@ static uint32_t next_named(const struct btf_index *b, const char *name, uint32_t
 {
 	if (!b->blob)
 		return 0;
-	id = id ? b->chain[id] : b->bucket[hash_name(name) >> (32 - b->bucket_bits)];
+	id = id ? b->chain[id] : b->bucket[hash_name(name, NAME_MAX_HASHED) >> (32 - b->bucket_bits)];
 	while (id) {
 		struct type t = type_at(b, id);
 

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "guest/state.h"
+#include "util/clock.h"
 
 /* Intel SDM volume 3, 2.5 (CR0, CR4) and 2.2.1 (EFER). */
 #define CR0_PG   (1ull << 31)
@@ -31,10 +31,7 @@
 
 static uint32_t now_us(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint32_t)((uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000);
+	return (uint32_t)(clock_mono_ns() / 1000);
 }
 
 static void step(struct guest *g, const char *name, uint32_t *since)

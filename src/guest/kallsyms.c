@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/hash.h"
 #include "util/load.h"
 
 /* How far the markers can be before the tokens: seqs_of_names has 3 bytes for each symbol. */
@@ -267,15 +268,6 @@ static const char *find_addresses(struct kallsyms *k, const struct tables *t)
 	return NULL;
 }
 
-static uint32_t hash_name(const char *s)
-{
-	uint32_t h = 2166136261u; /* FNV-1a */
-
-	while (*s)
-		h = (h ^ (uint8_t)*s++) * 16777619u;
-	return h * 2654435769u;
-}
-
 /*
  * Expand every name once: none may be too long or empty. Chained from the last to the first, so that
  * a search meets namesakes in table order, and a million symbols of one name cost no more than others.
@@ -294,7 +286,7 @@ static bool build_index(struct kallsyms *k)
 
 		if (kallsyms_name(k, i, name, &type) == 0)
 			return false;
-		b = &k->bucket[hash_name(name) >> (32 - k->bucket_bits)];
+		b = &k->bucket[hash_name(name, KALLSYMS_NAME_MAX) >> (32 - k->bucket_bits)];
 		k->chain[i] = *b;
 		*b = i + 1;
 	}
@@ -410,7 +402,7 @@ int64_t kallsyms_find(const struct kallsyms *k, const char *name, int64_t after)
 
 	if (!k->layout || after >= (int64_t)k->n)
 		return -ENOENT;
-	next = after < 0 ? k->bucket[hash_name(name) >> (32 - k->bucket_bits)] : k->chain[after];
+	next = after < 0 ? k->bucket[hash_name(name, KALLSYMS_NAME_MAX) >> (32 - k->bucket_bits)] : k->chain[after];
 	while (next) {
 		uint32_t i = next - 1;
 

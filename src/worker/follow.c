@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "util/clock.h"
 #include "util/pages.h"
 
 #define FIND_FIRST_MS 100 /* between two looks for a kernel; doubled up to ... */
@@ -15,7 +15,7 @@
 #define STRANGE_AGAIN_MS 30000 /* and in a guest that was followed before, for so long */
 #define TICK_STILL_MS 1000 /* the guest's clock stood still for so long: is it another guest? */
 #define CHECK_MAX_MS 60000
-#define HOLD_STEP_US 10000
+#define HOLD_STEP_MS 10
 #define ALIVE_MS 20
 #define FLOOD_POLL_MS 1
 #define LOOK_AGAIN_MS 20 /* after a poll that found records whose traps may be under way */
@@ -237,7 +237,7 @@ static void forget(struct follow *f)
  */
 static bool passing(struct follow *f, int r, const struct err *e)
 {
-	int64_t now = store_now_ms();
+	int64_t now = clock_due_ms();
 
 	if (r == -EAGAIN || r == -EFAULT || r == -EBADMSG || r == -ESTALE) {
 		f->strange_ms = 0;
@@ -264,7 +264,7 @@ static int not_yet(struct follow *f, int r, struct err *e)
 		memcpy(f->waiting, e->text, sizeof(f->waiting));
 		status_log(f->status, "waiting for the guest's kernel: %s", e->text);
 	}
-	f->next_find_ms = store_now_ms() + f->find_pause_ms;
+	f->next_find_ms = clock_due_ms() + f->find_pause_ms;
 	f->find_pause_ms = f->find_pause_ms * 2 < FIND_MAX_MS ? f->find_pause_ms * 2 : FIND_MAX_MS;
 	return 0;
 }
@@ -330,7 +330,7 @@ static int begin(struct follow *f, struct err *e)
 	if (f->t->stopped_ns)
 		status_log(f->status, "planted; for that the VM stood still for %" PRIu64 " us",
 			f->t->stopped_ns / 1000);
-	f->ticked_ms = store_now_ms();
+	f->ticked_ms = clock_due_ms();
 	f->check_pause_ms = TICK_STILL_MS;
 	f->next_check_ms = f->ticked_ms + f->check_pause_ms;
 	f->next_poll_ms = f->next_look_ms = f->next_alive_ms = 0;
@@ -368,9 +368,9 @@ static void rebooted(struct follow *f, bool intact, const struct err *why)
 
 	status_log(f->status, "the guest rebooted: %s", why->text);
 	if (intact)
-		printk_end(f->p, store_now_us(), &e);
+		printk_end(f->p, clock_wall_us(), &e);
 	else
-		printk_end_blind(f->p, store_now_us(), &e);
+		printk_end_blind(f->p, clock_wall_us(), &e);
 	forget(f);
 }
 
@@ -378,7 +378,7 @@ static void rebooted(struct follow *f, bool intact, const struct err *why)
 static int check_alive(struct follow *f)
 {
 	struct err why = {""};
-	int64_t now = store_now_ms();
+	int64_t now = clock_due_ms();
 
 	if (now < f->next_alive_ms)
 		return 0;
@@ -450,12 +450,12 @@ static void after_drain(struct follow *f, int r, struct err *e)
  */
 static int drain_held(struct follow *f, int64_t time_us, struct err *e)
 {
-	int64_t until = store_now_ms() + f->max_hold_ms;
+	int64_t until = clock_due_ms() + f->max_hold_ms;
 	int r = drain(f, PRINTK_AT_TRAP, time_us, e);
 
 	while (r && f->store->failing && !f->gave_up) {
 		say(f, e);
-		if (store_now_ms() >= until) {
+		if (clock_due_ms() >= until) {
 			f->gave_up = true;
 			status_log(f->status,
 				"the VM was held for %u ms; it runs on, and what its ring "
@@ -463,7 +463,7 @@ static int drain_held(struct follow *f, int64_t time_us, struct err *e)
 				f->max_hold_ms);
 			break;
 		}
-		usleep(HOLD_STEP_US);
+		clock_sleep_ms(HOLD_STEP_MS);
 		store_tick(f->store);
 		if (!f->store->failing)
 			r = drain(f, PRINTK_AT_TRAP, time_us, e);
@@ -475,7 +475,7 @@ static int drain_held(struct follow *f, int64_t time_us, struct err *e)
 
 static int stopped(struct follow *f, const struct trap_event *ev, struct err *e)
 {
-	f->event_ms = store_now_ms();
+	f->event_ms = clock_due_ms();
 	f->held = true;
 	if (f->p && !check_alive(f))
 		after_drain(f, drain_held(f, ev->time_us, e), e);
@@ -514,7 +514,7 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 		return r == -ESRCH ? 0 : r;
 	case TRAP_COPY:
 		f->emptied = false;
-		f->event_ms = store_now_ms();
+		f->event_ms = clock_due_ms();
 		if (f->p)
 			after_drain(f, printk_copy(f->p, ev->data, ev->len, ev->time_us, e), e);
 		return 0;
@@ -522,7 +522,7 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 		status_log(f->status, "the backend dropped %" PRIu64 " events; the ring is walked",
 			ev->lost);
 		if (f->p)
-			printk_copies_lost(f->p, ev->lost, store_now_us());
+			printk_copies_lost(f->p, ev->lost, clock_wall_us());
 		f->next_poll_ms = f->next_look_ms = 0;
 		f->event_ms = 0;
 		return 0;
@@ -530,7 +530,7 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 		tampered(f, ev);
 		return 0;
 	case TRAP_GONE:
-		if (f->p && printk_end(f->p, ev->time_us ? ev->time_us : store_now_us(), e))
+		if (f->p && printk_end(f->p, ev->time_us ? ev->time_us : clock_wall_us(), e))
 			say(f, e);
 		return 1;
 	}
@@ -544,7 +544,7 @@ static int replant_running(struct follow *f, struct err *e)
 
 	if (!r) {
 		replant(f);
-		after_drain(f, drain(f, PRINTK_AT_POLL, store_now_us(), e), e);
+		after_drain(f, drain(f, PRINTK_AT_POLL, clock_wall_us(), e), e);
 		r = let_go(f, e);
 	}
 	return r == -ESRCH ? 0 : r;
@@ -591,8 +591,8 @@ static int poll_ring(struct follow *f, int64_t now, struct err *e)
 	f->emptied = false;
 	f->next_poll_ms = next_poll(f, now);
 	/* A guest may write faster than it is read: then the store has its turn in between. */
-	r = flood ? printk_drain(f->p, PRINTK_AT_POLL, store_now_us(), e) :
-		drain(f, PRINTK_AT_POLL, store_now_us(), e);
+	r = flood ? printk_drain(f->p, PRINTK_AT_POLL, clock_wall_us(), e) :
+		drain(f, PRINTK_AT_POLL, clock_wall_us(), e);
 	after_drain(f, r > 0 ? 0 : r, e);
 	if (!f->p)
 		return 0;
@@ -606,7 +606,7 @@ static int poll_ring(struct follow *f, int64_t now, struct err *e)
 
 int follow_tick(struct follow *f, struct err *e)
 {
-	int64_t now = store_now_ms();
+	int64_t now = clock_due_ms();
 
 	if (!f->p) {
 		int r = now >= f->next_find_ms ? find(f, e) : 0;
@@ -640,7 +640,7 @@ int follow_tick(struct follow *f, struct err *e)
 
 int follow_due(const struct follow *f, int max)
 {
-	int64_t at = f->p ? f->next_poll_ms : f->next_find_ms, left = at - store_now_ms();
+	int64_t at = f->p ? f->next_poll_ms : f->next_find_ms, left = at - clock_due_ms();
 
 	return left < 0 ? 0 : left < max ? (int)left : max;
 }
@@ -653,7 +653,7 @@ void follow_stop(struct follow *f)
 		return;
 	if (!hold(f, &e)) {
 		if (!guest_alive(f->g, &e))
-			drain(f, PRINTK_AT_TRAP, store_now_us(), &e);
+			drain(f, PRINTK_AT_TRAP, clock_wall_us(), &e);
 		unplant_all(f);
 		let_go(f, &e);
 	}

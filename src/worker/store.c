@@ -7,36 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ledger/lost.h"
 #include "source/printk/printk.h"
+#include "util/among.h"
+#include "util/clock.h"
+#include "util/hash.h"
 
 #define CLOCK_STEP_US 500000 /* a clock that jumps by more was set, not slewed */
-
-static int64_t clock_us(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-int64_t store_now_ms(void)
-{
-	return clock_us(CLOCK_BOOTTIME) / 1000 + 1;
-}
-
-int64_t store_now_us(void)
-{
-	return clock_us(CLOCK_REALTIME);
-}
-
-static int64_t clock_offset(void)
-{
-	return clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME);
-}
 
 /* The store directory itself; the VM's own is the ledger's to make. */
 static int make_parent(const char *dir, struct err *e)
@@ -79,7 +58,7 @@ int store_open(struct store *s, const char *dir, const char *name, struct ledger
 	memset(s, 0, sizeof(*s));
 	s->name = name;
 	s->dir = -1;
-	s->clock_us = clock_offset();
+	s->clock_us = clock_offset_us(CLOCK_BOOTTIME);
 	r = make_parent(dir, e);
 	if (r)
 		return r;
@@ -106,7 +85,7 @@ int store_open(struct store *s, const char *dir, const char *name, struct ledger
 static int failed(struct store *s, int r, const struct err *why)
 {
 	s->failing = true;
-	s->retry_ms = store_now_ms() + STORE_RETRY_MS;
+	s->retry_ms = clock_due_ms() + STORE_RETRY_MS;
 	if (why != &s->why)
 		s->why = *why;
 	return r;
@@ -138,14 +117,7 @@ static void note_resume(struct source_resume *at, const struct record *r)
 		memcpy(at->boot, r->boot.p, r->boot.n);
 	at->seq = r->seq;
 	at->guest_ns = r->guest_ns;
-	at->text_hash = printk_text_hash(r->msg.p, r->msg.n);
-}
-
-static bool among(const uint64_t *v, unsigned n, uint64_t x)
-{
-	while (n && v[n - 1] != x)
-		n--;
-	return n;
+	at->text_hash = hash64(r->msg.p, r->msg.n);
 }
 
 /* Remember what gap records name until it is stored after all. */
@@ -186,7 +158,7 @@ int store_put(void *store, struct record *r, struct err *e)
 		return failed(s, ret, &why);
 	}
 	if (!s->dirty_ms)
-		s->dirty_ms = store_now_ms();
+		s->dirty_ms = clock_due_ms();
 	if (!s->unsigned_ms)
 		s->unsigned_ms = s->dirty_ms;
 	/* Out of order it can only be one that a gap record named and that was finished since. */
@@ -204,7 +176,7 @@ int store_put(void *store, struct record *r, struct err *e)
 
 struct meta *store_meta(struct store *s, enum meta_kind kind)
 {
-	meta_begin(&s->meta, s->name, kind, store_now_us(), s->boot);
+	meta_begin(&s->meta, s->name, kind, clock_wall_us(), s->boot);
 	return &s->meta;
 }
 
@@ -220,7 +192,7 @@ int store_put_meta(struct store *s, struct err *e)
 
 static int watch_clock(struct store *s)
 {
-	int64_t now = clock_offset(), step = now - s->clock_us;
+	int64_t now = clock_offset_us(CLOCK_BOOTTIME), step = now - s->clock_us;
 	int r = 0;
 
 	if (step > CLOCK_STEP_US || step < -CLOCK_STEP_US) {
@@ -235,7 +207,7 @@ static int watch_clock(struct store *s)
 
 int store_tick(struct store *s)
 {
-	int64_t now = store_now_ms();
+	int64_t now = clock_due_ms();
 	int r;
 
 	if (s->failing && now < s->retry_ms)
@@ -272,7 +244,7 @@ static int64_t until(int64_t since, int64_t after, int64_t now, int64_t max)
 
 int store_due(const struct store *s, int max)
 {
-	int64_t now = store_now_ms(), left = max;
+	int64_t now = clock_due_ms(), left = max;
 
 	if (s->failing)
 		return (int)until(s->retry_ms, 0, now, left);
@@ -285,7 +257,7 @@ int store_due(const struct store *s, int max)
 
 int64_t store_lag(const struct store *s)
 {
-	return s->dirty_ms ? store_now_ms() - s->dirty_ms : 0;
+	return s->dirty_ms ? clock_due_ms() - s->dirty_ms : 0;
 }
 
 int store_close(struct store *s, struct err *e)
@@ -357,7 +329,7 @@ static void find_open(const struct look *k, struct source_resume *at)
 	if (!span_is(k->r.boot, at->boot) || !meta_get_gap(&k->r, &first, &count) || count > SOURCE_OPEN_MAX)
 		return;
 	for (uint64_t i = 0; i < count && at->n_open < SOURCE_OPEN_MAX; i++)
-		if (!among(k->seqs, k->n_seqs, first + i) && !among(at->open, at->n_open, first + i))
+		if (!among(first + i, k->seqs, k->n_seqs) && !among(first + i, at->open, at->n_open))
 			at->open[at->n_open++] = first + i;
 }
 
@@ -397,7 +369,7 @@ int store_recall(void *store, source_known known, void *ctx, struct err *e)
 			continue;
 		snprintf(boot, sizeof(boot), "%.*s", (int)k->r.boot.n, k->r.boot.p);
 		done = known(ctx, boot, k->r.seq, k->r.guest_ns,
-			printk_text_hash(k->r.msg.p, k->r.msg.n));
+			hash64(k->r.msg.p, k->r.msg.n));
 	}
 	ledger_reader_close(k->reader);
 	free(k);

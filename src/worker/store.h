@@ -39,10 +39,6 @@ struct store {
 	struct meta meta;
 };
 
-/* Milliseconds of a clock that nobody sets, and microseconds since the epoch. */
-int64_t store_now_ms(void);
-int64_t store_now_us(void);
-
 /*
  * Open the ledger in @dir (made if need be, with its parent) for VM @name, and find where capture
  * stopped. @rec says what had to be repaired. Errors are ledger_open()'s.

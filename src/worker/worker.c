@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker/worker.h"
 
+#include "util/clock.h"
 #include "worker/confine.h"
 
 #include <errno.h>
@@ -114,7 +115,7 @@ static void prune(struct worker *w, int64_t now)
 		return;
 	w->next_prune_ms = now + PRUNE_EVERY_MS;
 	if (ledger_prune(w->store.ledger, o->keep_bytes,
-		    o->keep_us ? store_now_us() - o->keep_us : 0, &pruned, &e))
+		    o->keep_us ? clock_wall_us() - o->keep_us : 0, &pruned, &e))
 		status_log(&w->status, "%s", e.text);
 	else if (pruned)
 		status_log(
@@ -164,7 +165,7 @@ static int loop(struct worker *w, struct err *e)
 			r = follow_event(&w->follow, &ev, e);
 		if (r)
 			return r;
-		now = store_now_ms();
+		now = clock_due_ms();
 		tick_store(w);
 		heartbeat(w, now);
 		prune(w, now);
@@ -227,7 +228,7 @@ int worker_run(const struct worker_options *o, struct err *e)
 	if (w.t->ops->limit_hold)
 		w.t->ops->limit_hold(w.t, o->max_hold_ms);
 	first_records(&w, &rec);
-	w.next_heartbeat_ms = store_now_ms() + (int64_t)o->heartbeat_s * 1000;
+	w.next_heartbeat_ms = clock_due_ms() + (int64_t)o->heartbeat_s * 1000;
 	r = loop(&w, &why);
 	if (r < 0)
 		*e = why;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "source/printk/impl.h"
+#include "util/hash.h"
 
 #define DRAIN_MAX 4096          /* records per call, so that a flood does not starve the caller */
 #define STALL_US 2000000        /* a record being written for so long while later ones are whole */
@@ -24,16 +25,6 @@ static const char LOST_NOROOM[] = "no room for the text in the guest's ring";
 static const char LOST_UNFINISHED[] = "its writer did not finish it";
 static const char LOST_PENDING[] = "not finished yet while the ring was about to wrap; follows if it is";
 
-uint64_t printk_text_hash(const void *text, size_t n)
-{
-	const unsigned char *s = text;
-	uint64_t h = 0xcbf29ce484222325ULL; /* FNV-1a offset basis and prime, 64 bits */
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ s[i]) * 0x100000001b3ULL;
-	return h;
-}
-
 /* ---- opening ---- */
 
 /* Does the ring still hold record resume->seq, and is it the same? 1 yes, 0 no, -1 cannot tell. */
@@ -45,7 +36,7 @@ static int same_record(struct printk *p, const struct source_resume *resume)
 	case PRINTK_WHOLE:
 	case PRINTK_COMMITTED:
 		return p->entry.ts_nsec == resume->guest_ns &&
-			printk_text_hash(p->entry.text, p->entry.text_len) == resume->text_hash;
+			hash64(p->entry.text, p->entry.text_len) == resume->text_hash;
 	default:
 		return -1;
 	}

@@ -9,6 +9,7 @@
 
 #include "record/meta.h"
 #include "source/printk/impl.h"
+#include "util/hash.h"
 
 #define ALERT_AGAIN_US 10000000 /* the same alert at most once in so long */
 
@@ -19,7 +20,7 @@ uint64_t printk_fingerprint(uint64_t seq, uint64_t guest_ns, uint64_t text_hash)
 
 static uint64_t fingerprint(const struct printk_entry *e)
 {
-	return printk_fingerprint(e->seq, e->ts_nsec, printk_text_hash(e->text, e->text_len));
+	return printk_fingerprint(e->seq, e->ts_nsec, hash64(e->text, e->text_len));
 }
 
 bool printk_known(const struct printk *p, const struct printk_entry *e)

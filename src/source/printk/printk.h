@@ -133,7 +133,4 @@ uint64_t printk_failed(const struct printk *p);
 /* For messages: descriptors and bytes of text of the ring. */
 void printk_size(const struct printk *p, uint64_t *records, uint64_t *bytes);
 
-/* The hash by which source_resume names a text (FNV-1a, 64 bits): equality, not security. */
-uint64_t printk_text_hash(const void *text, size_t n);
-
 #endif

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "source/printk/impl.h"
+#include "util/hash.h"
 
 #define NAME_OF_BOOT 12 /* digits */
 
@@ -59,7 +60,7 @@ static void read_ring(struct printk *p, uint64_t tail, uint64_t head)
 			continue;
 		p->n_in_ring += !p->in_ring[i];
 		p->in_ring[i] = printk_fingerprint(p->entry.seq, p->entry.ts_nsec,
-			printk_text_hash(p->entry.text, p->entry.text_len));
+			hash64(p->entry.text, p->entry.text_len));
 	}
 }
 

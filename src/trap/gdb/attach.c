@@ -12,6 +12,7 @@
 
 #include "trap/gdb/gdb.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 /* How long to wait for a stub that another client has: a guardian may be about to free it. */
 #define TAKEN_MS 5000
@@ -34,7 +35,7 @@ static int taken(struct gdb *g, struct err *e)
 static int connect_within(int fd, const struct gdb_addr *a)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	int64_t deadline = now_ms() + HELLO_MS;
+	int64_t deadline = clock_mono_ms() + HELLO_MS;
 	int err;
 	socklen_t len = sizeof(err);
 
@@ -43,7 +44,7 @@ static int connect_within(int fd, const struct gdb_addr *a)
 		if (err != EAGAIN && err != EINTR)
 			break;
 		/* A Unix listener whose queue is full. */
-		if (now_ms() > deadline)
+		if (clock_mono_ms() > deadline)
 			return -EBUSY;
 		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
 	}
@@ -52,7 +53,7 @@ static int connect_within(int fd, const struct gdb_addr *a)
 
 		do
 			rc = poll(&p, 1, HELLO_MS);
-		while (rc < 0 && errno == EINTR && now_ms() < deadline);
+		while (rc < 0 && errno == EINTR && clock_mono_ms() < deadline);
 		if (rc != 1)
 			return -ETIMEDOUT;
 		getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
@@ -64,8 +65,8 @@ static int connect_one(struct gdb *g, const struct gdb_addr *a, struct err *e)
 {
 	int fd, rc;
 
-	for (int64_t deadline = now_ms() + TAKEN_MS; peer_taken(a);) {
-		if (now_ms() > deadline)
+	for (int64_t deadline = clock_mono_ms() + TAKEN_MS; peer_taken(a);) {
+		if (clock_mono_ms() > deadline)
 			return taken(g, e);
 		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
 	}
@@ -276,7 +277,7 @@ static void retreat(struct gdb *g)
 	char bytes[128];
 	struct err ignored;
 
-	g->c.give_up = now_ms() + RETREAT_MS;
+	g->c.give_up = clock_mono_ms() + RETREAT_MS;
 	if (conn_send(&g->c, bytes, guardian_disarm(bytes), &ignored) == 0)
 		conn_send(&g->c, bytes, guardian_detach(bytes), &ignored);
 	guardian_end(&g->guardian, true);
@@ -295,7 +296,7 @@ int gdb_open(struct gdb *g, const char *target, struct err *e)
 	if (rc)
 		return rc;
 	g->held = true;
-	g->c.give_up = now_ms() + ATTACH_MS;
+	g->c.give_up = clock_mono_ms() + ATTACH_MS;
 	rc = conn_send(&g->c, rest, sizeof(rest) - 1, e);
 	g->c.ctx = g;
 	g->c.stop = note_stop;
@@ -341,7 +342,7 @@ void gdb_close(struct gdb *g)
 	bool clean = false, was;
 
 	/* If the stub does not answer now, the guardian tries on. */
-	g->c.give_up = now_ms() + DETACH_MS;
+	g->c.give_up = clock_mono_ms() + DETACH_MS;
 	if (g->dead) {
 		clean = true;
 	} else if (gdb_enter(g, &was, &ignored) == 0 && gdb_phys(g, false, &ignored) == 0 &&

@@ -9,19 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "util/clock.h"
 
 /* A stub that sends this many tokens which are no packet does not speak the protocol. */
 #define JUNK_MAX 4096
 #define RESENDS_MAX 3
-
-int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void conn_init(struct gdb_conn *c, int fd, bool tcp, const char *where)
 {
@@ -42,7 +35,7 @@ static int wait_fd(int fd, short events, int64_t deadline, bool intr)
 {
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = events};
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_mono_ms();
 		int rc = poll(&p, 1, left < 0 ? 0 : left > 1 << 30 ? 1 << 30 : (int)left);
 
 		if (rc > 0)
@@ -64,7 +57,7 @@ static int gone(struct gdb_conn *c, struct err *e)
 /* @timeout_ms from now, but not beyond c->give_up. */
 static int64_t deadline_in(const struct gdb_conn *c, int timeout_ms)
 {
-	int64_t t = now_ms() + timeout_ms;
+	int64_t t = clock_mono_ms() + timeout_ms;
 
 	return c->give_up && c->give_up < t ? c->give_up : t;
 }
@@ -240,7 +233,7 @@ int conn_request(struct gdb_conn *c, const char *cmd, int timeout_ms, struct err
 		if (c->stop)
 			c->stop(c->ctx, &s);
 		/* One that never stops talking is no better than a silent one. */
-		if (now_ms() > deadline)
+		if (clock_mono_ms() > deadline)
 			return err_set(e, ETIMEDOUT, "gdb:%s: no answer to \"%s\" among stop replies",
 				c->where, cmd);
 	}
@@ -278,7 +271,7 @@ int conn_monitor(struct gdb_conn *c, const char *line, char *out, size_t cap, st
 		if (k < 0)
 			return err_set(e, EPROTO, "gdb:%s: bad console output", c->where);
 		n += (size_t)k;
-		rc = now_ms() > deadline ? -ETIMEDOUT : conn_packet(c, deadline, false, e);
+		rc = clock_mono_ms() > deadline ? -ETIMEDOUT : conn_packet(c, deadline, false, e);
 	}
 	if (rc == -ETIMEDOUT || rc == -EAGAIN)
 		return err_set(e, ETIMEDOUT, "gdb:%s: the monitor does not finish", c->where);

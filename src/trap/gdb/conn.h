@@ -69,6 +69,5 @@ int conn_request_ok(struct gdb_conn *c, const char *cmd, struct err *e);
  */
 int conn_monitor(struct gdb_conn *c, const char *line, char *out, size_t cap, struct err *e);
 
-int64_t now_ms(void); /* CLOCK_MONOTONIC */
 
 #endif

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "util/clock.h"
 
 /* How long a VMM takes to end after it closed its stub's connection. */
 #define EXIT_MS 3000
@@ -283,14 +284,12 @@ static int op_resume(struct trap *t, struct err *e)
 static bool ring(struct gdb *g, const struct rsp_stop *s, struct trap_event *ev)
 {
 	const struct trap_site *hit = find_site(g, s);
-	struct timespec ts;
 
 	if (!hit)
 		return false;
-	clock_gettime(CLOCK_REALTIME, &ts);
 	ev->type = TRAP_STOPPED;
 	ev->tag = hit->tag;
-	ev->time_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	ev->time_us = clock_wall_us();
 	for (unsigned i = 0; s->thread && i < g->vcpus; i++)
 		if (g->vcpu[i].tid == s->tid && g->vcpu[i].pid == s->pid)
 			ev->vcpu = i;
@@ -301,9 +300,9 @@ static bool ring(struct gdb *g, const struct rsp_stop *s, struct trap_event *ev)
 static int ended(struct gdb *g, struct trap_event *ev, struct err *e)
 {
 	g->dead = true;
-	for (int64_t deadline = now_ms() + EXIT_MS; g->ram.pidfd >= 0;) {
+	for (int64_t deadline = clock_mono_ms() + EXIT_MS; g->ram.pidfd >= 0;) {
 		struct pollfd p = {.fd = g->ram.pidfd, .events = POLLIN};
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_mono_ms();
 
 		if (poll(&p, 1, left > 0 ? (int)left : 0) == 1)
 			break;
@@ -353,7 +352,7 @@ static int take_stop(struct gdb *g, const struct rsp_stop *s, struct trap_event 
 static int op_wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct err *e)
 {
 	struct gdb *g = gdb_of(t);
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = clock_mono_ms() + timeout_ms;
 
 	memset(ev, 0, sizeof(*ev));
 	ev->type = TRAP_IDLE;
@@ -391,7 +390,7 @@ static int op_wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct
 		}
 		if (rc == -ESRCH)
 			return ended(g, ev, e);
-		if (rc || now_ms() > deadline)
+		if (rc || clock_mono_ms() > deadline)
 			return rc;
 	}
 }

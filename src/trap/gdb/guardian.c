@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "trap/gdb/conn.h"
+#include "util/clock.h"
 
 /* How long the stub may take to accept, and then to answer; a savevm keeps it busy for seconds. */
 #define ACCEPT_MS 60000
@@ -65,9 +66,9 @@ size_t guardian_detach(char *out)
 /* A connected socket to @a, or -1 if nobody listens there any more or ACCEPT_MS passed. */
 static int reconnect(const struct gdb_addr *a)
 {
-	const int64_t deadline = now_ms() + ACCEPT_MS;
+	const int64_t deadline = clock_mono_ms() + ACCEPT_MS;
 
-	while (now_ms() < deadline) {
+	while (clock_mono_ms() < deadline) {
 		int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		struct pollfd p = {.fd = fd, .events = POLLOUT};
 		int err;
@@ -92,12 +93,12 @@ static int reconnect(const struct gdb_addr *a)
 /* Wait until the stub says @reply. false if it closes, or takes too long. */
 static bool await(int fd, const char *reply)
 {
-	const int64_t deadline = now_ms() + ANSWER_MS;
+	const int64_t deadline = clock_mono_ms() + ANSWER_MS;
 	const size_t len = strlen(reply);
 	char buf[4096];
 	size_t n = 0;
 
-	while (now_ms() < deadline) {
+	while (clock_mono_ms() < deadline) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		ssize_t k;
 

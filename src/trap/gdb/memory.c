@@ -7,6 +7,7 @@
 
 #include "trap/gdb/gdb.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 /* QEMU answers at most half its packet buffer (gdbstub/gdbstub.c, handle_read_mem). */
 #define M_MAX 2048U
@@ -51,7 +52,7 @@ static int read_packets(struct gdb *g, uint64_t gpa, uint8_t *buf, size_t len, s
 			asked += part;
 		}
 		part = len - got < M_MAX ? len - got : M_MAX;
-		rc = conn_packet(&g->c, now_ms() + GDB_REPLY_MS, false, e);
+		rc = conn_packet(&g->c, clock_mono_ms() + GDB_REPLY_MS, false, e);
 		if (rc == -ETIMEDOUT || rc == -EAGAIN)
 			return err_set(e, ETIMEDOUT, "gdb:%s: no answer to a read of memory", g->where);
 		if (rc)
@@ -62,7 +63,7 @@ static int read_packets(struct gdb *g, uint64_t gpa, uint8_t *buf, size_t len, s
 
 			rc = conn_request(&g->c, "qC", GDB_REPLY_MS, &ignored);
 			while (rc == 0 && memcmp(g->c.pkt, "QC", 2) != 0)
-				rc = conn_packet(&g->c, now_ms() + GDB_REPLY_MS, false, &ignored);
+				rc = conn_packet(&g->c, clock_mono_ms() + GDB_REPLY_MS, false, &ignored);
 			return -EFAULT;
 		}
 		if (rsp_unhex(g->c.pkt, g->c.len, buf + got, part) != (int)part)

@@ -18,7 +18,9 @@
 
 #include "trap/kvm/gate.skel.h"
 #include "trap/kvm/scan.h"
+#include "util/among.h"
 #include "util/cleanup.h"
+#include "util/proc.h"
 
 /* So that many workers that start at once make one gate; without it they might make several. */
 #define LOCK_FILE "/run/logvisor-gate.lock"
@@ -61,24 +63,11 @@ static uint64_t pid_namespace(void)
 /* What stands for process @pid as an owner; 0 if it is dead. */
 static uint64_t owner_of(pid_t pid)
 {
-	char path[64], buf[512], state;
-	_cleanup_fd_ int fd = -1;
-	unsigned long long start;
-	const char *p;
-	ssize_t n;
+	struct proc_stat s;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (n <= 0)
+	if (!proc_stat(pid, 0, &s) || s.state == 'Z' || s.state == 'X')
 		return 0;
-	buf[n] = 0;
-	p = strrchr(buf, ')');
-	/* Fields 3 (state) and 22 (starttime). */
-	if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-		"%*d %llu", &state, &start) != 2 || state == 'Z' || state == 'X')
-		return 0;
-	return (uint64_t)pid << 32 | (uint32_t)start;
+	return (uint64_t)pid << 32 | (uint32_t)s.start;
 }
 
 static bool alive(uint64_t owner)
@@ -136,13 +125,6 @@ static bool named(int link, const char *name, struct bpf_prog_info *info, uint32
 		return false;
 	prog = bpf_prog_get_fd_by_id(l.prog_id);
 	return prog >= 0 && !prog_info(prog, info, ids) && !strcmp(info->name, name);
-}
-
-static bool among(uint32_t id, const uint32_t *ids, uint32_t n)
-{
-	while (n && ids[n - 1] != id)
-		n--;
-	return n;
 }
 
 /* The next link after *@id whose program is called @name, or -1. */

@@ -17,10 +17,11 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/proc.h"
 #include "util/sandbox.h"
 
 #define STOP_MS 2000   /* for all threads to stop: a thread in the kernel stops when it leaves it */
@@ -40,32 +41,6 @@ struct state {
 	bool stopped; /* by us */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* The state letter of a thread (proc(5), /proc/PID/stat field 3), 0 if it is gone. */
-static char thread_state(pid_t pid, const char *tid)
-{
-	char path[64], buf[256];
-	_cleanup_fd_ int fd = -1;
-	const char *p;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/stat", (int)pid, tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (n <= 0)
-		return 0;
-	buf[n] = 0;
-	p = strrchr(buf, ')'); /* the name before it may hold anything */
-	return p && p[1] ? p[2] : 0;
-}
-
 /* Are all threads of @pid stopped (or dead)? */
 static bool all_stopped(pid_t pid)
 {
@@ -80,9 +55,9 @@ static bool all_stopped(pid_t pid)
 		return false;
 	while (all && (d = readdir(dir)))
 		if (isdigit((unsigned char)d->d_name[0])) {
-			char s = thread_state(pid, d->d_name);
+			struct proc_stat s;
 
-			all = !s || strchr("TtZX", s);
+			all = !proc_stat(pid, atoi(d->d_name), &s) || strchr("TtZX", s.state);
 		}
 	closedir(dir);
 	return all;
@@ -95,7 +70,7 @@ static int send_to_vmm(const struct state *s, int sig)
 
 static int do_stop(struct state *s)
 {
-	uint64_t until = now_ns() + STOP_MS * 1000000ull;
+	int64_t until = clock_mono_ms() + STOP_MS;
 	int r;
 
 	if (s->stopped || all_stopped(s->kit.vmm))
@@ -105,7 +80,7 @@ static int do_stop(struct state *s)
 		return r;
 	s->stopped = true;
 	while (!all_stopped(s->kit.vmm)) {
-		if (now_ns() > until) {
+		if (clock_mono_ms() > until) {
 			send_to_vmm(s, SIGCONT);
 			s->stopped = false;
 			return -ETIMEDOUT;
@@ -128,7 +103,8 @@ static int do_cont(struct state *s)
 /* Milliseconds until the hold has to end; -1: there is none. */
 static int hold_left(const struct state *s)
 {
-	uint64_t since = *s->kit.held_ns, end = since + *s->kit.max_ms * 1000000ull, now = now_ns();
+	uint64_t since = *s->kit.held_ns, end = since + *s->kit.max_ms * 1000000ull, 
+		now = (uint64_t)clock_mono_ns();
 
 	if (!since || s->stopped)
 		return -1;

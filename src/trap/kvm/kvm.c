@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "trap/kvm/hook.skel.h"
+#include "util/clock.h"
 
 #define GUARD_MS 100
 /* How long wait() sleeps between looks at the rings: short after a copy, then ever longer. */
@@ -97,12 +98,7 @@ static void limit_hold(struct trap *t, unsigned ms)
 /* Host clock, microseconds, of a CLOCK_MONOTONIC time. */
 static int64_t wall_us(uint64_t mono_ns)
 {
-	struct timespec m, w;
-
-	clock_gettime(CLOCK_MONOTONIC, &m);
-	clock_gettime(CLOCK_REALTIME, &w);
-	return (int64_t)w.tv_sec * 1000000 + w.tv_nsec / 1000 -
-		((int64_t)m.tv_sec * 1000000 + m.tv_nsec / 1000 - (int64_t)(mono_ns / 1000));
+	return clock_offset_us(CLOCK_MONOTONIC) + (int64_t)(mono_ns / 1000);
 }
 
 static bool take_copy(struct kvm_vm *k, struct trap_event *ev)
@@ -145,7 +141,7 @@ static void let_go(struct kvm_vm *k)
 /* What there is to report now. */
 static bool look(struct kvm_vm *k, struct trap_event *ev)
 {
-	int64_t now = kvm_now_ms();
+	int64_t now = clock_mono_ms();
 
 	/* Before the copies: a flood of them must not keep the guard away. */
 	if (now >= k->next_guard_ms) {
@@ -163,7 +159,7 @@ static bool look(struct kvm_vm *k, struct trap_event *ev)
 static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct err *e)
 {
 	struct kvm_vm *k = of(t);
-	int64_t until = kvm_now_ms() + timeout_ms;
+	int64_t until = clock_mono_ms() + timeout_ms;
 
 	memset(ev, 0, sizeof(*ev));
 	ev->type = TRAP_IDLE;
@@ -178,7 +174,7 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 			k->step_us = STEP_MIN_US;
 			return 0;
 		}
-		left = until - kvm_now_ms();
+		left = until - clock_mono_ms();
 		if (left <= 0)
 			return 0;
 		if (k->step_us > left * 1000)

@@ -79,6 +79,4 @@ bool kvm_any_retired(const struct kvm_vm *k);
 /* Compare the sites with what was planted. True: @ev is an alert. */
 bool kvm_guard(struct kvm_vm *k, struct trap_event *ev);
 
-int64_t kvm_now_ms(void);
-
 #endif

@@ -10,13 +10,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "guest/image.h"
 #include "trap/kvm/kvm.h"
 
 #include "trap/kvm/hook.skel.h"
+#include "util/clock.h"
 
 #define CR3_ADDR 0x000ffffffffff000ull
 #define CR3_PTI_USER 0x1000ull /* arch/x86/entry/calling.h: PTI_USER_PGTABLE_MASK */
@@ -32,26 +32,10 @@
 #define DOUBT_MS 3000
 #define GUARD_SPAN 4096 /* sites so near to each other are read at once (6.1: 2,208 bytes) */
 
-int64_t kvm_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* Stop the VM unless hold() did; the result is for leave(). */
 static int enter(struct kvm_vm *k, struct err *e)
 {
-	k->stop_ns = now_ns();
+	k->stop_ns = (uint64_t)clock_mono_ns();
 	return k->held ? 0 : kvm_guardian_stop(&k->guardian, e);
 }
 
@@ -61,7 +45,7 @@ static void leave(struct kvm_vm *k)
 	if (k->held)
 		return;
 	kvm_guardian_cont(&k->guardian, NULL);
-	k->t.stopped_ns += now_ns() - k->stop_ns;
+	k->t.stopped_ns += (uint64_t)clock_mono_ns() - k->stop_ns;
 }
 
 /* ---- addresses ---- */
@@ -271,7 +255,7 @@ static void retire(struct kvm_vm *k, struct kvm_site *s)
 		return;
 	}
 	s->use = KVM_SITE_RETIRED;
-	s->since_ms = kvm_now_ms();
+	s->since_ms = clock_mono_ms();
 }
 
 int kvm_unplant(struct kvm_vm *k, uint32_t tag, struct err *e)
@@ -332,7 +316,7 @@ static bool inside(struct kvm_vm *k, const struct kvm_site *s)
 void kvm_finish_retired(struct kvm_vm *k)
 {
 	uint8_t now[SITE_LEN], original[SITE_LEN];
-	int64_t t = kvm_now_ms();
+	int64_t t = clock_mono_ms();
 	bool due = false;
 
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
@@ -386,8 +370,8 @@ static bool still_ours(struct kvm_vm *k, struct kvm_site *s)
 		return same > 0;
 	}
 	if (!s->doubt_ms)
-		s->doubt_ms = kvm_now_ms();
-	return kvm_now_ms() - s->doubt_ms >= DOUBT_MS;
+		s->doubt_ms = clock_mono_ms();
+	return clock_mono_ms() - s->doubt_ms >= DOUBT_MS;
 }
 
 static unsigned without_trap(const struct kvm_vm *k)

@@ -16,6 +16,7 @@
 #include "source/printk/impl.h"
 #include "source/printk/read.h"
 #include "unit/source/ring_writer.h"
+#include "util/hash.h"
 
 #define SEEN_MAX 8192
 
@@ -53,7 +54,7 @@ static inline int emit(void *ctx, struct record *r, struct err *e)
 	} else {
 		s->seq = r->seq;
 		s->fid = r->fidelity;
-		s->hash = printk_text_hash(r->msg.p, r->msg.n);
+		s->hash = hash64(r->msg.p, r->msg.n);
 		s->len = (uint32_t)r->msg.n;
 		s->cont = r->cont;
 		snprintf(s->boot, sizeof(s->boot), "%.*s", (int)r->boot.n, r->boot.p);
@@ -139,7 +140,7 @@ static inline void expect(const struct seen *s, uint64_t seq, size_t len, enum r
 	assert_int_equal(s->seq, seq);
 	assert_int_equal(s->len, len);
 	assert_int_equal(s->fid, fid);
-	assert_true(s->hash == printk_text_hash(buf, text_of(seq, buf, len)));
+	assert_true(s->hash == hash64(buf, text_of(seq, buf, len)));
 }
 
 /* ---- copies made in the trap ---- */

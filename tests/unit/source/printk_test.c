@@ -4,6 +4,7 @@
  * and exact, losses counted, lies survived.
  */
 #include "unit/source/printk_rig.h"
+#include "util/hash.h"
 
 /* Every length at every position of the ring, over many wraps, copied one by one. */
 static void exact_over_wraps(void **state)
@@ -204,7 +205,7 @@ static struct source_resume resume_at(uint64_t seq, size_t len, const char *boot
 	char buf[2048];
 
 	snprintf(r.boot, sizeof(r.boot), "%s", boot);
-	r.text_hash = printk_text_hash(buf, text_of(seq, buf, len));
+	r.text_hash = hash64(buf, text_of(seq, buf, len));
 	return r;
 }
 
@@ -654,9 +655,9 @@ static void longest_record(void **state)
 	drain(PRINTK_AT_TRAP);
 	assert_int_equal(n_seen, 2);
 	assert_int_equal(seen[0].len, 32768);
-	assert_true(seen[0].hash == printk_text_hash(text, 32768));
+	assert_true(seen[0].hash == hash64(text, 32768));
 	assert_int_equal(seen[1].len, 65535);
-	assert_true(seen[1].hash == printk_text_hash(text, 65535));
+	assert_true(seen[1].hash == hash64(text, 65535));
 	end();
 }
 
