@@ -9,7 +9,7 @@
 #include "trap/gdb/conn.h"
 #include "trap/gdb/guardian.h"
 #include "trap/gdb/peer.h"
-#include "trap/gdb/ram.h"
+#include "trap/vmm/ram.h"
 #include "trap/gdb/regs.h"
 #include "trap/gdb/target.h"
 #include "trap/trap.h"
@@ -20,7 +20,7 @@ struct gdb {
 	struct trap t; /* first: the struct trap the caller holds */
 	struct gdb_conn c;
 	struct guardian guardian;
-	struct gdb_ram ram;
+	struct ram ram;
 	struct gdb_regs regs;
 	char where[300];
 	const char *no_process; /* why memory is read through the stub, if it is */

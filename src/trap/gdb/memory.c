@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "trap/gdb/gdb.h"
+#include "trap/gdb/mtree.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -111,7 +112,7 @@ int gdb_mem_next(void *ctx, uint64_t gpa, uint64_t *start, uint64_t *end)
 static int ask_monitor(struct gdb *g, struct err *e)
 {
 	_cleanup_free_ char *text = malloc(MTREE_MAX);
-	struct gdb_ram *r = &g->ram;
+	struct ram *r = &g->ram;
 	int rc;
 
 	if (!text)
@@ -193,7 +194,7 @@ static int verify(struct gdb *g, unsigned i, struct err *e)
 /* Use the memory of process @pid, if it is what the stub shows. */
 static int try_process(struct gdb *g, pid_t pid, struct err *e)
 {
-	struct gdb_ram *r = &g->ram;
+	struct ram *r = &g->ram;
 	int rc = ram_open(r, pid, e);
 
 	if (rc == 0)

@@ -9,15 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RAM_SEGS_MAX 64
-
-/* One run of guest RAM: guest-physical [gpa, gpa + len). */
-struct ram_seg {
-	uint64_t gpa, len;
-	uint64_t hva; /* where the VMM process has it; 0 if unknown */
-	char name[48]; /* of the memory region: "pc.ram" */
-	uint64_t off; /* of its first byte in that region */
-};
+#include "trap/vmm/seg.h"
 
 /*
  * The RAM of the system address space out of @text, the output of "info mtree -f" (softmmu/memory.c,

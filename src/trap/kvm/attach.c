@@ -28,7 +28,7 @@ struct found {
 	unsigned dropped; /* slots that did not fit */
 };
 
-bool kvm_add_slot(struct gdb_ram *ram, const struct scan_rec *r)
+bool kvm_add_slot(struct ram *ram, const struct scan_rec *r)
 {
 	unsigned i = ram->n;
 

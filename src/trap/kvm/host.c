@@ -20,7 +20,7 @@ struct entry {
 	unsigned vcpus;
 	bool has_cpu;
 	struct gcpu cpu; /* of vCPU 0 */
-	struct gdb_ram ram;
+	struct ram ram;
 };
 
 struct all {

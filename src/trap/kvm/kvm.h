@@ -6,7 +6,7 @@
 #ifndef LOGVISOR_TRAP_KVM_KVM_H
 #define LOGVISOR_TRAP_KVM_KVM_H
 
-#include "trap/gdb/ram.h"
+#include "trap/vmm/ram.h"
 #include "trap/kvm/guardian.h"
 #include "trap/kvm/hook.h"
 #include "trap/kvm/scan.h"
@@ -29,7 +29,7 @@ struct kvm_site {
 struct kvm_vm {
 	struct trap t; /* first: the struct trap the caller holds */
 	struct scan *scan;
-	struct gdb_ram ram;
+	struct ram ram;
 	int wr; /* /proc/PID/mem, for writing */
 	struct hook hook;
 	struct kvm_guardian guardian;
@@ -58,7 +58,7 @@ int kvm_exits(struct kvm_vm *k, uint64_t *n, struct err *e);
 
 /* attach.c: pieces that a list of all VMs needs too. */
 /* Add a SCAN_SLOT to @ram, in order; read-only memory is left out. False: there is no room. */
-bool kvm_add_slot(struct gdb_ram *ram, const struct scan_rec *r);
+bool kvm_add_slot(struct ram *ram, const struct scan_rec *r);
 struct gcpu kvm_regs(const struct scan_rec *r); /* of a SCAN_VCPU */
 /* Can a VM with these flags (enum scan_flag) be protected? 0 or -ENOTSUP with @e. */
 int kvm_refuse(uint32_t flags, struct err *e);

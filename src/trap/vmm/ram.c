@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ram.c - read guest RAM out of the VMM process, and tell which of it was ever touched. */
-#include "trap/gdb/ram.h"
+#include "trap/vmm/ram.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 /* /proc/PID/pagemap (kernel Documentation/admin-guide/mm/pagemap.rst): present, or swapped out. */
 #define PM_TOUCHED (1ULL << 63 | 1ULL << 62)
 
-void ram_init(struct gdb_ram *r)
+void ram_init(struct ram *r)
 {
 	memset(r, 0, sizeof(*r));
 	r->pidfd = r->mem = r->pagemap = -1;
@@ -40,7 +40,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-int ram_open(struct gdb_ram *r, pid_t pid, struct err *e)
+int ram_open(struct ram *r, pid_t pid, struct err *e)
 {
 	r->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (r->pidfd < 0)
@@ -58,7 +58,7 @@ int ram_open(struct gdb_ram *r, pid_t pid, struct err *e)
 	return 0;
 }
 
-void ram_unbind(struct gdb_ram *r)
+void ram_unbind(struct ram *r)
 {
 	for (unsigned i = 0; i < RAM_SEGS_MAX; i++) {
 		close_fd(&r->file[i].fd);
@@ -80,7 +80,7 @@ static int open_mapped(pid_t pid, uint64_t start, uint64_t end)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int ram_bind(struct gdb_ram *r, struct err *e)
+int ram_bind(struct ram *r, struct err *e)
 {
 	_cleanup_file_ FILE *maps = NULL;
 	char path[64], line[512];
@@ -120,7 +120,7 @@ int ram_bind(struct gdb_ram *r, struct err *e)
 	return 0;
 }
 
-uint64_t ram_total(const struct gdb_ram *r)
+uint64_t ram_total(const struct ram *r)
 {
 	uint64_t sum = 0;
 
@@ -129,7 +129,7 @@ uint64_t ram_total(const struct gdb_ram *r)
 	return sum;
 }
 
-const struct ram_seg *ram_find(const struct gdb_ram *r, uint64_t gpa)
+const struct ram_seg *ram_find(const struct ram *r, uint64_t gpa)
 {
 	for (unsigned i = 0; i < r->n; i++)
 		if (gpa >= r->seg[i].gpa && gpa - r->seg[i].gpa < r->seg[i].len)
@@ -137,14 +137,14 @@ const struct ram_seg *ram_find(const struct gdb_ram *r, uint64_t gpa)
 	return NULL;
 }
 
-bool ram_vmm_gone(const struct gdb_ram *r)
+bool ram_vmm_gone(const struct ram *r)
 {
 	struct pollfd p = {.fd = r->pidfd, .events = POLLIN};
 
 	return r->pidfd >= 0 && poll(&p, 1, 0) == 1;
 }
 
-int ram_read(const struct gdb_ram *r, uint64_t gpa, void *buf, size_t len)
+int ram_read(const struct ram *r, uint64_t gpa, void *buf, size_t len)
 {
 	char *to = buf;
 
@@ -179,7 +179,7 @@ int ram_read(const struct gdb_ram *r, uint64_t gpa, void *buf, size_t len)
  * The first touched run at or after byte @at of segment @i, as offsets into the segment; false if there
  * is none. Without any knowledge all of it counts as touched.
  */
-static bool next_in_anon(const struct gdb_ram *r, unsigned i, uint64_t at, uint64_t *from, uint64_t *to)
+static bool next_in_anon(const struct ram *r, unsigned i, uint64_t at, uint64_t *from, uint64_t *to)
 {
 	const struct ram_seg *s = &r->seg[i];
 	uint64_t map[512], page = (s->hva + at) / PAGE, last = (s->hva + s->len + PAGE - 1) / PAGE;
@@ -212,7 +212,7 @@ static bool next_in_anon(const struct gdb_ram *r, unsigned i, uint64_t at, uint6
 	return in;
 }
 
-static bool next_in_file(const struct gdb_ram *r, unsigned i, uint64_t at, uint64_t *from, uint64_t *to)
+static bool next_in_file(const struct ram *r, unsigned i, uint64_t at, uint64_t *from, uint64_t *to)
 {
 	const struct ram_seg *s = &r->seg[i];
 	uint64_t base = r->file[i].off;
@@ -231,7 +231,7 @@ static bool next_in_file(const struct gdb_ram *r, unsigned i, uint64_t at, uint6
 	return true;
 }
 
-int ram_next(const struct gdb_ram *r, uint64_t gpa, uint64_t *start, uint64_t *end)
+int ram_next(const struct ram *r, uint64_t gpa, uint64_t *start, uint64_t *end)
 {
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct ram_seg *s = &r->seg[i];

@@ -7,18 +7,18 @@
  * file where it can be opened: it then outlives the process. Nothing is ever mapped here, and what the
  * guest never touched is not read, so it stays unallocated.
  */
-#ifndef LOGVISOR_TRAP_GDB_RAM_H
-#define LOGVISOR_TRAP_GDB_RAM_H
+#ifndef LOGVISOR_TRAP_VMM_RAM_H
+#define LOGVISOR_TRAP_VMM_RAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "trap/gdb/mtree.h"
+#include "trap/vmm/seg.h"
 #include "util/err.h"
 
-struct gdb_ram {
+struct ram {
 	pid_t pid;   /* of the VMM process, 0 if not local */
 	int pidfd;
 	int mem;     /* /proc/PID/mem, -1 if memory must be fetched through the stub */
@@ -32,22 +32,22 @@ struct gdb_ram {
 	} file[RAM_SEGS_MAX];
 };
 
-void ram_init(struct gdb_ram *r);
+void ram_init(struct ram *r);
 /* Open the memory of process @pid. 0, or -errno with @e (-EACCES, -EPERM: not permitted). */
-int ram_open(struct gdb_ram *r, pid_t pid, struct err *e);
+int ram_open(struct ram *r, pid_t pid, struct err *e);
 /* For each segment with a known hva: does the process map it, and from what file? */
-int ram_bind(struct gdb_ram *r, struct err *e);
+int ram_bind(struct ram *r, struct err *e);
 /* Forget the process and its files, but not the segments. */
-void ram_unbind(struct gdb_ram *r);
+void ram_unbind(struct ram *r);
 
-uint64_t ram_total(const struct gdb_ram *r);
+uint64_t ram_total(const struct ram *r);
 /* The segment that holds @gpa, or NULL. */
-const struct ram_seg *ram_find(const struct gdb_ram *r, uint64_t gpa);
+const struct ram_seg *ram_find(const struct ram *r, uint64_t gpa);
 /* As gmem.read and gmem.next (guest/gmem.h). */
-int ram_read(const struct gdb_ram *r, uint64_t gpa, void *buf, size_t len);
-int ram_next(const struct gdb_ram *r, uint64_t gpa, uint64_t *start, uint64_t *end);
+int ram_read(const struct ram *r, uint64_t gpa, void *buf, size_t len);
+int ram_next(const struct ram *r, uint64_t gpa, uint64_t *start, uint64_t *end);
 
 /* Did the process end? */
-bool ram_vmm_gone(const struct gdb_ram *r);
+bool ram_vmm_gone(const struct ram *r);
 
 #endif
