@@ -11,14 +11,16 @@
 
 #include "cli/cli.h"
 #include "guest/guest.h"
+#include "source/printk/layout.h"
 #include "trap/trap.h"
 #include "util/clock.h"
 
+/* Where attach would follow the log, or why it would not. */
 struct ring {
-	uint64_t gva;        /* of struct printk_ringbuffer; 0: not found */
-	const char *kind;    /* "static" (early boot's, or log_buf_len not set) or "dynamic" */
-	uint64_t descs;      /* descriptors */
-	uint64_t text_bytes; /* size of the text data ring */
+	struct printk_layout layout;
+	int error;           /* 0, or a negative errno, and then `why` */
+	struct err why;
+	const char *kind;    /* "static" (early boot's, or log_buf_len not set), "dynamic", or unknown */
 };
 
 struct report {
@@ -33,33 +35,21 @@ static uint32_t since(int64_t start_ns)
 	return (uint32_t)((clock_mono_ns() - start_ns) / 1000);
 }
 
-/* 1 << the unsigned int at @member of the ring at @gva; 0 if it cannot be had or is impossible. */
-static uint64_t ring_size(const struct guest *g, uint64_t gva, const char *member)
-{
-	uint32_t off, size, bits;
-
-	if (guest_member(g, "printk_ringbuffer", member, &off, &size) || size != sizeof(bits) ||
-		guest_read(g, gva + off, &bits, sizeof(bits)) || bits > 40)
-		return 0;
-	return 1ull << bits;
-}
-
-/* `prb` points to the ring in use (kernel/printk/printk.c, 5.10+). */
+/* What attach does first, so that both say the same; `prb` points to the ring in use. */
 static void find_ring(const struct guest *g, struct ring *ring)
 {
-	uint64_t prb, fixed = 0;
+	uint64_t fixed;
 
-	if (guest_symbol(g, "prb", &prb) || guest_read(g, prb, &ring->gva, sizeof(ring->gva)))
-		return;
-	guest_symbol(g, "printk_rb_static", &fixed);
-	ring->kind = ring->gva == fixed ? "static" : "dynamic";
-	ring->descs = ring_size(g, ring->gva, "desc_ring.count_bits");
-	ring->text_bytes = ring_size(g, ring->gva, "text_data_ring.size_bits");
+	ring->error = printk_layout_open(&ring->layout, g, &ring->why);
+	ring->kind = "unknown";
+	if (!ring->error && !guest_symbol(g, "printk_rb_static", &fixed))
+		ring->kind = ring->layout.g.rb == fixed ? "static" : "dynamic";
 }
 
 static void print_text(const struct report *r)
 {
 	const struct guest_info *i = r->info;
+	const struct prb_geometry *g = &r->ring.layout.g;
 
 	printf("%-14s%s\n", "target", r->trap->desc);
 	printf("%-14s%u\n", "vCPUs", r->trap->vcpus);
@@ -74,13 +64,16 @@ static void print_text(const struct report *r)
 		i->kallsyms_layout);
 	if (i->btf_bytes)
 		printf("%-14s%" PRIu64 " bytes\n", "BTF", i->btf_bytes);
+	else if (*i->btf_why)
+		printf("%-14snot usable: %s\n", "BTF", i->btf_why);
 	else
 		printf("%-14snone in this kernel\n", "BTF");
-	if (r->ring.gva)
-		printf("%-14s0x%" PRIx64 " (%s), %" PRIu64 " descriptors, %" PRIu64 " bytes of text\n",
-			"printk ring", r->ring.gva, r->ring.kind, r->ring.descs, r->ring.text_bytes);
+	if (r->ring.error)
+		printf("%-14scannot be followed: %s\n", "printk ring", r->ring.why.text);
 	else
-		printf("%-14snot found\n", "printk ring");
+		printf("%-14s0x%" PRIx64 " (%s), %" PRIu64 " descriptors, %" PRIu64 " bytes of text\n",
+			"printk ring", (uint64_t)g->rb, r->ring.kind, (uint64_t)g->desc_mask + 1,
+			(uint64_t)g->data_mask + 1);
 	printf("%-14s%.1f ms: attach %.1f", "time", r->total_us / 1000.0, r->attach_us / 1000.0);
 	for (unsigned k = 0; k < i->steps; k++)
 		printf(", %s %.1f", i->step[k].name, i->step[k].us / 1000.0);
@@ -103,6 +96,7 @@ static void json_address(const char *key, uint64_t value)
 static void print_json(const struct report *r)
 {
 	const struct guest_info *i = r->info;
+	const struct prb_geometry *g = &r->ring.layout.g;
 
 	putchar('{');
 	json_field("target", r->trap->desc);
@@ -117,14 +111,17 @@ static void print_json(const struct report *r)
 	json_field("kallsyms_layout", i->kallsyms_layout);
 	printf("\"kallsyms_count\":%" PRIu32 ",\"btf_bytes\":%" PRIu64 ",", i->kallsyms_count,
 		i->btf_bytes);
-	if (r->ring.gva) {
-		printf("\"ring\":{");
-		json_address("address", r->ring.gva);
-		json_field("kind", r->ring.kind);
-		printf("\"descriptors\":%" PRIu64 ",\"text_bytes\":%" PRIu64 "},", r->ring.descs,
-			r->ring.text_bytes);
-	} else {
+	if (*i->btf_why)
+		json_field("btf_error", i->btf_why);
+	if (r->ring.error) {
 		printf("\"ring\":null,");
+		json_field("ring_error", r->ring.why.text);
+	} else {
+		printf("\"ring\":{");
+		json_address("address", g->rb);
+		json_field("kind", r->ring.kind);
+		printf("\"descriptors\":%" PRIu64 ",\"text_bytes\":%" PRIu64 "},",
+			(uint64_t)g->desc_mask + 1, (uint64_t)g->data_mask + 1);
 	}
 	printf("\"time_us\":{\"attach\":%" PRIu32, r->attach_us);
 	for (unsigned k = 0; k < i->steps; k++)
@@ -161,7 +158,7 @@ static int inspect(struct trap *t, int64_t start_ns, bool json, bool symbols)
 	guest_free(g);
 	if (fflush(stdout) || ferror(stdout))
 		return cli_failf("cannot write to standard output: %s", strerror(errno));
-	return EXIT_OK;
+	return r.ring.error ? EXIT_FINDING : EXIT_OK;
 }
 
 int inspect_main(int argc, char **argv)

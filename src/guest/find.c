@@ -303,7 +303,10 @@ static int find(struct guest *g, const struct gcpu *cpu, struct err *e)
 	find_release(g);
 	step(g, "vmcoreinfo", &t);
 	r = state_load_btf(g, e);
-	if (r && r != -ENOENT)
+	if (r == -EBADMSG) /* root in the guest can scribble over it: what VMCOREINFO says may do */
+		snprintf(g->info.btf_why, sizeof(g->info.btf_why), "%.*s",
+			(int)sizeof(g->info.btf_why) - 1, e->text);
+	else if (r && r != -ENOENT)
 		return r;
 	step(g, "btf", &t);
 	r = state_load_boot(g, e);

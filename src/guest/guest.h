@@ -26,7 +26,8 @@ struct guest_info {
 	uint64_t cr3;         /* a page table that maps the kernel */
 	char kallsyms_layout[32];
 	uint32_t kallsyms_count;
-	uint64_t btf_bytes;
+	uint64_t btf_bytes;   /* 0: there is none, or: */
+	char btf_why[128];    /* what is wrong with it, so that it is not used; empty if nothing is */
 	char boot[17];        /* 16 hex digits naming this boot of the guest; doc/format.md */
 	struct { const char *name; uint32_t us; } step[12]; /* time each step took */
 	unsigned steps;

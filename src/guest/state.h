@@ -41,7 +41,10 @@ int state_unreadable(int r, struct err *e);
 /* vmcoreinfo: by the symbols, or else by looking through RAM. 0, -ENOENT, -EBADMSG, -EAGAIN. */
 int state_load_note(struct guest *g, struct err *e);
 
-/* Find the blob by __start_BTF or its header and load it. -ENOENT and -EBADMSG leave g->btf empty. */
+/*
+ * Find the blob by __start_BTF or its header and load it. -ENOENT and -EBADMSG (with what is wrong with it
+ * in @e) leave g->btf empty.
+ */
 int state_load_btf(struct guest *g, struct err *e);
 
 /* Read the marks of this boot and derive info.boot from them. */

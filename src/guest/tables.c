@@ -137,7 +137,7 @@ int state_load_btf(struct guest *g, struct err *e)
 	if (!at.len)
 		return -ENOENT;
 	if (at.len > BTF_BLOB_MAX)
-		return err_set(e, EBADMSG, "the kernel's BTF claims %" PRIu64 " bytes", at.len);
+		return err_set(e, EBADMSG, "it claims %" PRIu64 " bytes", at.len);
 	buf = malloc(at.len);
 	if (!buf)
 		return err_set(e, ENOMEM, "out of memory");
@@ -145,11 +145,11 @@ int state_load_btf(struct guest *g, struct err *e)
 	if (r) {
 		free(buf);
 		return r != -EFAULT ? state_unreadable(r, e) : err_set(e, EBADMSG,
-			"the kernel's BTF is said to be at 0x%" PRIx64 ", which is not mapped", at.gva);
+			"it is said to be at 0x%" PRIx64 ", which is not mapped", at.gva);
 	}
 	r = btf_load(&g->btf, buf, at.len, &why);
 	if (r)
-		return err_set(e, -r, "the kernel's BTF at 0x%" PRIx64 ": %s", at.gva,
+		return err_set(e, -r, "at 0x%" PRIx64 ": %s", at.gva,
 			why ? why : "out of memory");
 	g->info.btf_bytes = at.len;
 	return 0;

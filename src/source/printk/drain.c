@@ -100,25 +100,17 @@ fail:
 	return r;
 }
 
-static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
-{
-	return guest_read(ctx, gva, buf, len);
-}
-
 int printk_open(struct printk **out, const struct guest *g, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e)
 {
-	struct printk_mem m = {read_guest, (void *)g};
+	struct printk_mem m = printk_mem_of(g);
 	struct printk_layout l;
-	uint64_t rb, sym;
-	int r = printk_layout_find(&l, g, e);
+	uint64_t sym;
+	int r = printk_layout_open(&l, g, e);
 
 	if (r)
 		return r;
-	if (guest_read(g, l.prb, &rb, sizeof(rb)))
-		return err_set(e, EFAULT, "the guest's symbol prb (0x%" PRIx64 ") is not readable",
-			l.prb);
-	r = printk_open_ring(out, &l, rb, &m, guest_info(g)->boot, sink, resume, e);
+	r = printk_open_ring(out, &l, l.g.rb, &m, guest_info(g)->boot, sink, resume, e);
 	if (r)
 		return r;
 	if (!guest_symbol(g, "prb_commit", &sym))

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,23 @@ struct finder {
 	struct err *e;
 	int result; /* the first failure */
 };
+
+/* Neither of the two knows it: say what of them is there. Returns -ENOENT. */
+static int __attribute__((format(printf, 2, 3))) describes_no(struct finder *f, const char *fmt, ...)
+{
+	const struct guest_info *info = guest_info(f->g);
+	char what[96];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return err_set(f->e, ENOENT,
+		"the guest's kernel describes no %s: its VMCOREINFO does not, and it has %s%s. One of the "
+		"two is needed: Linux 5.10 or later, built with CONFIG_DEBUG_INFO_BTF, or with CONFIG_KEXEC for VMCOREINFO",
+		what, info->btf_bytes ? "BTF without it" : *info->btf_why ? "no usable BTF: " : "no BTF",
+		info->btf_why);
+}
 
 /*
  * An offset from BTF, from VMCOREINFO, or from both if they agree. @size may be NULL, else the
@@ -31,9 +49,7 @@ static uint32_t offset(struct finder *f, const char *type, const char *member, u
 	if (f->result)
 		return 0;
 	if (in_btf && in_note)
-		f->result = err_set(f->e, ENOENT,
-			"the guest's kernel describes no %s.%s (neither BTF nor VMCOREINFO); "
-			"Linux 5.10 or later is needed", type, member);
+		f->result = describes_no(f, "%s.%s", type, member);
 	else if ((!in_btf && btf > 4096) || (!in_note && note > 4096) ||
 		(!in_btf && !in_note && btf != note))
 		f->result = err_set(f->e, EBADMSG,
@@ -57,8 +73,7 @@ static uint32_t size_of(struct finder *f, const char *type)
 	if (f->result)
 		return 0;
 	if (in_btf && in_note)
-		f->result =
-			err_set(f->e, ENOENT, "the guest's kernel describes no struct %s", type);
+		f->result = describes_no(f, "struct %s", type);
 	else if (!in_btf && !in_note && btf != note)
 		f->result = err_set(f->e, EBADMSG,
 			"guest BTF says struct %s has %" PRIu32 " bytes, VMCOREINFO says %" PRIu64,
@@ -277,4 +292,28 @@ int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint
 	l->head_lpos = rb + o->text_ring + o->head_lpos;
 	l->fail = rb + o->fail;
 	return 0;
+}
+
+static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
+{
+	return guest_read(ctx, gva, buf, len);
+}
+
+struct printk_mem printk_mem_of(const struct guest *g)
+{
+	return (struct printk_mem){read_guest, (void *)g};
+}
+
+int printk_layout_open(struct printk_layout *l, const struct guest *g, struct err *e)
+{
+	struct printk_mem m = printk_mem_of(g);
+	uint64_t rb;
+	int r = printk_layout_find(l, g, e);
+
+	if (r)
+		return r;
+	if (guest_read(g, l->prb, &rb, sizeof(rb)))
+		return err_set(e, EFAULT, "the guest's symbol prb (0x%" PRIx64 ") is not readable",
+			l->prb);
+	return printk_layout_ring(l, &m, rb, e);
 }

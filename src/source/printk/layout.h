@@ -60,6 +60,15 @@ struct printk_layout {
 int printk_layout_find(struct printk_layout *l, const struct guest *g, struct err *e);
 
 /*
+ * The same, and the geometry of the ring that `prb` points to: all that must be there for a guest to be
+ * followed. -EFAULT if `prb` is not readable, else as printk_layout_ring().
+ */
+int printk_layout_open(struct printk_layout *l, const struct guest *g, struct err *e);
+
+/* Guest memory as printk reads it. */
+struct printk_mem printk_mem_of(const struct guest *g);
+
+/*
  * Read the geometry of the ring at @rb through @m into @l, whose offsets are filled in. -EBADMSG
  * naming the figure that cannot be, -EFAULT if an array's ends are not readable.
  */
