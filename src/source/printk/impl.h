@@ -122,10 +122,36 @@ int printk_flush_gap(struct printk *p, int64_t now_us, struct err *e);
 int printk_alert(struct printk *p, int64_t now_us, struct err *e, const char *what, const char *fmt,
 	...) __attribute__((format(printf, 5, 6)));
 
-/* ---- drain.c ---- */
+/*
+ * What a part of the source came to, besides -errno. Only the driver (drain.c) acts on it: the parts do not
+ * call each other.
+ */
+enum printk_came_to {
+	PRINTK_WAIT,     /* record p->want is not there yet */
+	PRINTK_DONE,     /* it was dealt with */
+	PRINTK_ASK_RING, /* only the ring can tell */
+	PRINTK_REWOUND,  /* the numbers go back: printk_rewind() is next */
+};
 
-/* One step of the walk: 1 if record p->want was dealt with, 0 if it is not there yet, or -errno. */
-int printk_step(struct printk *p, enum printk_why why, int64_t now_us, struct err *e);
+/* ---- walk.c ---- */
+
+/* The reason of a gap where a record's writer did not come back. */
+extern const char printk_unfinished[];
+
+/* What the ring says of record p->want: PRINTK_DONE, PRINTK_WAIT, or -errno. */
+int printk_walk(struct printk *p, enum printk_why why, int64_t now_us, struct err *e);
+
+/* Records passed over that were finished after all. 0 or the sink's errno. */
+int printk_fill_skipped(struct printk *p, int64_t now_us, struct err *e);
+
+/* 0; -ESTALE: `prb` points to another ring now (static to dynamic, during boot); -EFAULT. */
+int printk_same_ring(struct printk *p, struct err *e);
+
+/*
+ * Is the ring's head behind what was already emitted? PRINTK_REWOUND: a snapshot was restored, or the guest
+ * lies; 0; or -errno.
+ */
+int printk_backwards(struct printk *p, int64_t now_us, struct err *e);
 
 /* Remember @e as the newest unfinished record. */
 void printk_keep_part(struct printk *p, const struct printk_entry *e);
@@ -165,10 +191,15 @@ int printk_check_bypass(struct printk *p, int64_t now_us, struct err *e);
 /* ---- window.c ---- */
 
 /*
- * Emit what waits in the window for record p->want. @idle: nothing more is on its way, so that what
- * is missing is taken from the ring. 1 if something was emitted, 0 if not, or the sink's errno.
+ * Emit what waits in the window for record p->want: PRINTK_DONE, PRINTK_WAIT, PRINTK_ASK_RING or the sink's
+ * errno. @idle: nothing more is on its way, so that what is missing is taken from the ring.
  */
 int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *e);
+/*
+ * Keep a copy until its turn comes. 0; PRINTK_ASK_RING: it is too far ahead of p->want, which has to move on
+ * first; PRINTK_REWOUND: it was dealt with before, and the ring holds another one; -EBADMSG: no such copy.
+ */
+int printk_window_put(struct printk *p, const void *data, size_t len, int64_t time_us, struct err *e);
 /* Emit all that waits: what it waited for will not come. 0 or the sink's errno. */
 int printk_window_flush(struct printk *p, struct err *e);
 void printk_window_free(struct printk *p);

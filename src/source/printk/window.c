@@ -92,6 +92,8 @@ int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *
 {
 	struct printk_waiting *w;
 
+	if (!p->n_window)
+		return 0;
 	/* What the ring walk emitted meanwhile need not wait any more. */
 	for (unsigned i = 0; i < PRINTK_WINDOW && p->n_window; i++)
 		if (p->window[i].used && p->window[i].seq < p->want)
@@ -100,15 +102,13 @@ int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *
 	if (w && !w->whole) {
 		drop(p, w); /* the trap could not read it: the ring walk will */
 		p->excused_end = p->excused_end > p->want ? p->excused_end : p->want + 1;
-		return printk_step(p, PRINTK_AT_POLL, now_us, e);
+		return PRINTK_ASK_RING;
 	}
 	if (w && w->final)
 		return emit_copy(p, w, RECORD_LIVE, e);
 	if (w && (idle || p->window_top > p->want))
 		return emit_committed(p, w, now_us, e);
-	if (!w && p->n_window && p->window_top - p->want > HOLE_MAX)
-		return printk_step(p, PRINTK_AT_POLL, now_us, e);
-	return 0;
+	return !w && p->n_window && p->window_top - p->want > HOLE_MAX ? PRINTK_ASK_RING : 0;
 }
 
 int printk_window_flush(struct printk *p, struct err *e)
@@ -148,15 +148,10 @@ static bool another_course(struct printk *p)
 }
 
 /* A record that was dealt with long ago is committed now: the ring walk was faster, or the guest went back. */
-static int committed_again(struct printk *p, uint64_t seq, int64_t time_us, struct err *e)
+static int committed_again(struct printk *p, uint64_t seq)
 {
-	int r;
-
 	printk_trapped_late(p, seq);
-	if (!another_course(p))
-		return 0;
-	r = printk_rewind(p, time_us, e);
-	return r < 0 ? r : 0;
+	return another_course(p) ? PRINTK_REWOUND : 0;
 }
 
 static int put(struct printk *p, uint64_t seq, const struct prb_copy *c, int64_t time_us)
@@ -188,11 +183,10 @@ static int put(struct printk *p, uint64_t seq, const struct prb_copy *c, int64_t
 	return 0;
 }
 
-int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us, struct err *e)
+int printk_window_put(struct printk *p, const void *data, size_t len, int64_t time_us, struct err *e)
 {
 	struct prb_copy c;
 	uint64_t seq;
-	int r = 1;
 
 	if (len < offsetof(struct prb_copy, text) || len > sizeof(c))
 		return err_set(
@@ -205,7 +199,7 @@ int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us,
 	memset(c.info + c.info_len, 0, sizeof(c.info) - c.info_len);
 	seq = p->want + (uint64_t)((int64_t)((c.id - prb_seq_to_id(&p->l.g, p->want)) << 2) >> 2);
 	if ((int64_t)(seq - p->want) < 0)
-		return committed_again(p, seq, time_us, e);
+		return committed_again(p, seq);
 	if (!(c.flags & PRB_COPY_FAULT)) {
 		memcpy(p->entry.info, c.info, sizeof(c.info));
 		printk_decode_info(&p->l, &p->entry);
@@ -215,21 +209,5 @@ int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us,
 				", its descriptor says %" PRIu64,
 				p->entry.seq, seq);
 	}
-	for (int n = 0; seq - p->want >= PRINTK_WINDOW && r > 0 && n < 2 * PRINTK_WINDOW; n++) {
-		r = printk_window_next(p, true, time_us, e);
-		if (!r)
-			r = printk_step(p, PRINTK_AT_POLL, time_us, e);
-	}
-	if (r < 0)
-		return r;
-	if (seq < p->want || seq - p->want >= PRINTK_WINDOW)
-		return 0; /* too far ahead of a record not finished: the ring keeps it */
-	r = put(p, seq, &c, time_us);
-	while (!r && p->n_window) {
-		r = printk_window_next(p, false, time_us, e);
-		if (r <= 0)
-			break;
-		r = 0;
-	}
-	return r;
+	return seq - p->want < PRINTK_WINDOW ? put(p, seq, &c, time_us) : PRINTK_ASK_RING;
 }
