@@ -110,9 +110,9 @@ lab-kernels:
 	@tests/lab/emulator
 .PHONY: lab lab-kernels
 
-# C programs under tests/crash (fault-injecting I/O): TAP, like the unit tests.
-CRASH := $(patsubst tests/crash/%.c,$(BUILD)/crash/%,$(wildcard tests/crash/*_test.c))
-$(BUILD)/crash/%: tests/crash/%.c $(LIB)
+# C programs under tests/crash (fault-injecting I/O) and tests/attack: TAP, like the unit tests.
+CRASH := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/crash/*_test.c tests/attack/*_test.c))
+$(CRASH): $(BUILD)/%: tests/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call QUIET,TEST)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
 

@@ -25,6 +25,7 @@
 #include "util/sandbox.h"
 
 #define STOP_MS 2000   /* for all threads to stop: a thread in the kernel stops when it leaves it */
+#define STOP_AGAIN_MS 10
 #define ANSWER_MS 30000 /* for the guardian to answer the worker, on a host that is short of processors */
 
 /* linux/capability.h */
@@ -38,7 +39,8 @@ struct state {
 	/* Of the hook's ring buffer, in bytes (linux/bpf.h): what was put in, and what was taken out. */
 	const unsigned long *produced;
 	unsigned long *consumed;
-	bool stopped; /* by us */
+	bool stopped; /* the worker wants it so */
+	bool theirs;  /* it was stopped by somebody else before, and is theirs to continue */
 };
 
 /* Are all threads of @pid stopped (or dead)? */
@@ -68,36 +70,57 @@ static int send_to_vmm(const struct state *s, int sig)
 	return syscall(SYS_pidfd_send_signal, s->pidfd, sig, NULL, 0) ? -errno : 0;
 }
 
+/* The worker's stop ends. What the hook holds stays so; a mark it set in vain does not count. */
+static int do_cont(struct state *s)
+{
+	bool ours = s->stopped && !s->theirs;
+
+	s->stopped = s->theirs = false;
+	if (*s->kit.held_ns && *s->kit.may_hold)
+		return 0;
+	ours = ours || *s->kit.held_ns;
+	*s->kit.held_ns = 0;
+	return ours ? send_to_vmm(s, SIGCONT) : 0;
+}
+
+/* The hook's hold ends. First the mark, then the signal: a new hold in between is either undone or marked again. */
+static int end_hold(struct state *s)
+{
+	bool held = *s->kit.held_ns;
+
+	*s->kit.held_ns = 0;
+	return held && !s->stopped ? send_to_vmm(s, SIGCONT) : 0;
+}
+
+/*
+ * There are two who hold the VM, the worker and the hook (*held_ns), and it runs when neither does. Here the
+ * worker begins: a hold of the hook's that is in force goes on, but its time does not end this.
+ */
 static int do_stop(struct state *s)
 {
-	int64_t until = clock_mono_ms() + STOP_MS;
-	int r;
+	int64_t until = clock_mono_ns() + STOP_MS * 1000000ll, again = 0;
 
-	if (s->stopped || all_stopped(s->kit.vmm))
-		return 0; /* the second: by somebody else, who will continue it */
-	r = send_to_vmm(s, SIGSTOP);
-	if (r)
-		return r;
+	if (s->stopped)
+		return 0;
+	s->theirs = !*s->kit.held_ns && all_stopped(s->kit.vmm);
 	s->stopped = true;
 	while (!all_stopped(s->kit.vmm)) {
-		if (clock_mono_ms() > until) {
-			send_to_vmm(s, SIGCONT);
-			s->stopped = false;
-			return -ETIMEDOUT;
+		int64_t now = clock_mono_ns();
+		int r = 0;
+
+		if (now > until)
+			r = -ETIMEDOUT;
+		else if (now >= again) /* and again: the hook that takes a hold back continues it as well */
+			r = send_to_vmm(s, SIGSTOP);
+		if (r) {
+			do_cont(s);
+			return r;
 		}
+		if (now >= again)
+			again = now + STOP_AGAIN_MS * 1000000ll;
 		usleep(50);
 	}
 	return 0;
-}
-
-/* First the mark, then the signal: a new stop in between is either undone or marked again. */
-static int do_cont(struct state *s)
-{
-	bool ours = s->stopped || *s->kit.held_ns;
-
-	*s->kit.held_ns = 0;
-	s->stopped = false;
-	return ours ? send_to_vmm(s, SIGCONT) : 0;
 }
 
 /* Milliseconds until the hold has to end; -1: there is none. */
@@ -119,7 +142,7 @@ static void forbid_hold(struct state *s)
 {
 	*s->kit.may_hold = 0;
 	__sync_synchronize();
-	do_cont(s);
+	end_hold(s);
 }
 
 static void check_hold(struct state *s)
@@ -165,6 +188,8 @@ static int execute(struct state *s, char cmd)
 		return answer(s->ctl, do_stop(s), -1);
 	case 'C':
 		return answer(s->ctl, do_cont(s), -1);
+	case 'L':
+		return answer(s->ctl, end_hold(s), -1);
 	default:
 		return do_scan(s);
 	}
@@ -197,6 +222,7 @@ static void serve(struct state *s)
 	}
 	/* The worker is gone: nobody empties the rings any more. */
 	forbid_hold(s);
+	do_cont(s);
 	gate_leave(&s->kit.gate);
 }
 
@@ -393,6 +419,13 @@ int kvm_guardian_cont(struct kvm_guardian *g, struct err *e)
 	int fd;
 
 	return ask(g, 'C', "continue the VM", &fd, e);
+}
+
+int kvm_guardian_let_go(struct kvm_guardian *g, struct err *e)
+{
+	int fd;
+
+	return ask(g, 'L', "continue the VM", &fd, e);
 }
 
 void kvm_guardian_end(struct kvm_guardian *g)

@@ -54,13 +54,17 @@ int kvm_guardian_start(struct kvm_guardian *g, const struct guardian_kit *kit, i
 int kvm_guardian_scan(struct kvm_guardian *g, struct err *e);
 
 /*
- * Stop every thread of the VMM (idempotent), and wait until they are. -ESRCH: it is gone;
- * -ETIMEDOUT: a thread would not stop, all run on.
+ * Stop every thread of the VMM (idempotent), and wait until they are. From 0 to kvm_guardian_cont() it stays
+ * stopped, whatever becomes of a hold of the hook's; only who stopped it before may continue it in between.
+ * -ESRCH: it is gone; -ETIMEDOUT: a thread would not stop, all run on.
  */
 int kvm_guardian_stop(struct kvm_guardian *g, struct err *e);
 
-/* Continue it, unless it was found stopped by somebody else. */
+/* Continue it, unless the hook holds it, or it was found stopped by somebody else. */
 int kvm_guardian_cont(struct kvm_guardian *g, struct err *e);
+
+/* End a hold of the hook's: there is room again. */
+int kvm_guardian_let_go(struct kvm_guardian *g, struct err *e);
 
 /* End it; the VM runs afterwards. Does nothing if it was not started. */
 void kvm_guardian_end(struct kvm_guardian *g);

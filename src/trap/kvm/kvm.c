@@ -135,7 +135,7 @@ static void let_go(struct kvm_vm *k)
 
 	b->may_hold = b->max_hold_ms != 0;
 	if (b->held_ns)
-		kvm_guardian_cont(&k->guardian, NULL);
+		kvm_guardian_let_go(&k->guardian, NULL);
 }
 
 /* What there is to report now. */

@@ -127,15 +127,19 @@ static void set_geometry(struct kvm_vm *k, const struct ptable *t, const struct 
 
 /* ---- writing ---- */
 
-static int write_site(struct kvm_vm *k, uint64_t gpa, const uint8_t *bytes)
+/* Change a site from @from to @to, in steps of which each is harmless (site.h). */
+static int write_site(struct kvm_vm *k, uint64_t gpa, const uint8_t *from, const uint8_t *to)
 {
+	struct site_step step[SITE_STEPS_MAX];
+	unsigned n = site_steps(from, to, step);
+
 	/* A page boundary may lie inside the site, and then another slot. */
-	for (unsigned i = 0; i < SITE_LEN; i++) {
-		uint64_t left, hva = hva_of(k, gpa + i, &left);
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t left, hva = hva_of(k, gpa + step[i].at, &left);
 
 		if (!hva)
 			return -EFAULT;
-		if (pwrite(k->wr, bytes + i, 1, (off_t)hva) != 1)
+		if (pwrite(k->wr, &step[i].byte, 1, (off_t)hva) != 1)
 			return errno ? -errno : -EIO;
 	}
 	return 0;
@@ -207,7 +211,7 @@ static int plant_held(struct kvm_vm *k, const struct kvm_site *s, const uint8_t 
 
 	if (!site_is(k, s, now))
 		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " changed meanwhile", s->gva);
-	r = write_site(k, s->gpa, s->bytes);
+	r = write_site(k, s->gpa, now, s->bytes);
 	return r ? err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r)) : 0;
 }
 
@@ -250,7 +254,7 @@ static void retire(struct kvm_vm *k, struct kvm_site *s)
 
 	site_retire(s->bytes, bytes);
 	/* Only what is still ours: the guest may have rebooted, or another tracer come. */
-	if (s->use != KVM_SITE_ACTIVE || !site_is(k, s, s->bytes) || write_site(k, s->gpa, bytes)) {
+	if (s->use != KVM_SITE_ACTIVE || !site_is(k, s, s->bytes) || write_site(k, s->gpa, s->bytes, bytes)) {
 		s->use = KVM_SITE_UNUSED;
 		return;
 	}
@@ -331,7 +335,7 @@ void kvm_finish_retired(struct kvm_vm *k)
 		site_retire(s->bytes, now);
 		site_original(s->bytes, original);
 		if (site_is(k, s, now))
-			write_site(k, s->gpa, original);
+			write_site(k, s->gpa, now, original);
 		s->use = KVM_SITE_UNUSED;
 	}
 	leave(k);
@@ -355,7 +359,7 @@ static bool replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b)
 
 	if (!can_plant(b) || enter(k, NULL))
 		return false;
-	done = site_is(k, s, b) && !write_site(k, s->gpa, s->bytes);
+	done = site_is(k, s, b) && !write_site(k, s->gpa, b, s->bytes);
 	leave(k);
 	return done;
 }

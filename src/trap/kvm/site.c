@@ -8,9 +8,18 @@
 static const uint8_t nop_p6[SITE_LEN] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
 static const uint8_t nop_k8[SITE_LEN] = {0x66, 0x66, 0x66, 0x66, 0x90};
 
-/* Three bytes of NOP in both manners: which of the two stood there before is remembered so. */
-static const uint8_t pad_p6[3] = {0x0f, 0x1f, 0x00}, pad_k8[3] = {0x66, 0x66, 0x90};
-static const uint8_t invd[2] = {0x0f, 0x08}, nop2[2] = {0x66, 0x90};
+static const uint8_t trap_p6[SITE_LEN] = {0x0f, 0x1f, 0x00, 0x0f, 0x08};
+static const uint8_t trap_k8[SITE_LEN] = {0x66, 0x66, 0x90, 0x0f, 0x08};
+
+/*
+ * The byte that closes a site: with it all five are one instruction without effect, whatever the other four
+ * are. MODRM 0x44 makes SIB and displacement of the last two; 0xa9 is `test $imm32,%eax`, whose flags nobody
+ * reads at a function's entry.
+ */
+static const struct gate {
+	unsigned at;
+	uint8_t closed;
+} gate_p6 = {2, 0x44}, gate_k8 = {0, 0xa9};
 
 /* ENDBR64, and what Linux seals it with when nothing calls the function indirectly (6.2, 6.19). */
 static const uint8_t endbr[][4] = {
@@ -18,20 +27,27 @@ static const uint8_t endbr[][4] = {
 
 static bool is_k8(const uint8_t *c)
 {
-	return !memcmp(c, nop_k8, SITE_LEN) || !memcmp(c, pad_k8, sizeof(pad_k8));
+	return c[0] == nop_k8[0] || c[0] == gate_k8.closed;
+}
+
+/* Is each byte one of the NOP's or of the trap's, but for the one that closes the site? */
+static bool retired(const uint8_t *c, const uint8_t *nop, const uint8_t *trap, struct gate g)
+{
+	for (unsigned i = 0; i < SITE_LEN; i++)
+		if (i == g.at ? c[i] != g.closed : c[i] != nop[i] && c[i] != trap[i])
+			return false;
+	return true;
 }
 
 static enum site_state look(const uint8_t *c)
 {
-	const uint8_t *then = c + sizeof(pad_p6);
+	const uint8_t *nop = is_k8(c) ? nop_k8 : nop_p6, *trap = is_k8(c) ? trap_k8 : trap_p6;
 
-	if (!memcmp(c, nop_p6, SITE_LEN) || !memcmp(c, nop_k8, SITE_LEN))
+	if (!memcmp(c, nop, SITE_LEN))
 		return SITE_FREE;
-	if (memcmp(c, pad_p6, sizeof(pad_p6)) && memcmp(c, pad_k8, sizeof(pad_k8)))
-		return SITE_TAKEN;
-	if (!memcmp(then, invd, sizeof(invd)))
+	if (!memcmp(c, trap, SITE_LEN))
 		return SITE_PLANTED;
-	return memcmp(then, nop2, sizeof(nop2)) ? SITE_TAKEN : SITE_RETIRED;
+	return retired(c, nop, trap, is_k8(c) ? gate_k8 : gate_p6) ? SITE_RETIRED : SITE_TAKEN;
 }
 
 enum site_state site_look(const uint8_t *code, size_t *off)
@@ -48,27 +64,39 @@ enum site_state site_look(const uint8_t *code, size_t *off)
 	return look(code);
 }
 
-static void compose(const uint8_t *from, const uint8_t *then, uint8_t *to)
-{
-	bool k8 = is_k8(from);
-
-	memcpy(to, k8 ? pad_k8 : pad_p6, sizeof(pad_p6));
-	memcpy(to + sizeof(pad_p6), then, sizeof(invd));
-}
-
 void site_plant(const uint8_t *from, uint8_t *to)
 {
-	compose(from, invd, to);
+	memcpy(to, is_k8(from) ? trap_k8 : trap_p6, SITE_LEN);
 }
 
 void site_retire(const uint8_t *planted, uint8_t *to)
 {
-	compose(planted, nop2, to);
+	const struct gate g = is_k8(planted) ? gate_k8 : gate_p6;
+
+	memcpy(to, planted, SITE_LEN);
+	to[g.at] = g.closed;
 }
 
 void site_original(const uint8_t *planted, uint8_t *to)
 {
 	memcpy(to, is_k8(planted) ? nop_k8 : nop_p6, SITE_LEN);
+}
+
+unsigned site_steps(const uint8_t *from, const uint8_t *to, struct site_step *step)
+{
+	const struct gate g = is_k8(from) ? gate_k8 : gate_p6;
+	unsigned n = 0;
+
+	if (!memcmp(from, to, SITE_LEN))
+		return 0;
+	if (from[g.at] != g.closed)
+		step[n++] = (struct site_step){g.at, g.closed};
+	for (unsigned i = SITE_LEN; i-- > 0;)
+		if (i != g.at && from[i] != to[i])
+			step[n++] = (struct site_step){i, to[i]};
+	if (to[g.at] != g.closed)
+		step[n++] = (struct site_step){g.at, to[g.at]};
+	return n;
 }
 
 const char *site_guess(const uint8_t *code)

@@ -11,8 +11,12 @@
  *                              over it and does nothing (kvm_emulate_invd()). It is the same on both
  *                              vendors' CPUs, changes no register, and faults in user mode.
  *                              66 66 90 0f 08 where 66 66 66 66 90 was.
- *   retired   0f 1f 00 66 90   3-byte NOP; 2-byte NOP (66 66 90 66 90): a vCPU between the two
- *                              instructions goes on at an instruction's beginning
+ *   retired   0f 1f 44 0f 08   one NOP again, but a vCPU that stands between the two instructions
+ *                              still finds the second there, and goes on (a9 66 90 0f 08, `test`)
+ *
+ * Every change is a row of writes of one byte each (site_steps()), and after each of them a vCPU that
+ * comes by executes something without effect: whoever writes may die in between, and the VM, stopped for
+ * it, may be continued by somebody else.
  *
  * Sources: arch/x86/include/asm/nops.h and arch/x86/kernel/ftrace.c, Linux 5.10 to 7.2; Intel SDM vol. 3,
  * 26.1.2 (instructions that cause VM exits unconditionally); AMD APM vol. 2, 15.9 (intercepts), and
@@ -30,7 +34,7 @@
 enum site_state {
 	SITE_FREE,    /* a NOP: can be planted */
 	SITE_PLANTED, /* a trap of ours, perhaps of a worker that died */
-	SITE_RETIRED, /* a removal that was not finished: can be planted */
+	SITE_RETIRED, /* a writing or removal that was not finished: can be planted */
 	SITE_TAKEN,   /* something else: another tracer's, or no such function entry */
 };
 
@@ -45,6 +49,19 @@ void site_plant(const uint8_t *from, uint8_t *to);
 /* First and second phase of removal. */
 void site_retire(const uint8_t *planted, uint8_t *to);
 void site_original(const uint8_t *planted, uint8_t *to);
+
+struct site_step {
+	unsigned at; /* of the site's bytes */
+	uint8_t byte;
+};
+
+#define SITE_STEPS_MAX (SITE_LEN + 1)
+
+/*
+ * How to get from @from to @to, both of one site in any of its states but SITE_TAKEN: the number of writes,
+ * in order, in @step. From planted to original it is not to be done at once: see `retired`.
+ */
+unsigned site_steps(const uint8_t *from, const uint8_t *to, struct site_step *step);
 
 /* Who wrote these bytes, for messages: "ftrace, livepatch or a kprobe (call ...)", "a breakpoint". */
 const char *site_guess(const uint8_t *code);

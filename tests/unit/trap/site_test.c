@@ -2,6 +2,7 @@
 /* site_test.c - the bytes of a site: what is recognised, what is written, what is taken back. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -27,8 +28,13 @@ static const struct {
 	{{0x0f, 0x1f, 0x00, 0x0f, 0x08, 0x55}, SITE_PLANTED, 0},
 	{{0x66, 0x66, 0x90, 0x0f, 0x08, 0x55}, SITE_PLANTED, 0},
 	{{0xf3, 0x0f, 0x1e, 0xfa, 0x0f, 0x1f, 0x00, 0x0f, 0x08}, SITE_PLANTED, 4},
-	{{0x0f, 0x1f, 0x00, 0x66, 0x90, 0x55}, SITE_RETIRED, 0},
-	{{0x66, 0x66, 0x90, 0x66, 0x90, 0x55}, SITE_RETIRED, 0},
+	{{0x0f, 0x1f, 0x44, 0x0f, 0x08, 0x55}, SITE_RETIRED, 0},
+	{{0x0f, 0x1f, 0x44, 0x00, 0x08, 0x55}, SITE_RETIRED, 0}, /* who wrote it died */
+	{{0xa9, 0x66, 0x90, 0x0f, 0x08, 0x55}, SITE_RETIRED, 0},
+	{{0xa9, 0x66, 0x66, 0x66, 0x90, 0x55}, SITE_RETIRED, 0},
+	{{0xa9, 0x66, 0x90, 0x66, 0x08, 0x55}, SITE_RETIRED, 0},
+	{{0x0f, 0x1f, 0x00, 0x00, 0x00, 0x55}, SITE_TAKEN, 0},
+	{{0xa9, 0x01, 0x00, 0x00, 0x00, 0x55}, SITE_TAKEN, 0},
 	{{0x0f, 0x1f, 0x00, 0x0f, 0x09, 0x55}, SITE_TAKEN, 0}, /* WBINVD is nobody's trap */
 	{{0xe8, 1, 2, 3, 4, 0x55}, SITE_TAKEN, 0},
 	{{0xf3, 0x0f, 0x1e, 0xfa, 0xe8, 1, 2, 3, 4}, SITE_TAKEN, 0},
@@ -76,7 +82,7 @@ static void test_round_trip(void **state)
 	round_trip(k8);
 }
 
-/* Both instructions of the retired form begin where those of the planted one do. */
+/* A vCPU that stands between the two instructions while the trap is retired finds the second. */
 static void test_retired_keeps_boundaries(void **state)
 {
 	static const uint8_t nop[][SITE_LEN] = {{P6}, {K8}};
@@ -86,8 +92,60 @@ static void test_retired_keeps_boundaries(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		site_plant(nop[i], planted);
 		site_retire(planted, r);
-		assert_memory_equal(r, planted, 3);
-		assert_memory_equal(r + 3, ((const uint8_t[]){0x66, 0x90}), 2);
+		assert_memory_equal(r + 3, ((const uint8_t[]){0x0f, 0x08}), 2);
+	}
+}
+
+/* What a CPU makes of @c from its first byte on: nothing that has an effect (flags are dead there). */
+static bool harmless(const uint8_t *c)
+{
+	static const uint8_t p6[] = {P6}, k8[] = {K8}, trap_p6[] = {0x0f, 0x1f, 0x00, 0x0f, 0x08},
+			     trap_k8[] = {0x66, 0x66, 0x90, 0x0f, 0x08};
+
+	return !memcmp(c, p6, SITE_LEN) || !memcmp(c, k8, SITE_LEN) || !memcmp(c, trap_p6, SITE_LEN) ||
+		!memcmp(c, trap_k8, SITE_LEN) ||
+		!memcmp(c, p6, 3) || /* nopl disp8(base,index,scale), whatever those are */
+		c[0] == 0xa9;        /* test $imm32,%eax */
+}
+
+/* From @from to @to byte by byte; whoever dies in between leaves what the next one recognises. */
+static void walk_steps(const uint8_t *from, const uint8_t *to)
+{
+	struct site_step step[SITE_STEPS_MAX];
+	unsigned n = site_steps(from, to, step);
+	uint8_t now[SITE_LOOK] = {0}, planted[SITE_LEN];
+	size_t off;
+
+	memcpy(now, from, SITE_LEN);
+	for (unsigned i = 0; i < n; i++) {
+		now[step[i].at] = step[i].byte;
+		assert_true(harmless(now));
+		assert_int_not_equal(site_look(now, &off), SITE_TAKEN);
+		site_plant(now, planted);
+		if (i + 1 < n)
+			walk_steps(now, planted);
+	}
+	assert_memory_equal(now, to, SITE_LEN);
+}
+
+static void test_every_step_is_harmless(void **state)
+{
+	static const uint8_t nop[][SITE_LEN] = {{P6}, {K8}};
+	uint8_t planted[SITE_LEN], r[SITE_LEN], back[SITE_LEN];
+	struct site_step step[SITE_STEPS_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		site_plant(nop[i], planted);
+		site_retire(planted, r);
+		site_original(planted, back);
+		walk_steps(nop[i], planted);
+		walk_steps(planted, r);
+		walk_steps(r, back);
+		walk_steps(r, planted);
+		/* While the trap is retired, a vCPU may be in it. */
+		assert_int_equal(site_steps(planted, r, step), 1);
+		assert_true(step[0].at < 3);
 	}
 }
 
@@ -107,6 +165,7 @@ int main(void)
 		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_retired_keeps_boundaries),
+		cmocka_unit_test(test_every_step_is_harmless),
 		cmocka_unit_test(test_guess),
 	};
 
