@@ -36,7 +36,7 @@ cpu_us() { # of process $1, all threads
 }
 
 total_lost() { # less what followed late
-	./logvisor list --json | sed -n "s/^{\"name\":\"$1\",.*\"lost\":\([0-9]*\),.*/\1/p"
+	./logvisor list -o json | sed -n "s/^{\"name\":\"$1\",.*\"lost\":\([0-9]*\),.*/\1/p"
 }
 
 # RssAnon + RssFile + RssShmem in KiB: what the kernel counts exactly, unlike VmRSS.

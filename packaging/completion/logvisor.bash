@@ -67,8 +67,9 @@ _logvisor() {
 	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full --strict" ;;
 	detach) options="--store" ;;
 	prove) options="--store --output" ;;
-	list) options="--store --json --host" ;;
-	inspect) options="-o --symbols" ;;
+	list) options="--store --output --host" ;;
+	doctor) options="--output" ;;
+	inspect) options="--output --symbols" ;;
 	show)
 		options="--all --boot --case-sensitive --follow --grep --lines --no-pager --output --priority
 			--reverse --since --store --until --utc"

@@ -48,39 +48,47 @@ static bool seconds_of(const char *s, uint64_t *seconds)
 	return with_unit(s, "smhdw", factor, seconds);
 }
 
+enum { OPT_KEEP = OPTION_LONG, OPT_KEEP_TIME, OPT_HEARTBEAT, OPT_MAX_HOLD, OPT_ON_FULL, OPT_STRICT };
+
+static const struct cli_option options[] = {
+	{OPT_KEEP, "keep", "SIZE", "remove the oldest records beyond so much: 500M, 20G"},
+	{OPT_KEEP_TIME, "keep-time", "TIME", "remove records older than: 12h, 30d, 52w"},
+	{OPT_HEARTBEAT, "heartbeat", "TIME", "write counters into the ledger so often (60s)"},
+	{OPT_MAX_HOLD, "max-hold", "TIME",
+		"hold the VM so long when records cannot be stored, before a gap\n"
+		"is recorded (1s); 0: never hold it"},
+	{OPT_ON_FULL, "on-full", "hold|gap",
+		"when records come faster than they can be taken away, hold the VM\n"
+		"(default), or never, which is --max-hold 0"},
+	{OPT_STRICT, "strict", NULL, "stop the VM for each record in a flood too (gdb)"},
+	CLI_OPTION_STORE,
+	{0, NULL, NULL, NULL},
+};
+
+/* OPTION_END when there is something to do, else what main returns. */
 static int parse(int argc, char **argv, struct worker_options *o, const char **store)
 {
-	static const struct option options[] = {
-		{"store", required_argument, NULL, 's'},
-		{"heartbeat", required_argument, NULL, 'b'},
-		{"keep", required_argument, NULL, 'k'},
-		{"keep-time", required_argument, NULL, 't'},
-		{"max-hold", required_argument, NULL, 'm'},
-		{"on-full", required_argument, NULL, 'f'},
-		{"strict", no_argument, NULL, 'S'},
-		{NULL, 0, NULL, 0},
-	};
 	uint64_t v;
-	int c;
+	int c, status;
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	option_begin();
+	while ((c = option_next(argc, argv, &attach_command, &status)) != OPTION_END) {
 		switch (c) {
-		case 's':
+		case OPTION_STORE:
 			*store = optarg;
 			break;
-		case 'b':
+		case OPT_HEARTBEAT:
 			if (!seconds_of(optarg, &v) || v > 86400)
 				return cli_failf("--heartbeat: '%.40s' is not 1s to 1d", optarg);
 			o->heartbeat_s = (unsigned)v;
 			break;
-		case 'k':
+		case OPT_KEEP:
 			if (!size_of(optarg, &o->keep_bytes))
 				return cli_failf(
 					"--keep: '%.40s' is not a size such as 500M or 20G",
 					optarg);
 			break;
-		case 't':
+		case OPT_KEEP_TIME:
 			if (!seconds_of(optarg, &v) || v > INT64_MAX / 1000000)
 				return cli_failf(
 					"--keep-time: '%.40s' is not a time such as 12h, 30d "
@@ -88,30 +96,30 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 					optarg);
 			o->keep_us = (int64_t)v * 1000000;
 			break;
-		case 'm':
+		case OPT_MAX_HOLD:
 			if (!strcmp(optarg, "0"))
 				v = 0;
 			else if (!seconds_of(optarg, &v) || v > 3600)
 				return cli_failf("--max-hold: '%.40s' is not 0 to 1h", optarg);
 			o->max_hold_ms = (unsigned)v * 1000;
 			break;
-		case 'f':
+		case OPT_ON_FULL:
 			if (!strcmp(optarg, "gap"))
 				o->max_hold_ms = 0;
 			else if (strcmp(optarg, "hold"))
 				return cli_failf("--on-full: '%.40s' is neither hold nor gap", optarg);
 			break;
-		case 'S':
+		case OPT_STRICT:
 			o->strict = true;
 			break;
 		default:
-			return cli_usage(argv[0]);
+			return status;
 		}
 	}
-	return 0;
+	return cli_operands(&attach_command, argc, argv) ? OPTION_END : EXIT_TROUBLE;
 }
 
-int attach_main(int argc, char **argv)
+static int attach_main(int argc, char **argv)
 {
 	struct worker_options o = {
 		.heartbeat_s = WORKER_HEARTBEAT_S,
@@ -122,10 +130,8 @@ int attach_main(int argc, char **argv)
 	struct err e = {""};
 	int r = parse(argc, argv, &o, &store);
 
-	if (r)
+	if (r != OPTION_END)
 		return r;
-	if (argc - optind != 1)
-		return cli_usage(argv[0]);
 	eq = strchr(argv[optind], '=');
 	if (!eq || !eq[1])
 		return cli_failf(
@@ -144,3 +150,14 @@ int attach_main(int argc, char **argv)
 	}
 	return r ? EXIT_FINDING : EXIT_OK;
 }
+
+const struct command attach_command = {
+	.name = "attach",
+	.main = attach_main,
+	.description = "protect a running VM's logs",
+	.options = options,
+	.notes = "TARGET is kvm:PID, the VMM process of a KVM VM ('logvisor list --host'), or gdb:PATH or\n"
+		 "gdb:HOST:PORT, the VM's GDB stub. Runs until the VM ends, or until\n"
+		 "Ctrl-C, SIGTERM or 'logvisor detach'; the VM runs on in any case.\n",
+	.operands = {"NAME=TARGET"},
+};

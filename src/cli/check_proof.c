@@ -19,11 +19,15 @@
 #include "record/harmless.h"
 #include "util/cleanup.h"
 
-int check_proof_main(int argc, char **argv)
+enum { OPT_VKEY = OPTION_LONG };
+
+static const struct cli_option options[] = {
+	{OPT_VKEY, "vkey", "KEY|FILE", "the ledger's verifier key"},
+	{0, NULL, NULL, NULL},
+};
+
+static int check_proof_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"vkey", required_argument, NULL, 'k'}, {NULL, 0, NULL, 0},
-	};
 	_cleanup_free_ char *text = NULL;
 	const struct vkey *key;
 	bool pinned = false;
@@ -33,15 +37,16 @@ int check_proof_main(int argc, char **argv)
 	size_t n;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'k')
-			return cli_usage(argv[0]);
+	option_begin();
+	while ((c = option_next(argc, argv, &check_proof_command, &r)) != OPTION_END) {
+		if (c == OPTION_STOP)
+			return r;
 		if (cli_vkey(optarg, &pin, &e))
 			return cli_fail(&e);
 		pinned = true;
 	}
-	if (optind + 1 != argc)
-		return cli_usage(argv[0]);
+	if (!cli_operands(&check_proof_command, argc, argv))
+		return EXIT_TROUBLE;
 	r = file_load(AT_FDCWD, argv[optind], PROOF_MAX, &text, &n);
 	if (r)
 		return cli_failf("%s: %s", argv[optind], r == -EFBIG ? "too long for a proof" :
@@ -66,3 +71,12 @@ int check_proof_main(int argc, char **argv)
 	proof_free(&proof);
 	return EXIT_OK;
 }
+
+const struct command check_proof_command = {
+	.name = "check-proof",
+	.main = check_proof_main,
+	.description = "check a proof without the ledger",
+	.options = options,
+	.notes = "Needs no ledger. Prints the record that is proven.\n",
+	.operands = {"FILE"},
+};

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,17 +47,45 @@ void cli_json_string(const char *s)
 	putchar('"');
 }
 
-int cli_usage(const char *command)
+int cli_help(const struct command *c)
 {
-	for (const struct command *c = commands; command && c->name; c++) {
-		if (strcmp(c->name, command))
-			continue;
-		fprintf(stderr, "usage: logvisor %s %s\n'logvisor help %s' tells more.\n", c->name,
-			c->usage, c->name);
-		return EXIT_TROUBLE;
-	}
-	fputs("usage: logvisor COMMAND ...\n'logvisor help' lists the commands.\n", stderr);
-	return EXIT_TROUBLE;
+	printf("usage: logvisor %s%s", c->name, c->options ? " [options]" : "");
+	if (c->usage)
+		printf(" %s", c->usage);
+	for (int i = 0; !c->usage && c->operands[i]; i++)
+		printf(" %s", c->operands[i]);
+	printf("\n\n%s\n", c->description);
+	if (c->notes)
+		printf("\n%s", c->notes);
+	if (c->options)
+		putchar('\n');
+	option_help(c->options);
+	return EXIT_OK;
+}
+
+bool cli_operands(const struct command *c, int argc, char **argv)
+{
+	int n = 0;
+
+	for (; c->operands[n]; n++)
+		if (optind + n >= argc) {
+			cli_failf("%s: %s is missing; 'logvisor help %s' tells more", c->name,
+				c->operands[n], c->name);
+			return false;
+		}
+	if (optind + n == argc)
+		return true;
+	cli_failf("%s: '%.80s' is one argument too many; 'logvisor help %s' tells more", c->name,
+		argv[optind + n], c->name);
+	return false;
+}
+
+int cli_output_form(const struct command *c, const char *form, bool *json)
+{
+	*json = !strcmp(form, "json");
+	if (*json || !strcmp(form, "text"))
+		return EXIT_OK;
+	return cli_failf("%s: '%.80s' is not an output form: text json", c->name, form);
 }
 
 int cli_store(const char *opt, char *buf, unsigned long cap, struct err *e)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * cli.h - the commands. Each has one file and one function x_main(argc, argv), argv[0] being the
- * command's name; main.c holds the table.
+ * command's name, with its options, its help and its struct command beside it; main.c holds the table.
  *
  * Exit status everywhere: 0 ok, 1 a finding (altered, lost, differs), 2 trouble.
  */
@@ -10,18 +10,26 @@
 
 #include <stdbool.h>
 
+#include "cli/option.h"
 #include "util/err.h"
 
 enum { EXIT_OK = 0, EXIT_FINDING = 1, EXIT_TROUBLE = 2 };
 
+#define CLI_OPERANDS_MAX 2
+
 struct command {
 	const char *name;
 	int (*main)(int argc, char **argv);
-	const char *usage; /* after the name: "NAME=TARGET [--store DIR]" */
 	const char *description;
+	const struct cli_option *options; /* NULL: none */
+	const char *notes;                /* help prints them before the options; may be NULL */
+	/* What has to stand on the command line beside options, one each, unless `usage` says otherwise. */
+	const char *operands[CLI_OPERANDS_MAX + 1];
+	const char *usage; /* what may stand there: "NAME... [FIELD=VALUE...]"; NULL: the operands */
 };
 
-extern const struct command commands[];
+/* The table of main.c, ended by NULL. Each command is defined beside its x_main(). */
+extern const struct command *const commands[];
 
 /* Print "logvisor: <text>\n" to stderr with control bytes made harmless. Returns EXIT_TROUBLE. */
 int cli_fail(const struct err *e);
@@ -30,8 +38,14 @@ int cli_failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* @s to stdout as a JSON string; what is not printable ASCII as \u00NN, a byte each. */
 void cli_json_string(const char *s);
 
-/* "usage: logvisor NAME ARGS" and how to get help, to stderr. Returns EXIT_TROUBLE. */
-int cli_usage(const char *command);
+/* Are there just the operands that @c wants, from argv[optind] on? If not, say which is missing or too many. */
+bool cli_operands(const struct command *c, int argc, char **argv);
+
+/* Help of one command, to stdout. Returns EXIT_OK. */
+int cli_help(const struct command *c);
+
+/* Is @form, the argument of -o, "json"? EXIT_OK with *@json; EXIT_TROUBLE, and said, if it is not "text" either. */
+int cli_output_form(const struct command *c, const char *form, bool *json);
 
 /*
  * The store directory: @opt (from --store) if not NULL, else $LOGVISOR_STORE, else
@@ -44,18 +58,10 @@ int cli_store(const char *opt, char *buf, unsigned long cap, struct err *e);
 int cli_ledger_path(const char *store_opt, const char *name, char *buf, unsigned long cap,
 	struct err *e);
 
-int attach_main(int argc, char **argv);
-int detach_main(int argc, char **argv);
-int list_main(int argc, char **argv);
+extern const struct command attach_command, detach_command, list_command, doctor_command, inspect_command,
+	show_command, verify_command, prove_command, check_proof_command, export_command, help_command,
+	version_command;
+
 int list_host(bool json); /* list --host */
-int doctor_main(int argc, char **argv);
-int inspect_main(int argc, char **argv);
-int show_main(int argc, char **argv);
-int verify_main(int argc, char **argv);
-int prove_main(int argc, char **argv);
-int check_proof_main(int argc, char **argv);
-int export_main(int argc, char **argv);
-int help_main(int argc, char **argv);
-int version_main(int argc, char **argv);
 
 #endif

@@ -27,26 +27,27 @@ static int wait_gone(const char *dir, pid_t pid)
 	return -ETIMEDOUT;
 }
 
-int detach_main(int argc, char **argv)
+static const struct cli_option options[] = {
+	CLI_OPTION_STORE,
+	{0, NULL, NULL, NULL},
+};
+
+static int detach_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"store", required_argument, NULL, 's'},
-		{NULL, 0, NULL, 0},
-	};
 	const char *store = NULL, *name;
 	struct err e = {""};
 	char dir[4096];
 	pid_t pid = 0;
 	int c, r;
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 's')
-			return cli_usage(argv[0]);
+	option_begin();
+	while ((c = option_next(argc, argv, &detach_command, &r)) != OPTION_END) {
+		if (c == OPTION_STOP)
+			return r;
 		store = optarg;
 	}
-	if (argc - optind != 1)
-		return cli_usage(argv[0]);
+	if (!cli_operands(&detach_command, argc, argv))
+		return EXIT_TROUBLE;
 	name = argv[optind];
 	if (cli_ledger_path(store, name, dir, sizeof(dir), &e))
 		return cli_fail(&e);
@@ -66,3 +67,11 @@ int detach_main(int argc, char **argv)
 			"%s: its worker, process %d, did not end within 10 s", name, (int)pid);
 	return EXIT_OK;
 }
+
+const struct command detach_command = {
+	.name = "detach",
+	.main = detach_main,
+	.description = "end the protection; the VM runs on",
+	.options = options,
+	.operands = {"NAME"},
+};

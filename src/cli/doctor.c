@@ -1,33 +1,76 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* doctor.c - logvisor doctor: can this host's VMs be protected by the kvm backend? */
+#include <getopt.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
 #include "trap/kvm/host.h"
 #include "util/sandbox.h"
 
-static void print(void *ctx, const struct host_check *c)
+static const struct cli_option options[] = {
+	{'o', "output", "text|json", "json: one object a line"},
+	{0, NULL, NULL, NULL},
+};
+
+/* @state: "ok"; "NO", which keeps the backend from working; "-", which does not. */
+static void tell(bool json, const char *state, const char *what, const char *text)
 {
-	(void)ctx;
-	printf("%-4s %-14s%s\n", c->ok ? "ok" : "NO", c->what, c->text);
+	if (!json) {
+		printf("%-4s %-14s%s\n", state, what, text);
+		return;
+	}
+	fputs("{\"check\":", stdout);
+	cli_json_string(what);
+	printf(",\"ok\":%s,\"text\":", *state == 'o' ? "true" : *state == 'N' ? "false" : "null");
+	cli_json_string(text);
+	puts("}");
 }
 
-int doctor_main(int argc, char **argv)
+static void print(void *ctx, const struct host_check *c)
 {
-	int bad, abi;
+	const bool *json = ctx;
 
-	if (argc != 1)
-		return cli_usage(argv[0]);
-	bad = host_doctor(print, NULL);
-	abi = sandbox_landlock();
+	tell(*json, c->ok ? "ok" : "NO", c->what, c->text);
+}
+
+static void tell_isolation(bool json)
+{
+	int abi = sandbox_landlock();
+	char text[256];
+
 	if (abi)
-		printf("%-4s %-14sLandlock, ABI %d: a worker reaches its own ledger's files and no others\n",
-			"ok", "isolation", abi);
+		snprintf(text, sizeof(text),
+			"Landlock, ABI %d: a worker reaches its own ledger's files and no others", abi);
 	else
-		printf("%-4s %-14sno Landlock (Linux 5.13 or newer, with landlock among its lsm=): what keeps "
-			"a worker from other VMs' ledgers is the store directory's mode\n", "-", "isolation");
-	if (bad)
+		snprintf(text, sizeof(text),
+			"no Landlock (Linux 5.13 or newer, with landlock among its lsm=): what keeps a worker "
+			"from other VMs' ledgers is the store directory's mode");
+	tell(json, abi ? "ok" : "-", "isolation", text);
+}
+
+static int doctor_main(int argc, char **argv)
+{
+	bool json = false;
+	int bad, status, c;
+
+	option_begin();
+	while ((c = option_next(argc, argv, &doctor_command, &status)) != OPTION_END)
+		if (c == OPTION_STOP || (status = cli_output_form(&doctor_command, optarg, &json)))
+			return status;
+	if (!cli_operands(&doctor_command, argc, argv))
+		return EXIT_TROUBLE;
+	bad = host_doctor(print, &json);
+	tell_isolation(json);
+	if (bad && !json)
 		printf("%d of these keep the kvm backend from working here; the gdb backend needs none of them\n",
 			bad);
 	return bad ? EXIT_FINDING : EXIT_OK;
 }
+
+const struct command doctor_command = {
+	.name = "doctor",
+	.main = doctor_main,
+	.description = "can this host's VMs be protected by the kvm backend?",
+	.options = options,
+	.notes = "Changes nothing. Exit status 1 if something is missing.\n",
+};

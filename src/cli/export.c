@@ -11,28 +11,35 @@
 
 #include "ledger/tiles.h"
 
-int export_main(int argc, char **argv)
+enum { OPT_TILES = OPTION_LONG };
+
+static const struct cli_option options[] = {
+	{OPT_TILES, "tiles", "DIR", "where to"},
+	CLI_OPTION_STORE,
+	{0, NULL, NULL, NULL},
+};
+
+static int export_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"store", required_argument, NULL, 's'}, {"tiles", required_argument, NULL, 't'},
-		{NULL, 0, NULL, 0},
-	};
 	const char *store = NULL, *out = NULL;
 	struct tiles_sum sum;
 	char dir[4096];
 	struct err e;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 's')
+	option_begin();
+	while ((c = option_next(argc, argv, &export_command, &r)) != OPTION_END) {
+		if (c == OPTION_STORE)
 			store = optarg;
-		else if (c == 't')
+		else if (c == OPT_TILES)
 			out = optarg;
 		else
-			return cli_usage(argv[0]);
+			return r;
 	}
-	if (optind + 1 != argc || !out)
-		return cli_usage(argv[0]);
+	if (!cli_operands(&export_command, argc, argv))
+		return EXIT_TROUBLE;
+	if (!out)
+		return cli_failf("export: where to? give --tiles DIR");
 	if (cli_ledger_path(store, argv[optind], dir, sizeof(dir), &e))
 		return cli_fail(&e);
 	r = tiles_export(dir, out, &sum, &e);
@@ -46,3 +53,14 @@ int export_main(int argc, char **argv)
 	printf(" in %" PRIu64 " tiles and bundles under %s\n", sum.files, out);
 	return EXIT_OK;
 }
+
+const struct command export_command = {
+	.name = "export",
+	.main = export_main,
+	.description = "write the standard tlog tile tree",
+	.options = options,
+	.notes = "Writes DIR/checkpoint, DIR/vkey and DIR/tile/..., as c2sp.org/tlog-tiles has them.\n"
+		 "(For the records as text or JSON: logvisor show -o.)\n",
+	.operands = {"NAME"},
+	.usage = "NAME --tiles DIR",
+};

@@ -161,33 +161,31 @@ static int inspect(struct trap *t, int64_t start_ns, bool json, bool symbols)
 	return r.ring.error ? EXIT_FINDING : EXIT_OK;
 }
 
-int inspect_main(int argc, char **argv)
+enum { OPT_SYMBOLS = OPTION_LONG };
+
+static const struct cli_option options[] = {
+	{'o', "output", "text|json", "json: for programs"},
+	{OPT_SYMBOLS, "symbols", NULL, "the kernel's symbols instead, as in /proc/kallsyms"},
+	{0, NULL, NULL, NULL},
+};
+
+static int inspect_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"output", required_argument, NULL, 'o'},
-		{"symbols", no_argument, NULL, 's'},
-		{NULL, 0, NULL, 0},
-	};
 	bool json = false, symbols = false;
 	int64_t start_ns;
 	struct trap *t;
 	struct err e;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-		if (c == 's')
+	option_begin();
+	while ((c = option_next(argc, argv, &inspect_command, &ret)) != OPTION_END) {
+		if (c == OPT_SYMBOLS)
 			symbols = true;
-		else if (c == 'o' && !strcmp(optarg, "json"))
-			json = true;
-		else if (c == 'o' && !strcmp(optarg, "text"))
-			json = false;
-		else if (c == 'o')
-			return cli_failf("inspect: unknown output form '%s' (text, json)", optarg);
-		else
-			return cli_usage("inspect");
+		else if (c == OPTION_STOP || (ret = cli_output_form(&inspect_command, optarg, &json)))
+			return ret;
 	}
-	if (optind + 1 != argc)
-		return cli_usage("inspect");
+	if (!cli_operands(&inspect_command, argc, argv))
+		return EXIT_TROUBLE;
 	start_ns = clock_mono_ns();
 	if (trap_attach(&t, argv[optind], &e))
 		return cli_fail(&e);
@@ -195,3 +193,12 @@ int inspect_main(int argc, char **argv)
 	t->ops->detach(t);
 	return ret;
 }
+
+const struct command inspect_command = {
+	.name = "inspect",
+	.main = inspect_main,
+	.description = "what is found in a guest's memory",
+	.options = options,
+	.notes = "TARGET is as for attach. The guest is not changed.\n",
+	.operands = {"TARGET"},
+};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * list.c - logvisor list: the ledgers of a store, who writes them, and what they hold. All of it is read
- * from the ledgers; --json prints one object a line with stable names. --host: list_host.c.
+ * from the ledgers; -o json prints one object a line with stable names. --host: list_host.c.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -224,36 +224,44 @@ static int list_store(const char *store, bool json)
 	return fflush(stdout) ? cli_failf("cannot write: %s", strerror(errno)) : EXIT_OK;
 }
 
-int list_main(int argc, char **argv)
+enum { OPT_HOST = OPTION_LONG };
+
+static const struct cli_option options[] = {
+	{OPT_HOST, "host", NULL, "the KVM VMs of this host instead, whatever their VMM"},
+	{'o', "output", "text|json", "json: one object a line"},
+	CLI_OPTION_STORE,
+	{0, NULL, NULL, NULL},
+};
+
+static int list_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"store", required_argument, NULL, 's'},
-		{"json", no_argument, NULL, 'j'},
-		{"host", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	const char *store = NULL;
 	struct err e = {""};
 	bool json = false, host = false;
 	char dir[4096];
-	int c;
+	int c, status;
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 's')
+	option_begin();
+	while ((c = option_next(argc, argv, &list_command, &status)) != OPTION_END) {
+		if (c == OPTION_STORE)
 			store = optarg;
-		else if (c == 'j')
-			json = true;
-		else if (c == 'h')
+		else if (c == OPT_HOST)
 			host = true;
-		else
-			return cli_usage(argv[0]);
+		else if (c == OPTION_STOP || (status = cli_output_form(&list_command, optarg, &json)))
+			return status;
 	}
-	if (optind != argc)
-		return cli_usage(argv[0]);
+	if (!cli_operands(&list_command, argc, argv))
+		return EXIT_TROUBLE;
 	if (host)
 		return list_host(json);
 	if (cli_store(store, dir, sizeof(dir), &e))
 		return cli_fail(&e);
 	return list_store(dir, json);
 }
+
+const struct command list_command = {
+	.name = "list",
+	.main = list_main,
+	.description = "the ledgers of the store, or this host's KVM VMs",
+	.options = options,
+};

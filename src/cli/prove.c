@@ -29,12 +29,14 @@ static int write_out(const char *file, const char *text, size_t n)
 	return r ? cli_failf("%s: %s", file, strerror(-r)) : EXIT_OK;
 }
 
-int prove_main(int argc, char **argv)
+static const struct cli_option options[] = {
+	{'o', "output", "FILE", "there, not to standard output"},
+	CLI_OPTION_STORE,
+	{0, NULL, NULL, NULL},
+};
+
+static int prove_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"store", required_argument, NULL, 's'}, {"output", required_argument, NULL, 'o'},
-		{NULL, 0, NULL, 0},
-	};
 	const char *store = NULL, *file = NULL;
 	_cleanup_free_ char *text = NULL;
 	char dir[4096];
@@ -43,16 +45,17 @@ int prove_main(int argc, char **argv)
 	size_t n;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-		if (c == 's')
+	option_begin();
+	while ((c = option_next(argc, argv, &prove_command, &r)) != OPTION_END) {
+		if (c == OPTION_STORE)
 			store = optarg;
 		else if (c == 'o')
 			file = optarg;
 		else
-			return cli_usage(argv[0]);
+			return r;
 	}
-	if (optind + 2 != argc)
-		return cli_usage(argv[0]);
+	if (!cli_operands(&prove_command, argc, argv))
+		return EXIT_TROUBLE;
 	if (!span_decimal((struct span){argv[optind + 1], strlen(argv[optind + 1])}, &index))
 		return cli_failf("'%s' is not a record's index: a number from 0 on", argv[optind + 1]);
 	if (cli_ledger_path(store, argv[optind], dir, sizeof(dir), &e))
@@ -64,3 +67,12 @@ int prove_main(int argc, char **argv)
 	}
 	return write_out(file, text, n);
 }
+
+const struct command prove_command = {
+	.name = "prove",
+	.main = prove_main,
+	.description = "write a proof for one record",
+	.options = options,
+	.notes = "Writes a tlog-proof of record INDEX.\n",
+	.operands = {"NAME", "INDEX"},
+};

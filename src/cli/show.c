@@ -353,7 +353,7 @@ static int show(struct show *s, struct err *e)
 	return r;
 }
 
-int show_main(int argc, char **argv)
+static int show_main(int argc, char **argv)
 {
 	struct show *s = calloc(1, sizeof(*s));
 	struct err e = {""};
@@ -370,9 +370,17 @@ int show_main(int argc, char **argv)
 	if (r == 0)
 		r = show(s, &e);
 	else
-		r = r > 0 ? cli_usage("show") : cli_fail(&e);
+		r = r > 0 ? cli_help(&show_command) : cli_fail(&e);
 	ledger_reader_close(s->reader);
 	pattern_free(s->pattern);
 	free(s);
 	return r;
 }
+
+const struct command show_command = {
+	.name = "show",
+	.main = show_main,
+	.description = "print the records",
+	.options = show_option_table,
+	.operands = {"NAME"},
+};

@@ -8,11 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/option.h"
 #include "cli/pattern.h"
 #include "record/form.h"
 #include "util/err.h"
 
 #define SHOW_ALL UINT64_MAX
+
+extern const struct cli_option show_option_table[];
 
 struct show_options {
 	const char *name, *store;
@@ -28,8 +31,7 @@ struct show_options {
 };
 
 /*
- * Parse the command line. 0; -EINVAL with @e; or 1 if the usage is to be shown (an unknown option, no
- * name, too many). @now_us is what relative times are relative to.
+ * Parse the command line. 0; -EINVAL with @e; or 1 if help was asked for. @now_us is what relative times are relative to.
  */
 int show_options_parse(struct show_options *o, int argc, char **argv, int64_t now_us, struct err *e);
 

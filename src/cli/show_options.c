@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/priority.h"
 #include "cli/show.h"
 #include "cli/when.h"
@@ -12,24 +13,24 @@
 
 #define LINES_DEFAULT 10 /* journalctl's */
 
-enum { OPT_NO_PAGER = 256, OPT_UTC, OPT_STORE, OPT_CASE };
+enum { OPT_NO_PAGER = OPTION_LONG, OPT_UTC, OPT_CASE };
 
-static const struct option options[] = {
-	{"all", no_argument, NULL, 'a'},
-	{"boot", optional_argument, NULL, 'b'},
-	{"case-sensitive", optional_argument, NULL, OPT_CASE},
-	{"follow", no_argument, NULL, 'f'},
-	{"grep", required_argument, NULL, 'g'},
-	{"lines", optional_argument, NULL, 'n'},
-	{"no-pager", no_argument, NULL, OPT_NO_PAGER},
-	{"output", required_argument, NULL, 'o'},
-	{"priority", required_argument, NULL, 'p'},
-	{"reverse", no_argument, NULL, 'r'},
-	{"since", required_argument, NULL, 'S'},
-	{"store", required_argument, NULL, OPT_STORE},
-	{"until", required_argument, NULL, 'U'},
-	{"utc", no_argument, NULL, OPT_UTC},
-	{NULL, 0, NULL, 0},
+const struct cli_option show_option_table[] = {
+	{'f', "follow", NULL, "go on printing as records arrive"},
+	{'n', "lines", "[N]", "the last N (10); all: every one"},
+	{'r', "reverse", NULL, "newest first"},
+	{'S', "since", "TIME", "not older: \"2026-11-23 10:00:00\", @EPOCH, today, -5min,"},
+	{'U', "until", "TIME", "not newer            \"1 hour ago\""},
+	{'p', "priority", "P", "err: that and graver; warning..crit: a range; or 0-7"},
+	{'g', "grep", "PATTERN", "Perl-compatible; case counts if it has an upper case letter"},
+	{OPT_CASE, "case-sensitive", "[yes|no]", "decides whether case counts"},
+	{'b', "boot", "[ID]", "the guest's latest boot, or that one"},
+	{'a', "all", NULL, "heartbeats too"},
+	{'o', "output", "FORM", "short short-iso short-monotonic json export cat raw framed"},
+	{OPT_UTC, "utc", NULL, "times in UTC"},
+	{OPT_NO_PAGER, "no-pager", NULL, "do not page on a terminal"},
+	CLI_OPTION_STORE,
+	{0, NULL, NULL, NULL},
 };
 
 static bool all_digits(const char *s)
@@ -141,7 +142,7 @@ static int set_option(struct show_options *o, int c, int argc, char **argv, int6
 	case OPT_NO_PAGER:
 		o->no_pager = true;
 		return 0;
-	case OPT_STORE:
+	case OPTION_STORE:
 		o->store = optarg;
 		return 0;
 	case OPT_UTC:
@@ -160,16 +161,17 @@ int show_options_parse(struct show_options *o, int argc, char **argv, int64_t no
 	memset(o, 0, sizeof(*o));
 	o->lines = SHOW_ALL;
 	o->severity_to = 7;
-	optind = 0; /* glibc: begin anew, with a fresh permutation */
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "ab::fg:n::o:p:rS:U:", options, NULL)) != -1) {
+	option_begin();
+	while ((c = option_parse(argc, argv, &show_command, e)) != OPTION_END) {
+		if (c == OPTION_BAD || c == OPTION_HELP)
+			return c == OPTION_BAD ? -EINVAL : 1;
 		r = set_option(o, c, argc, argv, now_us, e);
 		if (r)
 			return r;
 		lines_given |= c == 'n';
 	}
 	if (argc - optind != 1)
-		return 1;
+		return err_set(e, EINVAL, "show: whose records? give the NAME of one ledger");
 	o->name = argv[optind];
 	if (o->follow && o->form.reverse)
 		return err_set(e, EINVAL, "-f and -r do not go together");

@@ -110,14 +110,19 @@ static void print_text(const char *name, const struct verify_sum *s, bool pinned
 	putchar('\n');
 }
 
-int verify_main(int argc, char **argv)
+enum { OPT_SINCE = OPTION_LONG, OPT_VKEY, OPT_THREADS };
+
+static const struct cli_option options[] = {
+	{OPT_SINCE, "since-checkpoint", "FILE", "and that it contains all of that earlier checkpoint"},
+	{OPT_VKEY, "vkey", "KEY|FILE", "signed by this key, not by the one beside the ledger"},
+	{'o', "output", "text|json", "json: for programs"},
+	{OPT_THREADS, "threads", "N", "how many at once"},
+	CLI_OPTION_STORE,
+	{0, NULL, NULL, NULL},
+};
+
+static int verify_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"store", required_argument, NULL, 's'}, {"vkey", required_argument, NULL, 'k'},
-		{"since-checkpoint", required_argument, NULL, 'c'},
-		{"output", required_argument, NULL, 'o'}, {"threads", required_argument, NULL, 't'},
-		{NULL, 0, NULL, 0},
-	};
 	_cleanup_free_ char *since = NULL;
 	struct verify_options opt = {0};
 	struct report report = {0};
@@ -128,30 +133,31 @@ int verify_main(int argc, char **argv)
 	struct err e;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-		if (c == 's') {
+	option_begin();
+	while ((c = option_next(argc, argv, &verify_command, &r)) != OPTION_END) {
+		if (c == OPTION_STORE) {
 			store = optarg;
-		} else if (c == 'k') {
+		} else if (c == OPT_VKEY) {
 			if (cli_vkey(optarg, &pin, &e))
 				return cli_fail(&e);
 			opt.pin = &pin;
-		} else if (c == 'c') {
+		} else if (c == OPT_SINCE) {
 			free(since);
 			since = NULL;
 			r = file_load(AT_FDCWD, optarg, NOTE_MAX, &since, &opt.since_len);
 			if (r)
 				return cli_failf("--since-checkpoint %s: %s", optarg, strerror(-r));
 			opt.since = since;
-		} else if (c == 'o' && (!strcmp(optarg, "json") || !strcmp(optarg, "text"))) {
-			report.json = *optarg == 'j';
-		} else if (c == 't' && atoi(optarg) > 0) {
+		} else if (c == OPT_THREADS) {
+			if (atoi(optarg) <= 0)
+				return cli_failf("verify: --threads: '%.40s' is not 1 or more", optarg);
 			opt.threads = (unsigned)atoi(optarg);
-		} else {
-			return cli_usage(argv[0]);
+		} else if (c == OPTION_STOP || (r = cli_output_form(&verify_command, optarg, &report.json))) {
+			return r;
 		}
 	}
-	if (optind + 1 != argc)
-		return cli_usage(argv[0]);
+	if (!cli_operands(&verify_command, argc, argv))
+		return EXIT_TROUBLE;
 	report.name = argv[optind];
 	if (cli_ledger_path(store, report.name, dir, sizeof(dir), &e))
 		return cli_fail(&e);
@@ -177,3 +183,11 @@ int verify_main(int argc, char **argv)
 		print_text(report.name, &sum, opt.pin);
 	return r ? EXIT_FINDING : EXIT_OK;
 }
+
+const struct command verify_command = {
+	.name = "verify",
+	.main = verify_main,
+	.description = "prove that nothing was altered or removed",
+	.options = options,
+	.operands = {"NAME"},
+};

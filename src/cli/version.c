@@ -4,16 +4,25 @@
 #include "cli/cli.h"
 #include "trap/trap.h"
 
-int version_main(int argc, char **argv)
+static int version_main(int argc, char **argv)
 {
 	const char *name;
+	int status;
 
-	(void)argv;
-	if (argc > 1)
-		return cli_usage("version");
+	option_begin();
+	if (option_next(argc, argv, &version_command, &status) == OPTION_STOP)
+		return status;
+	if (!cli_operands(&version_command, argc, argv))
+		return EXIT_TROUBLE;
 	printf("logvisor " VERSION "\nbackends:");
 	for (unsigned int i = 0; (name = trap_backend_name(i)); i++)
 		printf(" %s", name);
 	putchar('\n');
 	return EXIT_OK;
 }
+
+const struct command version_command = {
+	.name = "version",
+	.main = version_main,
+	.description = "version and backends",
+};

@@ -15,8 +15,6 @@
 
 #include "cli/cli.h"
 
-const struct command commands[] = {{NULL, NULL, NULL, NULL}};
-
 #define NOBODY 65534
 
 static char got[4096];
