@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * part.h - one segment gone through for verify: its leaves hashed, decoded and held against the hashes
- * stored for them. Parts are independent; two threads work on two of them at a time.
+ * stored for them. Parts are independent: parts.h goes through many at once.
  */
 #ifndef LOGVISOR_LEDGER_PART_H
 #define LOGVISOR_LEDGER_PART_H

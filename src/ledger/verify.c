@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +13,11 @@
 #include "ledger/file.h"
 #include "ledger/hashes.h"
 #include "ledger/lost.h"
-#include "ledger/part.h"
+#include "ledger/parts.h"
 #include "ledger/seal.h"
 #include "util/cleanup.h"
 
 #define SUSPECTS 4096 /* differences remembered; more are counted */
-#define THREADS_MAX 16
 
 const char *finding_name(enum finding_kind k)
 {
@@ -44,7 +42,7 @@ struct verify {
 	struct checkpoint since;
 	bool since_checked;
 
-	uint64_t segments; /* one past the last to look at */
+	uint64_t from, segments; /* the first to look at, and one past the last */
 	struct tree tree;  /* of the leaves found, as far as joined */
 	bool broken;       /* leaves are missing: the tree goes no further */
 	struct hashes hashes;
@@ -52,11 +50,6 @@ struct verify {
 	struct suspect *suspects;
 	size_t n_suspects;
 	uint64_t more;     /* suspects beyond SUSPECTS */
-
-	pthread_mutex_t lock;
-	pthread_cond_t turn;
-	uint64_t next, joined;
-	int error;
 };
 
 static void tell(struct verify *v, enum finding_kind kind, uint64_t first, uint64_t last,
@@ -134,17 +127,16 @@ static void check_since(struct verify *v, const struct part *p)
 	judge_since(v, &t);
 }
 
-/* The part's own findings, and its place in the tree. In order, under the lock. */
-static void join(struct verify *v, struct part *p)
+/* The part's own findings, and its place in the tree. In order. */
+static int join(void *ctx, struct part *p)
 {
 	struct hash row1[LAYOUT_ROWS], row2;
 	uint32_t bundles = p->covered / LEDGER_BUNDLE;
+	struct verify *v = ctx;
 	bool has2, bad;
 
-	if (p->error) {
-		v->error = v->error ? v->error : p->error;
-		return;
-	}
+	if (p->error)
+		return p->error;
 	if (hashes_read(&v->hashes, 1, p->segment * LAYOUT_ROWS, bundles, row1))
 		for (bundles = 0; bundles < p->covered / LEDGER_BUNDLE; bundles++)
 			if (hashes_read(&v->hashes, 1, p->segment * LAYOUT_ROWS + bundles, 1,
@@ -205,63 +197,17 @@ static void join(struct verify *v, struct part *p)
 		v->sum->has_time = true;
 	}
 	continuity_join(&v->continuity, &p->continuity);
+	return 0;
 }
 
-static uint32_t covered_of(const struct verify *v, uint64_t segment)
+static uint32_t covered_of(const void *ctx, uint64_t segment)
 {
 	uint64_t start = segment * LEDGER_SEGMENT;
+	const struct verify *v = ctx;
 	uint64_t size = v->sum->size;
 
 	return size <= start ? 0 : size - start < LEDGER_SEGMENT ? (uint32_t)(size - start) :
 		LEDGER_SEGMENT;
-}
-
-static void *work(void *ctx)
-{
-	struct verify *v = ctx;
-	struct part p;
-	int r = part_init(&p, v->dir);
-
-	pthread_mutex_lock(&v->lock);
-	while (!r && !v->error && v->next < v->segments) {
-		uint64_t segment = v->next++;
-
-		pthread_mutex_unlock(&v->lock);
-		part_run(&p, segment, covered_of(v, segment));
-		pthread_mutex_lock(&v->lock);
-		while (v->joined != segment && !v->error)
-			pthread_cond_wait(&v->turn, &v->lock);
-		if (!v->error)
-			join(v, &p);
-		v->joined++;
-		pthread_cond_broadcast(&v->turn);
-	}
-	if (r)
-		v->error = r;
-	pthread_cond_broadcast(&v->turn);
-	pthread_mutex_unlock(&v->lock);
-	part_free(&p);
-	return NULL;
-}
-
-static int run_threads(struct verify *v)
-{
-	unsigned n = v->opt->threads ? v->opt->threads : 2, started = 0;
-	pthread_t t[THREADS_MAX];
-
-	pthread_mutex_init(&v->lock, NULL);
-	pthread_cond_init(&v->turn, NULL);
-	if (n > THREADS_MAX)
-		n = THREADS_MAX;
-	/* This thread is one of them; if no other can be had, the only one. */
-	while (started + 1 < n && !pthread_create(&t[started], NULL, work, v))
-		started++;
-	work(v);
-	while (started > 0)
-		pthread_join(t[--started], NULL);
-	pthread_cond_destroy(&v->turn);
-	pthread_mutex_destroy(&v->lock);
-	return v->error;
 }
 
 static void tell_suspects(struct verify *v, bool records_right)
@@ -556,14 +502,14 @@ static int plan(struct verify *v, struct err *e)
 	} else if (count) {
 		v->segments = high + 1;
 	}
-	v->next = v->joined = v->sum->first / LEDGER_SEGMENT;
+	v->from = v->sum->first / LEDGER_SEGMENT;
 	v->sum->end = v->sum->first;
 	if (hashes_tree(&v->hashes, v->sum->first, &v->tree)) {
 		tell(v, FINDING_HASHES, 0, v->sum->first - 1, "the hashes kept of the pruned records are "
 			"damaged: the root cannot be computed");
 		v->broken = true;
 	}
-	if (count && high - v->next > count + 65536)
+	if (count && high - v->from > count + 65536)
 		return err_set(e, EBADMSG, "'log' holds a file of segment %" PRIu64 " and only %" PRIu64
 			" segments: foreign files?", high, count);
 	return 0;
@@ -571,6 +517,7 @@ static int plan(struct verify *v, struct err *e)
 
 static int verify(struct verify *v, struct err *e)
 {
+	unsigned threads = v->opt->threads ? v->opt->threads : 2;
 	struct continuity_sum c;
 	int r;
 
@@ -581,7 +528,9 @@ static int verify(struct verify *v, struct err *e)
 		r = plan(v, e);
 	if (r)
 		return r;
-	r = run_threads(v);
+	r = parts_run(&(struct parts){.dir = v->dir, .from = v->from, .to = v->segments,
+		.threads = threads < PARTS_THREADS_MAX ? threads : PARTS_THREADS_MAX,
+		.covered = covered_of, .join = join, .ctx = v});
 	if (r)
 		return err_set(e, -r, "cannot read the records: %s", strerror(-r));
 	judge(v);
