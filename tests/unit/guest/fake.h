@@ -19,8 +19,17 @@
 
 enum fake_layout { FAKE_OFFSETS_FIRST, FAKE_SEQS, FAKE_NAMES_FIRST, FAKE_PLACE_RELATIVE };
 
+/* A symbol besides those every fake has, at an offset in RAM. By address as all are: after the others of its type. */
+struct fake_extra {
+	const char *name;
+	char type;   /* 'T' or 'D' */
+	uint32_t at; /* FAKE_IMAGE + 0x9000 or higher, FAKE_TASK + 0x1000 or higher */
+};
+
 struct fake_opt {
 	enum fake_layout layout;
+	const struct fake_extra *extra; /* up to one without a name; NULL: none */
+	const char *note; /* more lines of VMCOREINFO; NULL: none */
 	bool base_plus; /* no ABSOLUTE_PERCPU */
 	bool la57, pti;
 	bool no_data;   /* CONFIG_KALLSYMS_ALL off: functions only */
@@ -291,6 +300,13 @@ static inline void fake_kallsyms(struct fake *f)
 		fake_offsets(f, word);
 }
 
+static inline void fake_extras(struct fake *f, char type)
+{
+	for (const struct fake_extra *x = f->opt.extra; x && x->name; x++)
+		if (x->type == type)
+			fake_sym(f, x->name, x->type, fake_gva(f, x->at));
+}
+
 static inline void fake_symbols(struct fake *f)
 {
 	char name[200];
@@ -312,6 +328,7 @@ static inline void fake_symbols(struct fake *f)
 	fake_sym(f, name, 't', f->text + 64 + FAKE_FILLERS * 64);
 	fake_sym(f, "namesake", 't', f->text + 64 + FAKE_FILLERS * 64);
 	fake_sym(f, "namesake", 't', f->text + 65 + FAKE_FILLERS * 64);
+	fake_extras(f, 'T');
 	if (f->opt.no_data)
 		return;
 	fake_sym(f, "linux_banner", 'D', fake_gva(f, FAKE_IMAGE + FAKE_TEXT));
@@ -324,6 +341,7 @@ static inline void fake_symbols(struct fake *f)
 	fake_sym(f, "vmemmap_base", 'D', fake_gva(f, FAKE_VARS + 32));
 	fake_sym(f, "init_top_pgt", 'D', fake_gva(f, FAKE_TOP_PGT));
 	fake_sym(f, "init_task", 'D', fake_gva(f, FAKE_TASK));
+	fake_extras(f, 'D');
 	fake_sym(f, "_end", 'B', fake_gva(f, FAKE_VARS + FAKE_DATA));
 }
 
@@ -333,9 +351,9 @@ static inline void fake_note(struct fake *f)
 		"OSRELEASE=6.1.0-fake\nBUILD-ID=00112233445566778899aabbccddeeff00112233\n"
 		"PAGESIZE=4096\nSYMBOL(_stext)=%" PRIx64 "\nOFFSET(prb.desc_ring)=24\n"
 		"NUMBER(phys_base)=%" PRId64 "\nKERNELOFFSET=%" PRIx64
-		"\nSYMBOL(init_top_pgt)=%" PRIx64 "\n", f->text,
+		"\nSYMBOL(init_top_pgt)=%" PRIx64 "\n%s", f->text,
 		(int64_t)(f->opt.ram + FAKE_IMAGE - (f->text - 0xffffffff80000000ull)), f->opt.slide,
-		fake_gva(f, FAKE_TOP_PGT));
+		fake_gva(f, FAKE_TOP_PGT), f->opt.note ? f->opt.note : "");
 
 	fake_put64(f, FAKE_VARS, f->direct + f->opt.ram + FAKE_NOTE);
 	fake_put64(f, FAKE_VARS + 8, (uint64_t)n);

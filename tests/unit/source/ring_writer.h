@@ -17,7 +17,9 @@
 
 #include "source/printk/layout.h"
 
+#ifndef RW_BASE
 #define RW_BASE 0xffffffff80000000ULL
+#endif
 #define RW_INFO 112 /* as in 7.2 with PRINTK_EXECUTION_CTX */
 #define RW_COUNT_OFF 0
 #define RW_FAILED 1
