@@ -87,25 +87,6 @@ int layout_segments(int dir, uint64_t *low, uint64_t *high, uint64_t *count)
 	return 0;
 }
 
-int layout_first(int dir, uint64_t *first)
-{
-	char *text;
-	size_t n;
-	int r;
-
-	*first = 0;
-	r = file_load(dir, "first", 32, &text, &n);
-	if (r == -ENOENT)
-		return 0;
-	if (r)
-		return r;
-	if (!n || text[n - 1] != '\n' || !span_decimal((struct span){text, n - 1}, first) ||
-		*first % LEDGER_SEGMENT || *first / LEDGER_SEGMENT >= LAYOUT_SEGMENTS)
-		r = -EBADMSG;
-	free(text);
-	return r;
-}
-
 /* "DDDDDDDDDDDDDDDDDDDD <44 base64> <16 hex>\n": 20 + 1 + 44 + 1 + 16 + 1 = 83, then spaces. */
 enum { SIZE_BODY = 20 + 1 + BASE64_LEN(LEDGER_HASH), SIZE_SUM = 16 };
 

@@ -47,9 +47,6 @@ void index_row_get(const uint8_t in[LAYOUT_ROW], struct index_row *row);
  */
 int layout_segments(int dir, uint64_t *low, uint64_t *high, uint64_t *count);
 
-/* The `first` file: lowest index kept. 0 if there is none. -EBADMSG if it is not a segment's. */
-int layout_first(int dir, uint64_t *first);
-
 /* Bytes of the `size` file: two records, each in a sector of its own. */
 #define LAYOUT_SIZE_SLOT 512
 #define LAYOUT_SIZE_TEXT 96

@@ -2,7 +2,8 @@
 /*
  * ledger.h - one VM's append-only, tamper-evident log: a C2SP tlog (tlog-tiles, tlog-checkpoint,
  * signed-note; RFC 6962 hashing) in flat files. It knows leaves (byte strings of 1..65535 bytes, with
- * the time each was seen) and nothing of VMs. doc/format.md is the on-disk grammar.
+ * the time each was seen) and nothing of VMs; one kind of leaf it writes itself, about what it prunes.
+ * doc/format.md is the on-disk grammar.
  *
  * Durability is in three steps. append() buffers; commit() makes everything appended so far survive a
  * crash (one fdatasync for the group); checkpoint() commits, then signs the tree over it. Only what
@@ -60,13 +61,21 @@ uint64_t ledger_size(const struct ledger *l);      /* leaves appended */
 uint64_t ledger_committed(const struct ledger *l); /* of those, durable */
 uint64_t ledger_signed(const struct ledger *l);    /* of those, under the checkpoint */
 
+/* How much to keep, and what the record of the removal says of where and when. */
+struct ledger_retention {
+	uint64_t keep_bytes; /* at most so many bytes of entries; 0: no limit */
+	int64_t min_time_us; /* nothing older than this; 0: no limit */
+	const char *host;    /* the record's HOSTNAME: what the log is of */
+	int64_t now_us;      /* its time, µs since 1970 */
+};
+
 /*
- * Remove the oldest whole segments so that at most @keep_bytes of entries remain, or all are younger
- * than @min_time_us (either 0: no limit). Never removes what is not under the checkpoint. Returns the
- * number of leaves removed through @pruned.
+ * Remove the oldest whole segments beyond these limits: never what is not under the checkpoint. If any go, a
+ * `prune` record (doc/leaf.md) that says which is appended, everything is signed, and only then are the files
+ * removed. The number of leaves removed comes back through @pruned. 0 or -errno: -EBADMSG if the hashes that
+ * have to stand for what would go are damaged (nothing is removed then); others as of ledger_checkpoint().
  */
-int ledger_prune(struct ledger *l, uint64_t keep_bytes, int64_t min_time_us, uint64_t *pruned,
-	struct err *e);
+int ledger_prune(struct ledger *l, const struct ledger_retention *keep, uint64_t *pruned, struct err *e);
 
 /* Checkpoint if needed, release the lock, free. @e tells what the last flush could not do. */
 int ledger_close(struct ledger *l, struct err *e);

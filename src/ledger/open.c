@@ -20,6 +20,7 @@
 #include "ledger/file.h"
 #include "ledger/ledger.h"
 #include "ledger/seal.h"
+#include "ledger/slots.h"
 #include "ledger/writer.h"
 #include "util/cleanup.h"
 #include "util/io.h"
@@ -188,29 +189,22 @@ static int make_key(struct ledger *l, const char *origin, struct err *e)
 /* The two records of `size`: the larger is what may have been signed. */
 static int load_size(struct ledger *l, uint64_t sealed, const struct hash *root, struct err *e)
 {
-	char file[LAYOUT_SIZE_SLOT + LAYOUT_SIZE_TEXT] = {0};
-	uint64_t size[2] = {0, 0};
-	bool ok[2];
-	struct hash h[2];
-	long n;
+	struct slots slots;
+	const struct slot *s = slots.s;
+	int r;
 
 	l->fd_size = file_create(l->dir, "size");
-	n = l->fd_size < 0 ? l->fd_size : file_pread(l->fd_size, file, sizeof(file), 0);
-	if (n < 0)
-		return err_set(e, (int)-n, "cannot read its file 'size': %s", file_strerror((int)n));
-	l->must = sealed;
-	for (unsigned i = 0; i < 2; i++) {
-		ok[i] = layout_size_get(file + i * LAYOUT_SIZE_SLOT, &size[i], &h[i]);
-		if (ok[i] && size[i] > l->must)
-			l->must = size[i];
-		if (ok[i] && size[i] == sealed && memcmp(&h[i], root, sizeof(*root)))
-			return err_set(e, EBADMSG, "its checkpoint of %" PRIu64
-				" records is not the one signed: it was replaced", sealed);
-	}
-	if (!ok[0] && !ok[1] && sealed)
+	r = l->fd_size < 0 ? l->fd_size : slots_read(l->fd_size, &slots);
+	if (r)
+		return err_set(e, -r, "cannot read its file 'size': %s", file_strerror(r));
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (s[i].valid && s[i].size == sealed && memcmp(&s[i].root, root, sizeof(*root)))
+			return slots_forked(&s[i], e);
+	if (!s[0].valid && !s[1].valid && sealed)
 		return err_set(e, EBADMSG, "its file 'size' is damaged or missing ('logvisor verify' "
 			"tells more)");
-	l->size_slot = !ok[0] ? 0 : !ok[1] ? 1 : size[0] > size[1];
+	l->must = slots_most(&slots) > sealed ? slots_most(&slots) : sealed;
+	l->size_slot = !s[0].valid ? 0 : !s[1].valid ? 1 : s[0].size > s[1].size;
 	return 0;
 }
 
@@ -262,6 +256,35 @@ static int load_key(struct ledger *l, const struct vkey *vkey, struct err *e)
 	return r;
 }
 
+/* What was pruned, and that a signed record says so; only of what earlier versions pruned none does. */
+static int load_pruned(struct ledger *l, uint64_t sealed, struct err *e)
+{
+	struct prune_record record;
+	struct pruned p;
+	char name[LAYOUT_NAME];
+	_cleanup_fd_ int fd = -1;
+	struct hash leaf;
+	int r;
+
+	r = pruned_load(l->dir, &p);
+	if (r || p.first > sealed)
+		return err_set(e, EBADMSG, "its file 'first' is damaged%s%s", r && r != -EBADMSG ? ": " : "",
+			r && r != -EBADMSG ? file_strerror(r) : "");
+	l->first = l->unproven = p.first;
+	if (p.at == PRUNED_NOWHERE)
+		return 0;
+	layout_segment(name, p.at / LEDGER_SEGMENT, "entries");
+	fd = file_open(l->dir, name);
+	r = fd < 0 ? fd : p.at < sealed ? prune_record_read(fd, &p, &record, &leaf) : -EBADMSG;
+	if (r == -EBADMSG || file_absent(r))
+		return err_set(e, EBADMSG, "its file 'first' says that records 0 to %" PRIu64 " are pruned, and no "
+			"signed record says so ('logvisor verify' tells more)", p.first - 1);
+	if (r)
+		return err_set(e, -r, "cannot read '%s': %s", name, file_strerror(r));
+	l->unproven = record.unproven;
+	return 0;
+}
+
 static int open_existing(struct ledger *l, const struct seal *seal, struct ledger_recovery *rec,
 	struct err *e)
 {
@@ -273,10 +296,9 @@ static int open_existing(struct ledger *l, const struct seal *seal, struct ledge
 		r = load_size(l, c->size, &c->root, e);
 	if (r)
 		return r;
-	r = layout_first(l->dir, &l->first);
-	if (r || l->first > c->size)
-		return err_set(e, EBADMSG, "its file 'first' is damaged%s%s", r && r != -EBADMSG ? ": " : "",
-			r && r != -EBADMSG ? file_strerror(r) : "");
+	r = load_pruned(l, c->size, e);
+	if (r)
+		return r;
 	return writer_recover(l, c->size, &c->root, rec, e);
 }
 

@@ -2,18 +2,25 @@
 /*
  * prune.c - retention (c2sp.org/tlog-tiles, "Pruning"): the oldest segments go, the tree stays. The
  * hashes of levels 1 and up are kept for ever, and with them every proof for what remains.
+ *
+ * In this order, each durable before the next: the hashes that stay; the record that says what goes, under a
+ * checkpoint; `first`; the files. After a crash in between the record has said more than was done, or files
+ * are left that recovery removes.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ledger/file.h"
+#include "ledger/hashes.h"
 #include "ledger/ledger.h"
 #include "ledger/writer.h"
+#include "record/meta.h"
+#include "util/base64.h"
 #include "util/cleanup.h"
 
 /* Bytes of the entries of @segment; 0 if it has none. */
@@ -47,35 +54,127 @@ static int64_t segment_latest(const struct ledger *l, uint64_t segment)
 	return latest;
 }
 
-int ledger_prune(struct ledger *l, uint64_t keep_bytes, int64_t min_time_us, uint64_t *pruned,
-	struct err *e)
+/* How many segments go: *@cut is the first one kept. */
+static void choose(const struct ledger *l, const struct ledger_retention *keep, uint64_t *cut)
 {
-	uint64_t low = l->first / LEDGER_SEGMENT, cut = low, total = 0;
-	char text[32];
-	int n, r;
+	uint64_t total = 0;
 
-	*pruned = 0;
-	for (uint64_t s = low; s <= l->segment; s++)
+	*cut = l->first / LEDGER_SEGMENT;
+	for (uint64_t s = *cut; s <= l->segment; s++)
 		total += segment_bytes(l, s);
-	for (; cut < l->segment && (cut + 1) * LEDGER_SEGMENT <= l->sealed; cut++) {
-		if (!(keep_bytes && total > keep_bytes) &&
-			!(min_time_us && segment_latest(l, cut) < min_time_us))
+	for (; *cut < l->segment && (*cut + 1) * LEDGER_SEGMENT <= l->sealed; ++*cut) {
+		if (!(keep->keep_bytes && total > keep->keep_bytes) &&
+			!(keep->min_time_us && segment_latest(l, *cut) < keep->min_time_us))
 			break;
-		total -= segment_bytes(l, cut);
+		total -= segment_bytes(l, *cut);
 	}
-	if (cut == low)
-		return 0;
-	r = writer_sync_levels(l, e);
+}
+
+/* Does hash.2 of @segment follow from hash.1? */
+static int folds(struct hashes *h, uint64_t segment)
+{
+	struct hash row[LAYOUT_ROWS], stored, folded;
+	int r = hashes_read(h, 1, segment * LAYOUT_ROWS, LAYOUT_ROWS, row);
+
+	if (!r)
+		r = hashes_read(h, 2, segment, 1, &stored);
 	if (r)
 		return r;
-	n = snprintf(text, sizeof(text), "%" PRIu64 "\n", cut * LEDGER_SEGMENT);
-	r = file_replace(l->dir, "first", text, (size_t)n, 0644);
+	tree_fold(row, LAYOUT_ROWS, &folded);
+	return memcmp(&folded, &stored, sizeof(stored)) ? -EBADMSG : 0;
+}
+
+/*
+ * The root of the first @cut segments, from the stored hashes. These will have to stand for the leaves, so
+ * they have to lead to the tree in memory, and level 1 to level 2.
+ */
+static int root_at(const struct ledger *l, uint64_t cut, struct hash *root)
+{
+	uint64_t whole = l->tree.size / LEDGER_SEGMENT;
+	struct hashes h;
+	struct tree t;
+	struct hash sub;
+	int r;
+
+	hashes_open(&h, l->dir);
+	r = hashes_tree(&h, cut * LEDGER_SEGMENT, &t);
+	if (!r)
+		tree_root(&t, root);
+	for (uint64_t s = l->first / LEDGER_SEGMENT; s < cut && !r; s++)
+		r = folds(&h, s);
+	for (uint64_t s = cut; s < whole && !r; s++) {
+		r = hashes_read(&h, 2, s, 1, &sub);
+		if (!r)
+			tree_add_subtree(&t, 16, &sub, NULL, NULL);
+	}
+	hashes_close(&h);
+	for (unsigned bit = 16; bit < 64 && !r; bit++)
+		if (l->tree.size >> bit & 1 && memcmp(&t.sub[bit], &l->tree.sub[bit], sizeof(sub)))
+			r = -EBADMSG;
+	return r;
+}
+
+/* The word for it, appended and signed. Once is enough, however often what follows fails. */
+static int say(struct ledger *l, uint64_t first, const struct hash *root,
+	const struct ledger_retention *keep, struct err *e)
+{
+	_cleanup_free_ struct meta *m = malloc(sizeof(*m));
+	_cleanup_free_ char *leaf = malloc(RECORD_LEAF_MAX);
+	char b64[BASE64_LEN(LEDGER_HASH) + 1];
+	uint64_t at = l->tree.size;
+	long n;
+	int r = 0;
+
+	if (!m || !leaf)
+		return err_set(e, ENOMEM, "out of memory");
+	if (l->said.first != first) {
+		base64_encode(root->b, LEDGER_HASH, b64);
+		meta_begin(m, keep->host, META_PRUNE, keep->now_us, NULL);
+		meta_prune(m, l->first, first, b64, l->unproven);
+		n = record_encode(&m->r, leaf, RECORD_LEAF_MAX);
+		if (n < 0)
+			return err_set(e, EINVAL, "ledger: '%.80s' cannot be a record's host", keep->host);
+		r = ledger_append(l, leaf, (size_t)n, keep->now_us, e);
+		if (!r)
+			l->said = (struct pruned){first, at};
+	}
+	return r ? r : ledger_checkpoint(l, e);
+}
+
+int ledger_prune(struct ledger *l, const struct ledger_retention *keep, uint64_t *pruned, struct err *e)
+{
+	uint64_t low = l->first / LEDGER_SEGMENT, cut, first;
+	char text[PRUNED_TEXT];
+	struct hash root;
+	int r;
+
+	*pruned = 0;
+	choose(l, keep, &cut);
+	if (cut == low)
+		return 0;
+	first = cut * LEDGER_SEGMENT;
+	r = writer_flush(l, e);
+	if (r)
+		return r;
+	r = root_at(l, cut, &root);
+	if (r == -ENODATA || r == -EBADMSG)
+		return err_set(e, EBADMSG, "ledger: nothing is pruned: the hashes that would have to stand for "
+			"records %" PRIu64 " to %" PRIu64 " are damaged ('logvisor verify' tells more)",
+			l->first, first - 1);
+	if (r)
+		return err_set(e, -r, "ledger: cannot read its hashes: %s", file_strerror(r));
+	r = writer_sync_levels(l, e);
+	if (!r)
+		r = say(l, first, &root, keep, e);
+	if (r)
+		return r;
+	r = file_replace(l->dir, "first", text, (size_t)pruned_put(&l->said, text), 0644);
 	if (r)
 		return err_set(e, -r, "ledger: cannot write 'first': %s", strerror(-r));
 	r = writer_drop_segments(l, low, cut, e);
 	if (r)
 		return r;
-	*pruned = cut * LEDGER_SEGMENT - l->first;
-	l->first = cut * LEDGER_SEGMENT;
+	*pruned = first - l->first;
+	l->first = first;
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include "ledger/file.h"
 #include "ledger/layout.h"
 #include "ledger/ledger.h"
+#include "ledger/pruned.h"
 
 struct ledger_reader {
 	int dir, watch;
@@ -105,6 +106,7 @@ static void start_tail(struct ledger_reader *r, uint64_t segment, uint64_t size)
 
 int ledger_reader_refresh(struct ledger_reader *r, struct err *e)
 {
+	struct pruned pruned;
 	char events[4096];
 	int grew = 0, x;
 
@@ -112,10 +114,11 @@ int ledger_reader_refresh(struct ledger_reader *r, struct err *e)
 		r->count = 0; /* the bundle in memory may have grown */
 	while (r->watch >= 0 && read(r->watch, events, sizeof(events)) > 0)
 		continue;
-	x = layout_first(r->dir, &r->first);
+	x = pruned_load(r->dir, &pruned);
 	if (x)
 		return err_set(e, -x, "ledger: its file 'first' is damaged%s%s", x == -EBADMSG ? "" : ": ",
 			x == -EBADMSG ? "" : file_strerror(x));
+	r->first = pruned.first;
 	for (;;) {
 		int fd = open_kind(r, r->tail_segment, "entries");
 		int64_t size;

@@ -14,6 +14,7 @@
 #include "ledger/hashes.h"
 #include "ledger/lost.h"
 #include "ledger/parts.h"
+#include "ledger/pruned.h"
 #include "ledger/seal.h"
 #include "util/cleanup.h"
 
@@ -467,6 +468,7 @@ static void check_since_pruned(struct verify *v)
 static int plan(struct verify *v, struct err *e)
 {
 	uint64_t low, high, count;
+	struct pruned pruned;
 	int r;
 
 	r = layout_segments(v->dir, &low, &high, &count);
@@ -478,7 +480,9 @@ static int plan(struct verify *v, struct err *e)
 	}
 	if (r)
 		return err_set(e, -r, "not a ledger: its directory 'log': %s", strerror(-r));
-	if (layout_first(v->dir, &v->sum->first)) {
+	r = pruned_load(v->dir, &pruned);
+	v->sum->first = pruned.first;
+	if (r) {
 		tell(v, FINDING_REMOVED, 0, 0, "the file 'first', which says what was pruned, is damaged");
 		v->sum->first = count ? low * LEDGER_SEGMENT : 0;
 	}

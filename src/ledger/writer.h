@@ -14,6 +14,7 @@
 #include "ledger/layout.h"
 #include "ledger/ledger.h"
 #include "ledger/note.h"
+#include "ledger/pruned.h"
 #include "ledger/tree.h"
 
 #define WRITER_BYTES (256 * 1024) /* entries held back before a write */
@@ -31,6 +32,8 @@ struct ledger {
 	struct tree tree;
 	uint64_t first, flushed, committed, sealed;
 	uint64_t must;       /* the size about to be signed last time: never sign less */
+	struct pruned said;  /* the prune record appended last, and */
+	uint64_t unproven;   /* what was pruned before any such record was written */
 
 	uint64_t segment;    /* the one that grows */
 	int fd_entries, fd_hashes, fd_index;

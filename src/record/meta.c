@@ -20,6 +20,7 @@ static const struct {
 	[META_ALERT] = {"alert", 1},
 	[META_CLOCK] = {"clock", 4},
 	[META_END] = {"end", 6},
+	[META_PRUNE] = {"prune", 5},
 };
 
 const char *meta_kind_name(enum meta_kind k)
@@ -212,6 +213,16 @@ void meta_end(struct meta *m, const char *reason, const struct meta_counters *c)
 	meta_counters(m, c);
 	meta_text(m, "the VM ended (%s): %" PRIu64 " records, %" PRIu64 " lost",
 		or(reason, "shut down"), c->records, c->lost);
+}
+
+void meta_prune(struct meta *m, uint64_t from, uint64_t first, const char *root, uint64_t unproven)
+{
+	meta_u64(m, "from", from);
+	meta_u64(m, "first", first);
+	meta_str(m, "root", root);
+	if (unproven)
+		meta_u64(m, "unproven", unproven);
+	meta_text(m, "records %" PRIu64 " to %" PRIu64 " are removed (retention)", from, first - 1);
 }
 
 struct span meta_get(const struct record *r, const char *name)

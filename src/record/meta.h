@@ -29,6 +29,7 @@ enum meta_kind {
 	META_ALERT,     /* something tampered with the capture, or looks like it */
 	META_CLOCK,     /* the host's clock was set: step */
 	META_END,       /* the VM ended */
+	META_PRUNE,     /* the oldest records are about to be removed: up to where, the root there */
 	META_KINDS
 };
 
@@ -50,7 +51,7 @@ struct meta {
 /*
  * Begin a record of @vm (its name) at @time_us; @boot is the guest's boot id, or NULL or "" if there is
  * none yet. Sets facility 10 (security, RFC 5424 table 1), and the severity that suits the kind:
- * alert 1, gap 3, recovery and clock 4, the rest 6.
+ * alert 1, gap 3, recovery and clock 4, prune 5, the rest 6.
  */
 void meta_begin(struct meta *m, const char *vm, enum meta_kind kind, int64_t time_us,
 	const char *boot);
@@ -87,6 +88,11 @@ void meta_recovery(struct meta *m, uint64_t torn_bytes, uint64_t unsigned_kept,
 void meta_alert(struct meta *m, const char *what, const char *text);
 void meta_clock(struct meta *m, int64_t step_us);
 void meta_end(struct meta *m, const char *reason, const struct meta_counters *c);
+/*
+ * Records @from to @first - 1 go; @root: base64 of the root of the tree of @first leaves. @unproven: the
+ * lowest index of which something signed says that it was pruned; those below it are gone without.
+ */
+void meta_prune(struct meta *m, uint64_t from, uint64_t first, const char *root, uint64_t unproven);
 
 /* Parameter of attach, heartbeat, detach and end: records lost up to there, in all the ledger's time. */
 #define META_TOTAL_LOST "total_lost"

@@ -235,6 +235,17 @@ int store_tick(struct store *s)
 	return 0;
 }
 
+int store_prune(struct store *s, uint64_t keep_bytes, int64_t min_time_us, uint64_t *pruned, struct err *e)
+{
+	const struct ledger_retention keep = {keep_bytes, min_time_us, s->name, clock_wall_us()};
+	int r = ledger_prune(s->ledger, &keep, pruned, e);
+
+	/* Its record may have been put, and not signed. */
+	if (r && !s->unsigned_ms)
+		s->unsigned_ms = s->dirty_ms = clock_due_ms();
+	return r;
+}
+
 static int64_t until(int64_t since, int64_t after, int64_t now, int64_t max)
 {
 	int64_t left = since + after - now;

@@ -59,6 +59,12 @@ int store_put_meta(struct store *s, struct err *e);
  */
 int store_tick(struct store *s);
 
+/*
+ * Remove the oldest records beyond @keep_bytes, or from before @min_time_us (0: no limit), as ledger_prune()
+ * does. *pruned of them went.
+ */
+int store_prune(struct store *s, uint64_t keep_bytes, int64_t min_time_us, uint64_t *pruned, struct err *e);
+
 /* Milliseconds until store_tick() has something to do, at most @max. */
 int store_due(const struct store *s, int max);
 

@@ -114,8 +114,7 @@ static void prune(struct worker *w, int64_t now)
 	if ((!o->keep_bytes && !o->keep_us) || now < w->next_prune_ms)
 		return;
 	w->next_prune_ms = now + PRUNE_EVERY_MS;
-	if (ledger_prune(w->store.ledger, o->keep_bytes,
-		    o->keep_us ? clock_wall_us() - o->keep_us : 0, &pruned, &e))
+	if (store_prune(&w->store, o->keep_bytes, o->keep_us ? clock_wall_us() - o->keep_us : 0, &pruned, &e))
 		status_log(&w->status, "%s", e.text);
 	else if (pruned)
 		status_log(

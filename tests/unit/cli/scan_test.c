@@ -134,7 +134,8 @@ static void pruned_under_it(void **state)
 	struct err e = {""};
 
 	(void)state;
-	assert_int_equal(ledger_prune(ledger, 0, LEDGER_SEGMENT * 10, &pruned, &e), 0);
+	assert_int_equal(ledger_prune(ledger, &(struct ledger_retention){.min_time_us = LEDGER_SEGMENT * 10, .host = "vm"},
+		&pruned, &e), 0);
 	assert_int_equal(pruned, LEDGER_SEGMENT);
 	assert_int_equal(ledger_reader_first(reader), 0); /* it has not looked again */
 	assert_int_equal(scan_forward(&scan, 300, ENTRIES), 0);

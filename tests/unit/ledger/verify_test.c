@@ -468,7 +468,7 @@ static void pruned(void **state)
 	early = tamper_load(tamper_path(*state, "checkpoint"));
 	tamper_append(l, 1000, N);
 	assert_int_equal(ledger_checkpoint(l, &e), 0);
-	assert_int_equal(ledger_prune(l, 1, 0, &gone, &e), 0);
+	assert_int_equal(fixture_prune(l, 1, 0, &gone, &e), 0);
 	assert_int_equal(gone, 2 * LEDGER_SEGMENT);
 	assert_int_equal(ledger_close(l, &e), 0);
 	tamper_verify(*state, &t, NONE);

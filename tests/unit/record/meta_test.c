@@ -75,6 +75,12 @@ static void every_kind(void **state)
 	begin(META_END);
 	meta_end(&m, NULL, &c);
 	through_leaf(META_END);
+	begin(META_PRUNE);
+	meta_prune(&m, 65536, 131072, "root", 0);
+	through_leaf(META_PRUNE);
+	assert_int_equal(d.severity, 5);
+	assert_true(meta_get_u64(&d, "first", &v) && v == 131072);
+	assert_false(meta_get_u64(&d, "unproven", &v));
 }
 
 static void no_room(void **state)

@@ -345,7 +345,7 @@ static void total_of_lost_records(void **state)
 	check_lost(1112);
 	/* The first gap records are pruned, with them the records that carried the total then. */
 	assert_int_equal(ledger_checkpoint(s.ledger, &e), 0);
-	assert_int_equal(ledger_prune(s.ledger, 1, 0, &gone, &e), 0);
+	assert_int_equal(store_prune(&s, 1, 0, &gone, &e), 0);
 	assert_true(gone > 0);
 	check_lost(1112);
 	close_store();
