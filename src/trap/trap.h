@@ -11,9 +11,11 @@
 #ifndef LOGVISOR_TRAP_TRAP_H
 #define LOGVISOR_TRAP_TRAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fetch/fetch.h"
 #include "guest/gmem.h"
 #include "util/err.h"
 
@@ -24,23 +26,17 @@ enum trap_cap {
 
 enum trap_site_kind { SITE_WATCH, SITE_CODE };
 
-/* Which fetcher a SITE_CODE runs; the fetchers are source/'s, compiled into the backend. */
-enum trap_fetch {
-	FETCH_NONE,
-	FETCH_PRINTK,       /* at prb_commit() */
-	FETCH_PRINTK_FINAL, /* at prb_final_commit() */
-};
-
 #define TRAP_SITES_MAX 16
 
 struct trap_site {
 	enum trap_site_kind kind;
 	uint64_t gva;    /* guest-virtual address of the data word, or of the function's entry */
 	uint32_t len;    /* SITE_WATCH: 1, 2, 4 or 8 bytes, aligned to its size */
-	uint32_t tag;    /* the caller's own number, comes back in the event */
-	enum trap_fetch fetch;
-	const void *fetch_arg; /* SITE_CODE: geometry for the fetcher, copied by plant() */
-	size_t fetch_arg_len;
+	uint32_t owner;  /* which of the worker's sources wants it, */
+	uint32_t tag;    /* and that source's own number: both come back in the event */
+	const struct fetch *fetch; /* SITE_CODE: what to copy there */
+	const void *arg; /* the fetcher's argument, of this site alone; copied by plant() */
+	size_t arg_len;
 };
 
 enum trap_event_type {
@@ -54,9 +50,11 @@ enum trap_event_type {
 
 struct trap_event {
 	enum trap_event_type type;
-	uint32_t tag;  /* of the site, for TRAP_STOPPED and TRAP_COPY */
+	uint32_t owner, tag; /* of the site, for TRAP_STOPPED, TRAP_COPY and TRAP_ALERT */
 	uint32_t vcpu; /* if known, else UINT32_MAX */
 	int64_t time_us; /* host clock at the trap */
+	bool held;    /* the VM stands still until resume() */
+	bool emptied; /* nothing that happened before this call of wait() is still to be reported */
 	const void *data; /* TRAP_COPY: valid until the next wait() */
 	size_t len;
 	uint64_t lost; /* TRAP_LOST: events; TRAP_ALERT: sites that have no trap now */
@@ -78,8 +76,8 @@ struct trap_ops {
 	int (*cpu)(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e);
 	/* Plant @site; 0, -ENOTSUP (kind not supported), -EBUSY (site in use by another), ... */
 	int (*plant)(struct trap *t, const struct trap_site *site, struct err *e);
-	/* Remove every site planted under @tag. 0 also if there is none. */
-	int (*unplant)(struct trap *t, uint32_t tag, struct err *e);
+	/* Remove every site planted for @owner under @tag. 0 also if there is none. */
+	int (*unplant)(struct trap *t, uint32_t owner, uint32_t tag, struct err *e);
 	/*
 	 * Wait up to @timeout_ms for one event. 0 and @ev, or -errno with @e when the attachment is
 	 * broken. A signal ends the wait as TRAP_IDLE. Never called while the VM is held.

@@ -91,7 +91,7 @@ static int unplant(struct follow *f, unsigned i)
 	uint32_t tag = f->planted[i].tag;
 
 	f->planted[i] = f->planted[--f->n_planted];
-	return f->t->ops->unplant(f->t, tag, NULL);
+	return f->t->ops->unplant(f->t, 0, tag, NULL);
 }
 
 static void unplant_all(struct follow *f)
@@ -505,7 +505,7 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 
 	switch (ev->type) {
 	case TRAP_IDLE:
-		f->emptied = true;
+		f->emptied = ev->emptied;
 		if (ev->text[0])
 			status_log(f->status, "%s", ev->text);
 		return 0;
@@ -516,7 +516,8 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 		f->emptied = false;
 		f->event_ms = clock_due_ms();
 		if (f->p)
-			after_drain(f, printk_copy(f->p, ev->data, ev->len, ev->time_us, e), e);
+			after_drain(f, printk_copy(f->p, ev->tag == PRINTK_TAG_FINAL,
+				ev->data, ev->len, ev->time_us, e), e);
 		return 0;
 	case TRAP_LOST:
 		status_log(f->status, "the backend dropped %" PRIu64 " events; the ring is walked",

@@ -55,7 +55,7 @@ static void deliver(struct printk *p, struct input *in, struct ring_writer *w)
 	c.flags = (uint32_t)take(in, 1);
 	for (n = 0; n < sizeof(c.info) && in->p < in->end; n++)
 		c.info[n] = *in->p++;
-	printk_copy(p, &c, len > sizeof(c) ? sizeof(c) : len, (int64_t)take(in, 6), &e);
+	printk_copy(p, take(in, 1) & 1, &c, len > sizeof(c) ? sizeof(c) : len, (int64_t)take(in, 6), &e);
 }
 
 /* A commit: what is on the stack there is the guest's as well, now and then almost right. */
@@ -75,11 +75,11 @@ static void commit(struct printk *p, struct input *in, struct ring_writer *w)
 	f->size = take(in, 2);
 	newest = f->id - (how >> 3 & 3);
 	if (prb_fetch_fast(&w->mem, g, entry, &newest, &c) &&
-		prb_fetch_commit(&w->mem, g, entry, how & 32, &c))
+		prb_fetch_commit(&w->mem, g, entry, &c))
 		return;
 	if (c.text_len > PRB_TEXT_MAX || c.info_len > PRB_INFO_MAX)
 		abort();
-	printk_copy(p, &c, prb_copy_size(&c), 1, &e);
+	printk_copy(p, how & 32, &c, prb_copy_size(&c), 1, &e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

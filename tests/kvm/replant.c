@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 		trapped += now != 0;
 		copies += now;
 		for (unsigned k = 0; k < n; k++)
-			if (t->ops->unplant(t, site[k].tag, &e))
+			if (t->ops->unplant(t, 0, site[k].tag, &e))
 				errx(2, "%s", e.text);
 		/* The second phase is due after 50 ms; it is part of the guard, each 100 ms. */
 		copies += run(t, 6);

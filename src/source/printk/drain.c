@@ -137,15 +137,16 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 	return 0;
 }
 
-int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us, struct err *e)
+int printk_copy(struct printk *p, bool final, const void *data, size_t len, int64_t time_us,
+	struct err *e)
 {
-	int r = printk_window_put(p, data, len, time_us, e);
+	int r = printk_window_put(p, final, data, len, time_us, e);
 
 	for (int n = 0; r == PRINTK_ASK_RING && n < 2 * PRINTK_WINDOW; n++) {
 		r = next(p, PRINTK_AT_POLL, true, UINT64_MAX, time_us, e);
 		if (r <= 0)
 			return r; /* too far ahead of a record not finished: the ring keeps it */
-		r = printk_window_put(p, data, len, time_us, e);
+		r = printk_window_put(p, final, data, len, time_us, e);
 	}
 	if (r == PRINTK_REWOUND)
 		r = printk_rewind(p, time_us, e);

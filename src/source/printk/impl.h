@@ -40,7 +40,7 @@ struct printk_waiting {
 
 struct printk {
 	struct printk_layout l;
-	struct printk_mem m;
+	struct fetch_mem m;
 	const struct source_sink *sink;
 	char boot[17];
 	bool resumed;
@@ -199,7 +199,8 @@ int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *
  * Keep a copy until its turn comes. 0; PRINTK_ASK_RING: it is too far ahead of p->want, which has to move on
  * first; PRINTK_REWOUND: it was dealt with before, and the ring holds another one; -EBADMSG: no such copy.
  */
-int printk_window_put(struct printk *p, const void *data, size_t len, int64_t time_us, struct err *e);
+int printk_window_put(struct printk *p, bool final, const void *data, size_t len, int64_t time_us,
+	struct err *e);
 /* Emit all that waits: what it waited for will not come. 0 or the sink's errno. */
 int printk_window_flush(struct printk *p, struct err *e);
 void printk_window_free(struct printk *p);

@@ -183,7 +183,7 @@ static bool kernel_range(uint64_t gva, uint64_t bytes)
 	return gva >> 63 && !(gva & 7) && bytes <= UINT64_MAX - gva;
 }
 
-static int check_array(const struct printk_mem *m, const char *name, uint64_t gva, uint64_t bytes,
+static int check_array(const struct fetch_mem *m, const char *name, uint64_t gva, uint64_t bytes,
 	struct err *e)
 {
 	uint64_t w;
@@ -204,7 +204,7 @@ static int check_array(const struct printk_mem *m, const char *name, uint64_t gv
  * number correspond is it. On a ring without any record yet it is by the range in which the newest
  * id is.
  */
-static uint64_t first_id(const struct printk_layout *l, const struct printk_mem *m, uint64_t head,
+static uint64_t first_id(const struct printk_layout *l, const struct fetch_mem *m, uint64_t head,
 	uint64_t tail)
 {
 	const struct prb_geometry *g = &l->g;
@@ -223,7 +223,7 @@ static uint64_t first_id(const struct printk_layout *l, const struct printk_mem 
 	return head + 1 >= narrow && head + 1 < wide ? narrow : wide;
 }
 
-int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint64_t rb,
+int printk_layout_ring(struct printk_layout *l, const struct fetch_mem *m, uint64_t rb,
 	struct err *e)
 {
 	const struct printk_offsets *o = &l->off;
@@ -299,14 +299,14 @@ static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
 	return guest_read(ctx, gva, buf, len);
 }
 
-struct printk_mem printk_mem_of(const struct guest *g)
+struct fetch_mem printk_mem_of(const struct guest *g)
 {
-	return (struct printk_mem){read_guest, (void *)g};
+	return (struct fetch_mem){read_guest, (void *)g};
 }
 
 int printk_layout_open(struct printk_layout *l, const struct guest *g, struct err *e)
 {
-	struct printk_mem m = printk_mem_of(g);
+	struct fetch_mem m = printk_mem_of(g);
 	uint64_t rb;
 	int r = printk_layout_find(l, g, e);
 

@@ -10,19 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fetch/printk_fetch.h"
 #include "guest/guest.h"
 #include "util/err.h"
-
-/* How the ring's memory is read: guest-virtual, all or nothing, 0 or -errno. */
-struct printk_mem {
-	int (*read)(void *ctx, uint64_t gva, void *buf, size_t len);
-	void *ctx;
-};
-
-#define FETCH_READ(ctx, dst, len, gva)                                                            \
-	(((const struct printk_mem *)(ctx))->read(((const struct printk_mem *)(ctx))->ctx, (gva), \
-		(dst), (len)))
-#include "source/printk_ring.h"
 
 /*
  * Bounds on what is believed. CONFIG_LOG_BUF_SHIFT is 12..25 and log_buf_len= at most 2 GiB
@@ -66,13 +56,13 @@ int printk_layout_find(struct printk_layout *l, const struct guest *g, struct er
 int printk_layout_open(struct printk_layout *l, const struct guest *g, struct err *e);
 
 /* Guest memory as printk reads it. */
-struct printk_mem printk_mem_of(const struct guest *g);
+struct fetch_mem printk_mem_of(const struct guest *g);
 
 /*
  * Read the geometry of the ring at @rb through @m into @l, whose offsets are filled in. -EBADMSG
  * naming the figure that cannot be, -EFAULT if an array's ends are not readable.
  */
-int printk_layout_ring(struct printk_layout *l, const struct printk_mem *m, uint64_t rb,
+int printk_layout_ring(struct printk_layout *l, const struct fetch_mem *m, uint64_t rb,
 	struct err *e);
 
 #endif

@@ -55,7 +55,7 @@ static int start(struct printk *p, const struct source_resume *resume, struct er
 }
 
 int printk_open_ring(struct printk **out, const struct printk_layout *l, uint64_t rb,
-	const struct printk_mem *m, const char *boot, const struct source_sink *sink,
+	const struct fetch_mem *m, const char *boot, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e)
 {
 	struct printk *p = calloc(1, sizeof(*p));
@@ -88,7 +88,7 @@ fail:
 int printk_open(struct printk **out, const struct guest *g, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e)
 {
-	struct printk_mem m = printk_mem_of(g);
+	struct fetch_mem m = printk_mem_of(g);
 	struct printk_layout l;
 	uint64_t sym;
 	int r = printk_layout_open(&l, g, e);

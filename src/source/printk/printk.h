@@ -50,7 +50,7 @@ int printk_open(struct printk **out, const struct guest *g, const struct source_
 
 /* The same for a ring at @rb whose offsets in @l are known: for tests. */
 int printk_open_ring(struct printk **out, const struct printk_layout *l, uint64_t rb,
-	const struct printk_mem *m, const char *boot, const struct source_sink *sink,
+	const struct fetch_mem *m, const char *boot, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e);
 void printk_close(struct printk *p);
 
@@ -102,10 +102,11 @@ bool printk_outstanding(const struct printk *p);
 int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e);
 
 /*
- * Take what a FETCH_PRINTK site delivered. Copies may come out of order and twice. 0, or what the
+ * Take what a site of tag PRINTK_TAG_FINAL (@final) or _COMMIT delivered. Copies may come out of order and twice. 0, or what the
  * sink returned (the copy is kept), -EBADMSG if it is no such copy.
  */
-int printk_copy(struct printk *p, const void *data, size_t len, int64_t time_us, struct err *e);
+int printk_copy(struct printk *p, bool final, const void *data, size_t len, int64_t time_us,
+	struct err *e);
 
 /*
  * The VM ended: emit what is left, including what was never finished. 0 or what the sink returned.

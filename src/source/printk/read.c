@@ -31,7 +31,7 @@ void printk_decode_info(const struct printk_layout *l, struct printk_entry *e)
 	e->level = e->info[o->flags] >> 5;
 }
 
-int printk_bounds(const struct printk_layout *l, const struct printk_mem *m, uint64_t near,
+int printk_bounds(const struct printk_layout *l, const struct fetch_mem *m, uint64_t near,
 	uint64_t *head, uint64_t *tail)
 {
 	uint64_t h, t, base = prb_seq_to_id(&l->g, near);
@@ -79,7 +79,7 @@ static enum printk_found place(const struct prb_geometry *g, uint64_t sv, uint64
 	return d < 0 ? PRINTK_FUTURE : PRINTK_PAST;
 }
 
-static enum printk_found copy_text(const struct printk_layout *l, const struct printk_mem *m,
+static enum printk_found copy_text(const struct printk_layout *l, const struct fetch_mem *m,
 	const struct prb_desc_copy *d, struct printk_entry *e, const char **why)
 {
 	__u64 gva, room;
@@ -103,7 +103,7 @@ static enum printk_found copy_text(const struct printk_layout *l, const struct p
 }
 
 /* Has the writers' head come round over the block at @begin? */
-static bool overrun(const struct printk_layout *l, const struct printk_mem *m, uint64_t begin)
+static bool overrun(const struct printk_layout *l, const struct fetch_mem *m, uint64_t begin)
 {
 	uint64_t head;
 
@@ -111,7 +111,7 @@ static bool overrun(const struct printk_layout *l, const struct printk_mem *m, u
 		head - begin > l->g.data_mask + 1;
 }
 
-static enum printk_found read_once(const struct printk_layout *l, const struct printk_mem *m,
+static enum printk_found read_once(const struct printk_layout *l, const struct fetch_mem *m,
 	uint64_t seq, bool held, struct printk_entry *e, const char **why, bool *torn)
 {
 	struct prb_desc_copy d;
@@ -154,7 +154,7 @@ static enum printk_found read_once(const struct printk_layout *l, const struct p
 	return state == PRB_COMMITTED ? PRINTK_COMMITTED : PRINTK_WHOLE;
 }
 
-enum printk_found printk_read(const struct printk_layout *l, const struct printk_mem *m,
+enum printk_found printk_read(const struct printk_layout *l, const struct fetch_mem *m,
 	uint64_t seq, bool held, struct printk_entry *e, const char **why)
 {
 	enum printk_found f = PRINTK_UNREADABLE;

@@ -47,7 +47,7 @@ enum printk_found {
  * Look for record @seq. @e->text must have room for PRINTK_TEXT_CAP bytes. @held: the guest is
  * stopped, nothing needs to be read twice. *@why is a constant string for PRINTK_LIE.
  */
-enum printk_found printk_read(const struct printk_layout *l, const struct printk_mem *m,
+enum printk_found printk_read(const struct printk_layout *l, const struct fetch_mem *m,
 	uint64_t seq, bool held, struct printk_entry *e, const char **why);
 
 /*
@@ -55,7 +55,7 @@ enum printk_found printk_read(const struct printk_layout *l, const struct printk
  * head_id and tail_id say, unwrapped around @near. 0, -EFAULT, or -EBADMSG if they are further
  * apart than the ring is long. An empty ring has head + 1 == tail == 0.
  */
-int printk_bounds(const struct printk_layout *l, const struct printk_mem *m, uint64_t near,
+int printk_bounds(const struct printk_layout *l, const struct fetch_mem *m, uint64_t near,
 	uint64_t *head, uint64_t *tail);
 
 /* Take the fields of a raw struct printk_info apart; text and text_len are not touched. */

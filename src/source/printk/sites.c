@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* sites.c - what a backend shall trap to be told of a record. */
+#include "fetch/printk.h"
 #include "source/printk/impl.h"
 
 /*
@@ -33,9 +34,9 @@ unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, 
 
 	if (caps & TRAP_CODE && max >= 2 && p->code_commit && p->code_final) {
 		/* Most records come by the first. */
-		const struct { uint64_t gva; uint32_t tag; enum trap_fetch fetch; } f[] = {
-			{p->code_final, PRINTK_TAG_FINAL, FETCH_PRINTK_FINAL},
-			{p->code_commit, PRINTK_TAG_COMMIT, FETCH_PRINTK}};
+		const struct { uint64_t gva; uint32_t tag; } f[] = {
+			{p->code_final, PRINTK_TAG_FINAL},
+			{p->code_commit, PRINTK_TAG_COMMIT}};
 
 		p->code = true;
 		for (; n < 2; n++)
@@ -43,9 +44,9 @@ unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, 
 				.kind = SITE_CODE,
 				.gva = f[n].gva,
 				.tag = f[n].tag,
-				.fetch = f[n].fetch,
-				.fetch_arg = &p->l.g,
-				.fetch_arg_len = sizeof(p->l.g),
+				.fetch = &fetch_printk,
+				.arg = &p->l.g,
+				.arg_len = sizeof(p->l.g),
 			};
 		return n;
 	}

@@ -154,7 +154,7 @@ static int committed_again(struct printk *p, uint64_t seq)
 	return another_course(p) ? PRINTK_REWOUND : 0;
 }
 
-static int put(struct printk *p, uint64_t seq, const struct prb_copy *c, int64_t time_us)
+static int put(struct printk *p, uint64_t seq, bool final, const struct prb_copy *c, int64_t time_us)
 {
 	struct printk_waiting *w = &p->window[seq & (PRINTK_WINDOW - 1)];
 	char *text = NULL;
@@ -171,7 +171,7 @@ static int put(struct printk *p, uint64_t seq, const struct prb_copy *c, int64_t
 		p->n_window++;
 	free(w->text);
 	w->used = true;
-	w->final = c->flags & PRB_COPY_FINAL;
+	w->final = final;
 	w->whole = !(c->flags & (PRB_COPY_NOTEXT | PRB_COPY_LONG | PRB_COPY_FAULT));
 	w->seq = seq;
 	w->time_us = time_us;
@@ -183,7 +183,8 @@ static int put(struct printk *p, uint64_t seq, const struct prb_copy *c, int64_t
 	return 0;
 }
 
-int printk_window_put(struct printk *p, const void *data, size_t len, int64_t time_us, struct err *e)
+int printk_window_put(struct printk *p, bool final, const void *data, size_t len, int64_t time_us,
+	struct err *e)
 {
 	struct prb_copy c;
 	uint64_t seq;
@@ -209,5 +210,5 @@ int printk_window_put(struct printk *p, const void *data, size_t len, int64_t ti
 				", its descriptor says %" PRIu64,
 				p->entry.seq, seq);
 	}
-	return seq - p->want < PRINTK_WINDOW ? put(p, seq, &c, time_us) : PRINTK_ASK_RING;
+	return seq - p->want < PRINTK_WINDOW ? put(p, seq, final, &c, time_us) : PRINTK_ASK_RING;
 }

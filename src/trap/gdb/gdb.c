@@ -238,7 +238,7 @@ static int op_plant(struct trap *t, const struct trap_site *site, struct err *e)
 	return rc ? rc : rc2;
 }
 
-static int op_unplant(struct trap *t, uint32_t tag, struct err *e)
+static int op_unplant(struct trap *t, uint32_t owner, uint32_t tag, struct err *e)
 {
 	struct gdb *g = gdb_of(t);
 	bool entered = false, was = true;
@@ -247,7 +247,7 @@ static int op_unplant(struct trap *t, uint32_t tag, struct err *e)
 	for (unsigned i = 0; i < TRAP_SITES_MAX; i++) {
 		int one;
 
-		if (!g->site[i].used || g->site[i].site.tag != tag)
+		if (!g->site[i].used || g->site[i].site.owner != owner || g->site[i].site.tag != tag)
 			continue;
 		if (!entered) {
 			rc = gdb_enter(g, &was, e);
@@ -288,6 +288,8 @@ static bool ring(struct gdb *g, const struct rsp_stop *s, struct trap_event *ev)
 	if (!hit)
 		return false;
 	ev->type = TRAP_STOPPED;
+	ev->held = true;
+	ev->owner = hit->owner;
 	ev->tag = hit->tag;
 	ev->time_us = clock_wall_us();
 	for (unsigned i = 0; s->thread && i < g->vcpus; i++)
@@ -357,6 +359,7 @@ static int op_wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct
 	memset(ev, 0, sizeof(*ev));
 	ev->type = TRAP_IDLE;
 	ev->vcpu = UINT32_MAX;
+	ev->emptied = true; /* each stop is reported before the next can be */
 	for (;;) {
 		struct rsp_stop s;
 		int rc;

@@ -21,7 +21,7 @@ static __always_inline long near_copy(void *ctx, __u32 what, void *dst, __u64 le
 /* A length that was just checked has to stay in the register that the verifier saw. */
 #define FETCH_LEN(len) asm volatile("" : "+r"(len))
 #define FETCH_NEAR(ctx, what, dst, len, gva) near_copy((ctx), (what), (dst), (len), (gva))
-#include "source/printk_ring.h"
+#include "fetch/printk_fetch.h"
 #include "trap/kvm/hook_rec.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -356,19 +356,19 @@ static __always_inline bool room(struct hook_ring *r)
  * The long way, and once more if a remembered translation of the stack's page may have been the reason
  * why it led nowhere. Not inlined: it is rare, and would cost the short way its registers.
  */
-static __noinline int fetch(struct kvm_vcpu *v, __u32 final, struct prb_copy *c)
+static __noinline int fetch(struct kvm_vcpu *v, struct prb_copy *c)
 {
 	struct cpu cpu = {v->arch.cr3, v->arch.cr4};
 	__u64 entry = v->arch.regs[VCPU_REGS_RDI];
 	__u32 p = entry / PAGE % HOOK_PAGES;
 	__u64 cached = pages[p].gva;
-	int err = prb_fetch_commit(&cpu, &geometry, entry, final, c);
+	int err = prb_fetch_commit(&cpu, &geometry, entry, c);
 
 	if (err && cached == (entry & ~(PAGE - 1)) + 1) {
 		pages[p].gva = 0;
 		pages[(p + 1) % HOOK_PAGES].gva = 0;
 		stats.stale++;
-		err = prb_fetch_commit(&cpu, &geometry, entry, final, c);
+		err = prb_fetch_commit(&cpu, &geometry, entry, c);
 	}
 	if (!err && (__s64)((c->id - newest) << 2) > 0)
 		newest = c->id;
@@ -409,12 +409,12 @@ planted:
 	}
 	if (fetch_fast(v, r, &copy->copy)) {
 		newest = copy->copy.id;
-		copy->copy.flags = s->final ? PRB_COPY_FINAL : 0;
-	} else if (fetch(v, s->final, &copy->copy)) {
+	} else if (fetch(v, &copy->copy)) {
 		r->fail++;
 		return 0;
 	}
 	copy->time_ns = bpf_ktime_get_ns();
+	copy->owner = s->owner;
 	copy->tag = s->tag;
 	copy->len = prb_copy_size(&copy->copy);
 	asm volatile("" ::: "memory");

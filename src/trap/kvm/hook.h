@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "source/printk/layout.h"
 #include "trap/kvm/gate.h"
 #include "trap/kvm/hook_rec.h"
 #include "util/err.h"

@@ -6,7 +6,7 @@
 #ifndef LOGVISOR_TRAP_KVM_HOOK_REC_H
 #define LOGVISOR_TRAP_KVM_HOOK_REC_H
 
-#include "source/printk_ring.h"
+#include "fetch/printk_rec.h"
 
 #define HOOK_VCPUS_MAX 1024 /* KVM_MAX_VCPUS of Linux 6.1 */
 #define HOOK_SITES_MAX 8
@@ -16,8 +16,7 @@
 /* A planted site. */
 struct hook_site {
 	__u64 rip; /* after the trap's instruction: the site + 5 */
-	__u32 tag;
-	__u32 final; /* prb_final_commit */
+	__u32 owner, tag;
 };
 
 /* A memory slot; the largest first. */
@@ -63,8 +62,9 @@ struct hook_stats {
 /* One copy. `copy` is the last member: only what it holds is written and read. */
 struct hook_copy {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
-	__u32 tag;
+	__u32 owner, tag; /* the site's */
 	__u32 len; /* bytes of copy that are valid */
+	__u32 pad;
 	struct prb_copy copy;
 };
 

@@ -63,9 +63,9 @@ static int plant(struct trap *t, const struct trap_site *site, struct err *e)
 	return kvm_plant(of(t), site, e);
 }
 
-static int unplant(struct trap *t, uint32_t tag, struct err *e)
+static int unplant(struct trap *t, uint32_t owner, uint32_t tag, struct err *e)
 {
-	return kvm_unplant(of(t), tag, e);
+	return kvm_unplant(of(t), owner, tag, e);
 }
 
 static int hold(struct trap *t, struct err *e)
@@ -109,6 +109,7 @@ static bool take_copy(struct kvm_vm *k, struct trap_event *ev)
 	if (!c)
 		return false;
 	ev->type = TRAP_COPY;
+	ev->owner = c->owner;
 	ev->tag = c->tag;
 	ev->vcpu = vcpu;
 	ev->time_us = wall_us(c->time_ns);
@@ -170,10 +171,12 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 		struct timespec step;
 		int r;
 
+		ev->emptied = false;
 		if (look(k, ev)) {
 			k->step_us = STEP_MIN_US;
 			return 0;
 		}
+		ev->emptied = true;
 		left = until - clock_mono_ms();
 		if (left <= 0)
 			return 0;
@@ -202,7 +205,7 @@ static unsigned detach(struct trap *t)
 
 	resume(t, NULL);
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
-		kvm_unplant(k, k->site[i].tag, NULL);
+		kvm_unplant(k, k->site[i].owner, k->site[i].tag, NULL);
 	for (int i = 0; i < 20 && kvm_any_retired(k) && !ram_vmm_gone(&k->ram); i++) {
 		poll(NULL, 0, 20);
 		kvm_finish_retired(k);

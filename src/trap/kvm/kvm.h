@@ -17,10 +17,9 @@ enum kvm_site_use { KVM_SITE_UNUSED, KVM_SITE_ACTIVE, KVM_SITE_RETIRED, KVM_SITE
 
 struct kvm_site {
 	enum kvm_site_use use;
-	uint32_t tag;
+	uint32_t owner, tag;
 	uint64_t gva; /* of the five bytes */
 	uint64_t gpa;
-	bool final; /* prb_final_commit */
 	uint8_t bytes[SITE_LEN]; /* as planted */
 	int64_t doubt_ms; /* monotonic: found changed since, and the guest may be another; 0: not */
 	int64_t since_ms; /* monotonic: retired at */
@@ -69,7 +68,7 @@ void kvm_command(pid_t pid, char *buf, size_t cap);
 
 /* plant.c */
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e);
-int kvm_unplant(struct kvm_vm *k, uint32_t tag, struct err *e);
+int kvm_unplant(struct kvm_vm *k, uint32_t owner, uint32_t tag, struct err *e);
 /* How many sites still hold what was planted, although nothing is wanted of them? */
 unsigned kvm_left(const struct kvm_vm *k);
 /* Finish what kvm_unplant() began: put the original bytes back where they were retired long enough. */

@@ -164,7 +164,7 @@ static void publish(struct kvm_vm *k)
 		if (s->use != KVM_SITE_ACTIVE)
 			continue;
 		b->sites[n].tag = s->tag;
-		b->sites[n].final = s->final;
+		b->sites[n].owner = s->owner;
 		b->sites[n].rip = s->gva + SITE_LEN;
 		n++;
 	}
@@ -193,14 +193,14 @@ static int prepare(struct kvm_vm *k, const struct trap_site *site, struct kvm_si
 			code[6], code[7], code[8], site_guess(code));
 	*s = (struct kvm_site){
 		.use = KVM_SITE_ACTIVE,
+		.owner = site->owner,
 		.tag = site->tag,
-		.final = site->fetch == FETCH_PRINTK_FINAL,
 		.gva = site->gva + off,
 		.gpa = first.gpa + off,
 	};
 	memcpy(now, code + off, SITE_LEN);
 	site_plant(now, s->bytes);
-	set_geometry(k, &t, site->fetch_arg);
+	set_geometry(k, &t, site->arg);
 	return 0;
 }
 
@@ -221,11 +221,11 @@ int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 	struct kvm_site *s = NULL;
 	int r;
 
-	if (site->kind != SITE_CODE ||
-		(site->fetch != FETCH_PRINTK && site->fetch != FETCH_PRINTK_FINAL))
+	if (site->kind != SITE_CODE || !site->fetch || site->fetch->id != FETCH_PRINTK)
 		return err_set(e, ENOTSUP, "the kvm backend takes code sites only");
-	if (site->fetch_arg_len != sizeof(struct prb_geometry))
-		return err_set(e, EINVAL, "a printk site needs the ring's geometry");
+	if (site->arg_len != site->fetch->arg_len)
+		return err_set(e, EINVAL, "a site has %zu bytes of argument instead of %u", site->arg_len,
+			site->fetch->arg_len);
 	for (unsigned i = 0; i < HOOK_SITES_MAX && !s; i++)
 		if (k->site[i].use == KVM_SITE_UNUSED)
 			s = &k->site[i];
@@ -262,22 +262,26 @@ static void retire(struct kvm_vm *k, struct kvm_site *s)
 	s->since_ms = clock_mono_ms();
 }
 
-int kvm_unplant(struct kvm_vm *k, uint32_t tag, struct err *e)
+static bool named(const struct kvm_site *s, uint32_t owner, uint32_t tag)
+{
+	return s->owner == owner && s->tag == tag &&
+		(s->use == KVM_SITE_ACTIVE || s->use == KVM_SITE_LOST);
+}
+
+int kvm_unplant(struct kvm_vm *k, uint32_t owner, uint32_t tag, struct err *e)
 {
 	bool any = false;
 	int r;
 
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
-		any |= k->site[i].tag == tag &&
-			(k->site[i].use == KVM_SITE_ACTIVE || k->site[i].use == KVM_SITE_LOST);
+		any |= named(&k->site[i], owner, tag);
 	if (!any)
 		return 0;
 	r = enter(k, e);
 	if (r)
 		return r;
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
-		if (k->site[i].tag == tag && (k->site[i].use == KVM_SITE_ACTIVE ||
-			k->site[i].use == KVM_SITE_LOST))
+		if (named(&k->site[i], owner, tag))
 			retire(k, &k->site[i]);
 	publish(k);
 	leave(k);
@@ -400,6 +404,7 @@ static bool changed(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b, stru
 		return false;
 	s->use = again ? KVM_SITE_ACTIVE : KVM_SITE_LOST;
 	ev->type = TRAP_ALERT;
+	ev->owner = s->owner;
 	ev->tag = s->tag;
 	ev->lost = without_trap(k);
 	if (was_lost)
@@ -464,6 +469,7 @@ bool kvm_guard(struct kvm_vm *k, struct trap_event *ev)
 		} else if (s->use == KVM_SITE_LOST) { /* somebody put ours back, a restored snapshot for one */
 			s->use = KVM_SITE_ACTIVE;
 			ev->type = TRAP_ALERT;
+			ev->owner = s->owner;
 			ev->tag = s->tag;
 			ev->lost = without_trap(k);
 			snprintf(ev->text, sizeof(ev->text), "the trap at 0x%" PRIx64 " is in place again",

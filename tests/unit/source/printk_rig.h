@@ -177,12 +177,10 @@ static inline void deliver(uint64_t id, bool final)
 	*rw_desc(&w, id) = RW_SV(id, PRB_RESERVED);
 	on_stack(id);
 	entry = RW_BASE + w.rb + RW_STACK + PRB_FRAME_BELOW;
-	if (!fetch_fast(id - (id & 1), &c)) /* a newer one every other time */
-		c.flags |= final ? PRB_COPY_FINAL : 0;
-	else
-		assert_int_equal(prb_fetch_commit(&w.mem, &w.layout.g, entry, final, &c), 0);
+	if (fetch_fast(id - (id & 1), &c)) /* a newer one every other time */
+		assert_int_equal(prb_fetch_commit(&w.mem, &w.layout.g, entry, &c), 0);
 	*rw_desc(&w, id) = sv;
-	if (printk_copy(p, &c, prb_copy_size(&c), 500000, &e))
+	if (printk_copy(p, final, &c, prb_copy_size(&c), 500000, &e))
 		fail_msg("%s", e.text);
 }
 

@@ -395,7 +395,7 @@ static void short_way(void **state)
 			*rw_desc(&w, id) = RW_SV(id, PRB_RESERVED);
 			assert_int_equal(fetch_fast(id - 1, &c), 0);
 			assert_int_equal(prb_fetch_commit(&w.mem, &w.layout.g,
-				RW_BASE + w.rb + RW_STACK + PRB_FRAME_BELOW, false, &d), 0);
+				RW_BASE + w.rb + RW_STACK + PRB_FRAME_BELOW, &d), 0);
 			*rw_desc(&w, id) = RW_SV(id, PRB_FINALIZED);
 			assert_int_equal(c.id, id);
 			assert_int_equal(c.flags, d.flags);
@@ -518,7 +518,7 @@ static void copies_bypassed(void **state)
 	assert_int_equal(n_seen, 7);
 	expect(&seen[5], 5, 20, RECORD_LATE);
 	assert_int_equal(seen[6].kind, META_ALERT);
-	assert_int_equal(printk_copy(p, NULL, 0, 0, &e), -EBADMSG);
+	assert_int_equal(printk_copy(p, false, NULL, 0, 0, &e), -EBADMSG);
 	end();
 }
 

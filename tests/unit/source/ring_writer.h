@@ -38,7 +38,7 @@ struct ring_writer {
 	bool inside;
 	void (*on_reuse)(struct ring_writer *w, uint64_t gva); /* a watchpoint on that word */
 	struct printk_layout layout;
-	struct printk_mem mem;
+	struct fetch_mem mem;
 };
 
 static inline uint64_t *rw_word(struct ring_writer *w, size_t off)
@@ -141,7 +141,7 @@ static inline void rw_init(struct ring_writer *w, unsigned desc_bits, unsigned d
 		.device_len = 48,
 	};
 	w->layout.prb = RW_BASE + w->prb;
-	w->mem = (struct printk_mem){rw_read, w};
+	w->mem = (struct fetch_mem){rw_read, w};
 }
 
 static inline void rw_free(struct ring_writer *w)

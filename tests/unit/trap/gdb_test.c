@@ -172,14 +172,14 @@ static void registers_and_sites(void **state)
 	for (int i = 0; i < TRAP_SITES_MAX; i++)
 		assert_int_equal(t->ops->plant(t, &site, &e), 0);
 	assert_int_equal(t->ops->plant(t, &site, &e), -ENOSPC);
-	assert_int_equal(t->ops->unplant(t, site.tag, &e), 0);
+	assert_int_equal(t->ops->unplant(t, 0, site.tag, &e), 0);
 	assert_int_equal(t->ops->plant(t, &site, &e), 0);
 	t->ops->detach(t);
 	stub_stop(&b);
 
 	t = attached(&b, STUB_NO_WATCH, NULL);
 	assert_int_equal(t->ops->plant(t, &site, &e), -ENOSPC);
-	assert_int_equal(t->ops->unplant(t, site.tag, &e), 0);
+	assert_int_equal(t->ops->unplant(t, 0, site.tag, &e), 0);
 	t->ops->detach(t);
 	stub_stop(&b);
 

@@ -49,8 +49,8 @@ static void stop_and_go(unsigned vcpus)
 	resume(t);
 	stopped(t);
 	resume(t);
-	assert_int_equal(t->ops->unplant(t, 7, &e), 0);
-	assert_int_equal(t->ops->unplant(t, 7, &e), 0);
+	assert_int_equal(t->ops->unplant(t, 0, 7, &e), 0);
+	assert_int_equal(t->ops->unplant(t, 0, 7, &e), 0);
 	assert_int_equal(t->ops->wait(t, 200, &ev, &e), 0);
 	assert_int_equal(ev.type, TRAP_IDLE);
 	if (vcpus > 1) {
@@ -334,7 +334,7 @@ static void paused_by_others(void **state)
 	resume(t);
 	stopped(t);
 	resume(t);
-	assert_int_equal(t->ops->unplant(t, 3, &e), 0);
+	assert_int_equal(t->ops->unplant(t, 0, 3, &e), 0);
 	assert_true(vm_runs_free(v));
 	assert_true(vm_qmp(v, QMP("stop"), "return"));
 	assert_int_equal(t->ops->wait(t, 100, &ev, &e), 0);
@@ -611,7 +611,7 @@ static const char *through_stub(const char *sock)
 		if (gmem_read(&t->mem, COUNT_BSP, &then, 4) != 0 || then - c > 1)
 			return "the VM ran on past a watchpoint";
 	}
-	if (t->ops->unplant(t, 1, &e) != 0 || t->ops->wait(t, 50, &ev, &e) != 0)
+	if (t->ops->unplant(t, 0, 1, &e) != 0 || t->ops->wait(t, 50, &ev, &e) != 0)
 		return "unplant";
 	t->ops->detach(t);
 	return NULL;

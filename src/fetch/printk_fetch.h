@@ -1,146 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * printk_ring.h - following the pointers of Linux's lockless printk ring (5.10 and later), written
- * once for every backend: static inline functions over a read primitive, no libc, no loops, no
- * function pointers, so that the same text compiles into user space and into BPF.
- *
- * Before including it, define
- *
- *	FETCH_READ(ctx, dst, len, gva)
- *
- * to copy @len bytes of guest-virtual memory, all or nothing, 0 on success. (In BPF @len is either
- * a constant or was compared with a constant just before.)
- *
- * The ring, as of kernel/printk/printk_ringbuffer.[ch] in 5.10, 6.1, 6.12 and 7.2:
- *
- *   descs[i]  state_var: id in the low 62 bits, state in the top 2; text_blk_lpos: begin, next
- *   infos[i]  seq, ts_nsec, text_len, facility, flags:5 level:3, caller_id, [7.x: caller_id2,
- *             comm], dev_info; same index as the descriptor
- *   data      blocks of 8 bytes of id, then text, padded to 8
- *
- * i = id & mask = seq & mask. The first id given out, that of record 0, is -count: of 32 bits up to
- * 6.17 (_DESCS_COUNT was an unsigned int), of 62 bits later. From there on both count up by one.
- *
- * A block that does not fit before the end of data wraps: only its id stands at begin, id and text
- * at offset 0. Up to 6.17 a block ending exactly at the end wraps too, later it does not ("don't
- * needlessly wrap data blocks around", in 6.18). The block itself tells which: only the new rule
- * yields a next that is 0 modulo the size. So comparing the wrap counts of begin and next - 1 is
- * right for both.
+ * printk_fetch.h - following the pointers of Linux's printk ring, at a trap and from outside: no loops, no
+ * function pointers. Its layout is described in printk_rec.h.
  */
-#ifndef LOGVISOR_SOURCE_PRINTK_RING_H
-#define LOGVISOR_SOURCE_PRINTK_RING_H
+#ifndef LOGVISOR_FETCH_PRINTK_FETCH_H
+#define LOGVISOR_FETCH_PRINTK_FETCH_H
 
-#ifndef FETCH_READ
-#error "define FETCH_READ(ctx, dst, len, gva) before including printk_ring.h"
-#endif
+#include "fetch/printk_rec.h"
 
-/* The same where it can be had quickly, and failing where not; @what (enum prb_near) is about to be read. */
-#ifndef FETCH_NEAR
-#define FETCH_NEAR(ctx, what, dst, len, gva) FETCH_READ(ctx, dst, len, gva)
-#endif
-
-/* Before a length that varies is checked and used: for what a BPF program's verifier needs. */
-#ifndef FETCH_LEN
-#define FETCH_LEN(len) ((void)(len))
-#endif
-
-#ifndef __VMLINUX_H__
-#include <linux/types.h>
-#endif
-
-#define PRB_INFO_MAX 128  /* sizeof(struct printk_info): 88, with PRINTK_EXECUTION_CTX 112 */
-#define PRB_TEXT_MAX 1024 /* PRINTKRB_RECORD_MAX (6.12: internal.h; before: LOG_LINE_MAX, 992) */
-#define PRB_ID_MASK (~0ULL >> 2)
-
-#define PRB_INLINE static inline __attribute__((always_inline))
-
-enum prb_state { PRB_RESERVED = 0, PRB_COMMITTED = 1, PRB_FINALIZED = 2, PRB_REUSABLE = 3 };
-
-/* Where things are in one guest. Filled and validated in user space (source/printk/layout.c). */
-struct prb_geometry {
-	__u64 rb;    /* the struct printk_ringbuffer that `prb` points to */
-	__u64 descs; /* GVAs of the three arrays */
-	__u64 infos;
-	__u64 data;
-	__u64 first_id;  /* the id of record 0 */
-	__u64 desc_mask; /* number of descriptors - 1 */
-	__u64 data_mask; /* bytes of data - 1 */
-	__u32 data_bits;
-	__u32 desc_bits;
-	__u32 info_size; /* <= PRB_INFO_MAX */
-	__u32 len_off;   /* of text_len in printk_info; <= PRB_INFO_MAX - 2 */
-	__u32 dev_off;   /* of dev_info.subsystem, the info's last member; 0 if unknown */
-	__u32 head_len;  /* PRB_INFO_HEAD or _CTX if the info is one of these two; else 0 */
-	/*
-	 * What the guest's own pointers into infos and data count from. The same as infos and data, but
-	 * those a backend may replace by addresses that its read primitive reaches sooner.
-	 */
-	__u64 infos_gva;
-	__u64 data_gva;
-	/* struct prb_desc is {state_var, begin, next}, 24 bytes, in every kernel so far: validated. */
-};
-
-#define PRB_DESC_SIZE 24
-
-/* The three things that the short way reads; each mostly lies in the page it lay in the last time. */
-enum prb_near { PRB_NEAR_FRAME, PRB_NEAR_INFO, PRB_NEAR_BLOCK, PRB_NEAR_END };
-
-struct prb_desc_copy {
-	__u64 state_var;
-	__u64 begin;
-	__u64 next;
-};
-
-enum prb_copy_flags {
-	PRB_COPY_FINAL = 1 << 0,  /* prb_final_commit: complete, nothing will be added */
-	PRB_COPY_NOTEXT = 1 << 1, /* data-less: the guest's ring had no room for the text */
-	PRB_COPY_LONG = 1 << 2,   /* text_len exceeds PRB_TEXT_MAX: take it from the ring */
-	PRB_COPY_FAULT = 1 << 3,  /* something was not readable: take it from the ring */
-};
-
-/* What a FETCH_PRINTK site delivers (TRAP_COPY): only the first prb_copy_size() bytes are sent. */
-struct prb_copy {
-	__u64 id; /* as in prb_reserved_entry */
-	__u32 text_len;
-	__u32 flags;
-	__u32 info_len; /* bytes of info; what follows is dev_info and 0 */
-	__u32 pad;
-	__u8 info[PRB_INFO_MAX]; /* raw struct printk_info, decoded in user space */
-	__u64 block;             /* the word before the text in its block, if it was read */
-	__u8 text[PRB_TEXT_MAX + 8]; /* copied in whole words */
-};
-
-/* Results besides 0. */
-enum prb_result {
-	PRB_EFAULT = -1,  /* memory not readable */
-	PRB_EOTHER = -2,  /* another ring than the geometry's (`prb` has moved on) */
-	PRB_ENOTEXT = -3, /* data-less block: there never was text, for want of room */
-	PRB_EBAD = -4,    /* contradicts itself */
-};
-
-PRB_INLINE __u64 prb_id(__u64 state_var)
-{
-	return state_var & PRB_ID_MASK;
-}
-
-PRB_INLINE enum prb_state prb_state(__u64 state_var)
-{
-	return (enum prb_state)(state_var >> 62);
-}
-
-/* The id that the record with sequence number @seq has. */
-PRB_INLINE __u64 prb_seq_to_id(const struct prb_geometry *g,
-	__u64 seq)
-{
-	return (seq + g->first_id) & PRB_ID_MASK;
-}
-
-PRB_INLINE __u64 prb_desc_gva(const struct prb_geometry *g, __u64 n)
+FETCH_INLINE __u64 prb_desc_gva(const struct prb_geometry *g, __u64 n)
 {
 	return g->descs + (n & g->desc_mask) * PRB_DESC_SIZE;
 }
 
-PRB_INLINE __u64 prb_info_gva(const struct prb_geometry *g, __u64 n)
+FETCH_INLINE __u64 prb_info_gva(const struct prb_geometry *g, __u64 n)
 {
 	return g->infos + (n & g->desc_mask) * g->info_size;
 }
@@ -150,7 +23,7 @@ PRB_INLINE __u64 prb_info_gva(const struct prb_geometry *g, __u64 n)
  * *@gva and *@room (an empty line: *room == 0, *gva == 0), PRB_ENOTEXT or PRB_EBAD. Never points
  * outside data.
  */
-PRB_INLINE int prb_block(const struct prb_geometry *g, __u64 begin,
+FETCH_INLINE int prb_block(const struct prb_geometry *g, __u64 begin,
 	__u64 next, __u64 *gva, __u64 *room)
 {
 	__u64 last = next - 1, off, size;
@@ -188,7 +61,7 @@ PRB_INLINE int prb_block(const struct prb_geometry *g, __u64 begin,
  * Copy the printk_info of @id, @n bytes of it. Its last 64 bytes are dev_info, which few records have:
  * if the subsystem's name is empty they are not read, and are 0.
  */
-PRB_INLINE int prb_fetch_info(void *ctx, const struct prb_geometry *g, __u64 id, __u32 n, __u8 *info)
+FETCH_INLINE int prb_fetch_info(void *ctx, const struct prb_geometry *g, __u64 id, __u32 n, __u8 *info)
 {
 	__u64 head[PRB_INFO_HEAD / 8];
 
@@ -227,8 +100,7 @@ struct prb_frame {
  * this vCPU's own, info and text are complete, so nothing needs to be read twice.
  *
  * The short way, in three reads: the frame, the info's head, the block with the id before its text.
- * 0 with a whole copy in @c, but for PRB_COPY_FINAL, which is the caller's to add; anything else only
- * means that prb_fetch_commit() must be asked. That the copy is of the record being committed rests on
+ * 0 with a whole copy in @c; anything else only means that prb_fetch_commit() must be asked. That the copy is of the record being committed rests on
  *
  *   - the frame's rb being the ring, and its id newer than *@newest, the newest copied yet. So this is
  *     no stack page that belongs to another task by now, with what an earlier record left there. (If
@@ -241,7 +113,7 @@ struct prb_frame {
  *
  * text_len never exceeds text_buf_size, the room in the block (5.10 to 7.2).
  */
-PRB_INLINE int prb_fetch_fast(void *ctx, const struct prb_geometry *g, __u64 entry,
+FETCH_INLINE int prb_fetch_fast(void *ctx, const struct prb_geometry *g, __u64 entry,
 	const __u64 *newest, struct prb_copy *c)
 {
 	__u64 at, block, len, *head = (__u64 *)c->info;
@@ -289,8 +161,8 @@ PRB_INLINE int prb_fetch_fast(void *ctx, const struct prb_geometry *g, __u64 ent
  * what could not be had; PRB_EOTHER or PRB_EFAULT if not even the entry was readable, PRB_EBAD if this
  * is no record being committed (@entry was read from what is not that stack any more).
  */
-PRB_INLINE int prb_fetch_commit(void *ctx,
-	const struct prb_geometry *g, __u64 entry, int final, struct prb_copy *c)
+FETCH_INLINE int prb_fetch_commit(void *ctx,
+	const struct prb_geometry *g, __u64 entry, struct prb_copy *c)
 {
 	struct {
 		__u64 rb, irqflags, id;
@@ -306,7 +178,7 @@ PRB_INLINE int prb_fetch_commit(void *ctx,
 	if (e.rb != g->rb)
 		return PRB_EOTHER;
 	c->id = e.id & PRB_ID_MASK;
-	c->flags = final ? PRB_COPY_FINAL : 0;
+	c->flags = 0;
 	c->text_len = 0;
 	n = g->info_size;
 	off = g->len_off;
@@ -340,12 +212,6 @@ PRB_INLINE int prb_fetch_commit(void *ctx,
 			c->text_len = n;
 	}
 	return 0;
-}
-
-/* Bytes of @c that carry something. */
-PRB_INLINE __u32 prb_copy_size(const struct prb_copy *c)
-{
-	return (__u32)__builtin_offsetof(struct prb_copy, text) + c->text_len;
 }
 
 #endif
