@@ -20,6 +20,7 @@ struct kvm_site {
 	uint32_t owner, tag;
 	uint64_t gva; /* of the five bytes */
 	uint64_t gpa;
+	struct prb_geometry arg; /* the fetcher's, with the VMM's addresses */
 	uint8_t bytes[SITE_LEN]; /* as planted */
 	int64_t doubt_ms; /* monotonic: found changed since, and the guest may be another; 0: not */
 	int64_t since_ms; /* monotonic: retired at */

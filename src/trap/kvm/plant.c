@@ -113,16 +113,34 @@ static uint64_t array_hva(const struct kvm_vm *k, const struct ptable *t, uint64
 	return first;
 }
 
-static void set_geometry(struct kvm_vm *k, const struct ptable *t, const struct prb_geometry *g)
+/* A site's argument @g as the program wants it: with the arrays where the VMM has them. */
+static struct prb_geometry in_vmm(const struct kvm_vm *k, const struct ptable *t, const struct prb_geometry *g)
+{
+	struct prb_geometry out = *g;
+
+	out.descs = array_hva(k, t, g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE);
+	out.infos = array_hva(k, t, g->infos, (g->desc_mask + 1) * g->info_size);
+	out.data = array_hva(k, t, g->data, g->data_mask + 1);
+	return out;
+}
+
+/*
+ * The program has one argument for all sites, and what it remembers goes with it. The VM is stopped: else a
+ * record could be copied by one half of the old and one of the new.
+ */
+static int set_geometry(struct kvm_vm *k, const struct kvm_site *s, struct err *e)
 {
 	struct hook_bpf__bss *b = k->hook.skel->bss;
 
+	if (!memcmp(&b->geometry, &s->arg, sizeof(s->arg)))
+		return 0;
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
+		if (&k->site[i] != s && k->site[i].use == KVM_SITE_ACTIVE)
+			return err_set(e, EBUSY, "a site of another ring is planted");
 	memset(b->pages, 0, sizeof(b->pages));
-	b->newest = g->first_id - 1;
-	b->geometry = *g;
-	b->geometry.descs = array_hva(k, t, g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE);
-	b->geometry.infos = array_hva(k, t, g->infos, (g->desc_mask + 1) * g->info_size);
-	b->geometry.data = array_hva(k, t, g->data, g->data_mask + 1);
+	b->newest = s->arg.first_id - 1;
+	b->geometry = s->arg;
+	return 0;
 }
 
 /* ---- writing ---- */
@@ -200,19 +218,27 @@ static int prepare(struct kvm_vm *k, const struct trap_site *site, struct kvm_si
 	};
 	memcpy(now, code + off, SITE_LEN);
 	site_plant(now, s->bytes);
-	set_geometry(k, &t, site->arg);
+	s->arg = in_vmm(k, &t, site->arg);
 	return 0;
 }
 
-/* All that is done while the VM stands still. */
-static int plant_held(struct kvm_vm *k, const struct kvm_site *s, const uint8_t *now, struct err *e)
+/* All that is done while the VM stands still. The program knows of the site before the guest can meet it. */
+static int plant_held(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now, struct err *e)
 {
 	int r;
 
 	if (!site_is(k, s, now))
 		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " changed meanwhile", s->gva);
+	r = set_geometry(k, s, e);
+	if (r)
+		return r;
+	publish(k);
 	r = write_site(k, s->gpa, now, s->bytes);
-	return r ? err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r)) : 0;
+	if (!r)
+		return 0;
+	s->use = KVM_SITE_UNUSED;
+	publish(k);
+	return err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r));
 }
 
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
@@ -235,14 +261,11 @@ int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 	if (!r)
 		r = enter(k, e);
 	if (!r) {
-		publish(k);
 		r = plant_held(k, s, now, e);
 		leave(k);
 	}
-	if (r) {
+	if (r)
 		s->use = KVM_SITE_UNUSED;
-		publish(k);
-	}
 	return r;
 }
 

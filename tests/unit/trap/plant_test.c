@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * plant_test.c - sites of the kvm backend in a VM that is a buffer: what is written into the guest and into
+ * the program's memory, and that all of it is written while the VM stands still. The host's kernel and
+ * the guardian are replaced here: what else attach.c and guardian.c do, tests/kvm shows.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "fetch/printk.h"
+#include "fetch/printk_rec.h"
+#include "trap/kvm/kvm.h"
+
+#include "trap/kvm/hook.skel.h"
+
+#define RAM_BYTES (8u << 20)
+#define TEXT_GVA 0xffffffff81000000ull /* 2 MiB, at the guest-physical ... */
+#define TEXT_GPA 0x200000u
+#define NOP5 ((const uint8_t[]){0x0f, 0x1f, 0x44, 0x00, 0x00})
+
+static uint8_t *ram;
+static struct kvm_vm vm;
+static struct hook_bpf skel;
+static struct hook_bpf__bss bss, seen; /* the program's memory; what it was when the VM last went on */
+static uint8_t *ram_seen;
+static bool running;
+static int stop_result;
+
+/* ---- in place of the host's kernel and of the guardian ---- */
+
+static void look(void)
+{
+	assert_memory_equal(&seen, &bss, sizeof(bss));
+	assert_memory_equal(ram_seen, ram, RAM_BYTES);
+}
+
+int kvm_guardian_stop(struct kvm_guardian *g, struct err *e)
+{
+	(void)g;
+	assert_true(running);
+	look();
+	if (stop_result)
+		return err_set(e, -stop_result, "not stopped");
+	running = false;
+	return 0;
+}
+
+int kvm_guardian_cont(struct kvm_guardian *g, struct err *e)
+{
+	(void)g;
+	(void)e;
+	running = true;
+	memcpy(&seen, &bss, sizeof(bss));
+	memcpy(ram_seen, ram, RAM_BYTES);
+	return 0;
+}
+
+int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e)
+{
+	(void)k;
+	if (idx)
+		return err_set(e, ENOENT, "no vCPU");
+	*out = (struct gcpu){.cr0 = 1u << 31, .cr3 = 0x1000, .efer = 1u << 10};
+	return 0;
+}
+
+static int mem_read(void *ctx, uint64_t gpa, void *buf, size_t len)
+{
+	(void)ctx;
+	if (gpa > RAM_BYTES || len > RAM_BYTES - gpa)
+		return -EFAULT;
+	memcpy(buf, ram + gpa, len);
+	return 0;
+}
+
+static void put64(uint64_t gpa, uint64_t v)
+{
+	memcpy(ram + gpa, &v, sizeof(v));
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	ram = calloc(1, RAM_BYTES);
+	ram_seen = calloc(1, RAM_BYTES);
+	memset(&bss, 0, sizeof(bss));
+	put64(0x1000 + 511 * 8, 0x2003);
+	put64(0x2000 + 510 * 8, 0x3003);
+	put64(0x3000 + 8 * 8, TEXT_GPA | 0x83); /* a page of 2 MiB */
+	skel.bss = &bss;
+	memset(&vm, 0, sizeof(vm));
+	vm.hook.skel = &skel;
+	vm.t.vcpus = 2;
+	vm.t.mem = (struct gmem){.read = mem_read, .ram_bytes = RAM_BYTES};
+	ram_init(&vm.ram);
+	vm.ram.n = 1;
+	vm.ram.seg[0] = (struct ram_seg){.gpa = 0, .len = RAM_BYTES, .hva = (uint64_t)(uintptr_t)ram};
+	vm.wr = open("/proc/self/mem", O_WRONLY | O_CLOEXEC);
+	assert_true(vm.wr >= 0);
+	memcpy(ram + TEXT_GPA + 0x100, NOP5, SITE_LEN);
+	memcpy(ram + TEXT_GPA + 0x204, NOP5, SITE_LEN); /* behind an ENDBR64 */
+	memcpy(ram + TEXT_GPA + 0x200, (const uint8_t[]){0xf3, 0x0f, 0x1e, 0xfa}, 4);
+	stop_result = 0;
+	kvm_guardian_cont(NULL, NULL);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	close(vm.wr);
+	free(ram);
+	free(ram_seen);
+	return 0;
+}
+
+static struct prb_geometry geometry_of(uint64_t at)
+{
+	return (struct prb_geometry){.rb = TEXT_GVA + at, .descs = TEXT_GVA + at, .infos = TEXT_GVA + at + 0x1000,
+		.data = TEXT_GVA + at + 0x2000, .first_id = 100, .desc_mask = 15, .data_mask = 1023,
+		.data_bits = 10, .desc_bits = 4, .info_size = 88};
+}
+
+static struct trap_site site_at(uint64_t off, uint32_t tag, const struct prb_geometry *g)
+{
+	return (struct trap_site){.kind = SITE_CODE, .gva = TEXT_GVA + off, .owner = 3, .tag = tag,
+		.fetch = &fetch_printk, .arg = g, .arg_len = sizeof(*g)};
+}
+
+static const uint8_t planted[] = {0x0f, 0x1f, 0x00, 0x0f, 0x08};
+
+/* The second site of a log must not make the program forget what it copied at the first. */
+static void second_site(void **state)
+{
+	struct prb_geometry g = geometry_of(0x10000);
+	struct trap_site a = site_at(0x100, 1, &g), b = site_at(0x200, 2, &g);
+	struct err e;
+
+	(void)state;
+	assert_int_equal(kvm_plant(&vm, &a, &e), 0);
+	look();
+	assert_memory_equal(ram + TEXT_GPA + 0x100, planted, SITE_LEN);
+	assert_int_equal(bss.newest, 99);
+	assert_int_equal(bss.geometry.data, vm.ram.seg[0].hva + TEXT_GPA + 0x12000);
+	bss.newest = seen.newest = 1234; /* a record is copied; then the other site is planted */
+	bss.pages[3].gva = seen.pages[3].gva = 77;
+	assert_int_equal(kvm_plant(&vm, &b, &e), 0);
+	look();
+	assert_memory_equal(ram + TEXT_GPA + 0x204, planted, SITE_LEN);
+	assert_int_equal(bss.newest, 1234);
+	assert_int_equal(bss.pages[3].gva, 77);
+}
+
+/* What does not come about leaves nothing behind, in the guest or in the program. */
+static void refused(void **state)
+{
+	struct prb_geometry g = geometry_of(0x10000), h = geometry_of(0x20000);
+	struct trap_site a = site_at(0x100, 1, &g), b = site_at(0x200, 2, &h);
+	struct err e;
+
+	(void)state;
+	stop_result = -ETIMEDOUT;
+	assert_int_equal(kvm_plant(&vm, &a, &e), -ETIMEDOUT);
+	look();
+	stop_result = 0;
+	assert_int_equal(kvm_plant(&vm, &a, &e), 0);
+	/* Of another ring while the first is live. */
+	assert_int_equal(kvm_plant(&vm, &b, &e), -EBUSY);
+	look();
+	assert_int_equal(bss.geometry.rb, g.rb);
+	/* Once that is gone. */
+	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	look();
+	assert_int_equal(kvm_plant(&vm, &b, &e), 0);
+	look();
+	assert_int_equal(bss.geometry.rb, h.rb);
+}
+
+/* A site belongs to its owner: another's of the same tag is left alone. */
+static void owners(void **state)
+{
+	struct prb_geometry g = geometry_of(0x10000);
+	struct trap_site a = site_at(0x100, 1, &g);
+	struct err e;
+
+	(void)state;
+	assert_int_equal(kvm_plant(&vm, &a, &e), 0);
+	assert_int_equal(kvm_unplant(&vm, 4, 1, &e), 0);
+	assert_memory_equal(ram + TEXT_GPA + 0x100, planted, SITE_LEN);
+	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	assert_memory_equal(ram + TEXT_GPA + 0x100, ((const uint8_t[]){0x0f, 0x1f, 0x44, 0x0f, 0x08}), SITE_LEN);
+	look();
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {TEST(second_site), TEST(refused), TEST(owners)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
