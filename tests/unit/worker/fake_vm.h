@@ -109,12 +109,12 @@ static int vm_runs(struct trap *t, uint64_t *n, struct err *e)
 	return 0;
 }
 
-static int vm_unplant(struct trap *t, uint32_t tag, struct err *e)
+static int vm_unplant(struct trap *t, uint32_t owner, uint32_t tag, struct err *e)
 {
 	(void)t;
 	(void)e;
 	for (unsigned i = vm.n_planted; i-- > 0;)
-		if (vm.planted[i].tag == tag)
+		if (vm.planted[i].owner == owner && vm.planted[i].tag == tag)
 			vm.planted[i] = vm.planted[--vm.n_planted];
 	return 0;
 }

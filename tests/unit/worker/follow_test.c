@@ -63,7 +63,7 @@ static void end(void)
 /* Time passes: as the worker's loop does it, with a backend that has nothing to say. */
 static int pass(int64_t ms)
 {
-	const struct trap_event none = {.type = TRAP_IDLE};
+	const struct trap_event none = {.type = TRAP_IDLE, .emptied = true};
 	int64_t until = vm_ns + ms * 1000000;
 	int r = 0;
 
@@ -86,7 +86,7 @@ static int pass(int64_t ms)
 static void ring(uint32_t tag)
 {
 	const struct trap_site *s = vm_planted(tag);
-	struct trap_event ev = {.type = TRAP_STOPPED, .tag = tag, .time_us = clock_wall_us(),
+	struct trap_event ev = {.type = TRAP_STOPPED, .tag = tag, .held = true, .time_us = clock_wall_us(),
 		.vcpu = UINT32_MAX};
 
 	if (!s)
@@ -109,7 +109,7 @@ static void copy(uint64_t id)
 	*rw_desc(&vm.w, id) = RW_SV(id, PRB_RESERVED);
 	*rw_word(&vm.w, vm.w.rb + RW_STACK) = RW_BASE + vm.w.rb;
 	*rw_word(&vm.w, vm.w.rb + RW_STACK + 16) = id;
-	assert_int_equal(prb_fetch_commit(&vm.w.mem, s->fetch_arg, entry, 1, &c), 0);
+	assert_int_equal(prb_fetch_commit(&vm.w.mem, s->arg, entry, &c), 0);
 	*rw_desc(&vm.w, id) = sv;
 	ev.len = prb_copy_size(&c);
 	assert_int_equal(follow_event(&f, &ev, &e), 0);
