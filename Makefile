@@ -11,7 +11,7 @@ ALL_CFLAGS = -std=gnu17 $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='
 	-isystem $(BUILD)/skel -fno-strict-aliasing -fstack-protector-strong $(CFLAGS)
 LIBS    := -lcrypto -lbpf -lelf -lz -lpcre2-8 -lseccomp -lpthread
 
-SRC  := $(sort $(wildcard src/*/*.c src/*/*/*.c))
+SRC  := $(sort $(wildcard src/*/*.c src/*/*/*.c src/*/*/*/*.c))
 BPF  := $(filter %.bpf.c,$(SRC))
 SRC  := $(filter-out %.bpf.c,$(SRC))
 OBJ  := $(SRC:src/%.c=$(BUILD)/%.o)

@@ -15,15 +15,6 @@
 #include "guest/state.h"
 #include "util/clock.h"
 
-/* Intel SDM volume 3, 2.5 (CR0, CR4) and 2.2.1 (EFER). */
-#define CR0_PG   (1ull << 31)
-#define CR4_LA57 (1ull << 12)
-#define EFER_LMA (1ull << 10)
-
-#define CR3_ADDR 0x000ffffffffff000ull
-/* With page-table isolation the user half's table is the page after the kernel's; pti.c, 4.15+. */
-#define CR3_PTI_USER 0x1000ull
-
 /* Where _text is without KASLR: __START_KERNEL_map + CONFIG_PHYSICAL_START (16 MiB, the default). */
 #define TEXT_DEFAULT 0xffffffff81000000ull
 
@@ -45,20 +36,13 @@ static void step(struct guest *g, const char *name, uint32_t *since)
 	*since = now;
 }
 
-int state_unreadable(int r, struct err *e)
-{
-	if (r == -ESRCH)
-		return err_set(e, ESRCH, "the VM is gone");
-	return err_set(e, -r, "the guest's memory cannot be read: %s", strerror(-r));
-}
-
 /* Is there a 64-bit kernel at all? */
 static int check_mode(const struct gcpu *cpu, struct err *e)
 {
-	if (!(cpu->cr0 & CR0_PG))
+	if (!cpu_paging(cpu))
 		return err_set(e, EAGAIN, "the guest is not booted yet (paging is off: firmware, "
 			"boot loader, or halted)");
-	if (!(cpu->efer & EFER_LMA))
+	if (!cpu_long_mode(cpu))
 		return err_set(e, ENOEXEC, "the guest runs a 32-bit system, whose log cannot be "
 			"followed; only x86-64 kernels can");
 	return 0;
@@ -79,15 +63,14 @@ static int map_image(struct guest *g, struct err *e)
  */
 static int find_image(struct guest *g, const struct gcpu *cpu, struct err *e)
 {
-	struct ptable t = {&g->mem, 0, cpu->cr4 & CR4_LA57};
-	uint64_t roots[2] = {cpu->cr3 & CR3_ADDR, cpu->cr3 & CR3_ADDR & ~CR3_PTI_USER};
 	uint64_t most = 0;
 	int r = check_mode(cpu, e);
 
 	if (r)
 		return r;
-	for (unsigned i = 0; i < 2; i++) {
-		t.root = roots[i];
+	for (unsigned i = 0; i < PTABLES; i++) {
+		struct ptable t = ptable_of(&g->mem, cpu, i);
+
 		r = image_map(g->image, &t);
 		if (r && r != -E2BIG)
 			return state_unreadable(r, e);
@@ -310,6 +293,8 @@ static int find(struct guest *g, const struct gcpu *cpu, struct err *e)
 		return r;
 	step(g, "btf", &t);
 	r = state_load_boot(g, e);
+	if (guest_symbol(g, "jiffies_64", &g->ticks_gva) && guest_symbol(g, "jiffies", &g->ticks_gva))
+		g->ticks_gva = 0;
 	step(g, "boot", &t);
 	return r;
 }
@@ -346,15 +331,15 @@ int guest_find(struct guest **out, const struct gmem *mem, const struct gcpu *cp
 
 int guest_runs_on(const struct guest *g, const struct gcpu *cpu, struct err *e)
 {
-	struct ptable t = {&g->mem, 0, cpu->cr4 & CR4_LA57};
 	struct mapping at;
 	int r = check_mode(cpu, e);
 
 	if (r)
 		return err_set(e, ESTALE, "the vCPU no longer runs a 64-bit kernel (reboot?)");
 	/* what is executable in the kernel's table is mapped in the user half's too, or in neither */
-	for (unsigned i = 0; i < 2; i++) {
-		t.root = cpu->cr3 & CR3_ADDR & ~(i ? CR3_PTI_USER : 0);
+	for (unsigned i = 0; i < PTABLES; i++) {
+		struct ptable t = ptable_of(&g->mem, cpu, i);
+
 		r = ptable_walk(&t, g->text, &at);
 		if (r == -ESRCH)
 			return err_set(e, ESRCH, "the VM is gone");

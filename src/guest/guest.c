@@ -164,3 +164,8 @@ int guest_read(const struct guest *g, uint64_t gva, void *buf, size_t len)
 	}
 	return 0;
 }
+
+int guest_ticks(const struct guest *g, uint64_t *n)
+{
+	return g->ticks_gva ? guest_read(g, g->ticks_gva, n, sizeof(*n)) : -ENOENT;
+}

@@ -87,6 +87,12 @@ int guest_enum(const struct guest *g, const char *enumerator, int64_t *value);
 /* NUMBER/OFFSET/SIZE/LENGTH/SYMBOL entries of VMCOREINFO, by the whole key: "OFFSET(prb.desc_ring)". */
 int guest_vmcoreinfo(const struct guest *g, const char *key, uint64_t *value);
 
+/*
+ * The kernel's count of timer ticks (jiffies_64), which goes on while it runs and is not idle: 0 and *@n; -ENOENT
+ * if it has none that can be found, or what guest_read() returned. Works after guest_trim().
+ */
+int guest_ticks(const struct guest *g, uint64_t *n);
+
 /* Guest-virtual to guest-physical by the kernel's page table; -EFAULT if not mapped. */
 int guest_translate(const struct guest *g, uint64_t gva, uint64_t *gpa, uint64_t *page_size);
 /* Copy from kernel virtual memory; crosses pages; all or nothing (-EFAULT). */

@@ -6,51 +6,7 @@
 
 #include "util/cleanup.h"
 
-/* Page-table entry bits: Intel SDM volume 3, 4.5, tables 4-15 to 4-20; AMD APM volume 2, 5.3. */
-#define PTE_PRESENT 0x1ull
-#define PTE_WRITE   0x2ull
-#define PTE_LARGE   0x80ull
-#define PTE_NX      (1ull << 63)
-#define PTE_ADDR    0x000ffffffffff000ull
-
 #define PAGE 4096ull
-
-static bool canonical(uint64_t gva, bool la57)
-{
-	int64_t top = (int64_t)gva >> (la57 ? 56 : 47);
-
-	return top == 0 || top == -1;
-}
-
-int ptable_walk(const struct ptable *t, uint64_t gva, struct mapping *out)
-{
-	uint64_t table = t->root & PTE_ADDR;
-	bool write = true, exec = true;
-
-	if (!canonical(gva, t->la57))
-		return -EFAULT;
-	for (int level = t->la57 ? 5 : 4; level >= 1; level--) {
-		unsigned shift = 12 + 9 * (level - 1);
-		uint64_t e, size = 1ull << shift;
-		int r = gmem_read(t->mem, table + (gva >> shift & 511) * 8, &e, sizeof(e));
-
-		if (r)
-			return r;
-		if (!(e & PTE_PRESENT))
-			return -EFAULT;
-		write &= !!(e & PTE_WRITE);
-		exec &= !(e & PTE_NX);
-		if (level == 1 || (level <= 3 && (e & PTE_LARGE))) {
-			out->gpa = (e & PTE_ADDR & ~(size - 1)) | (gva & (size - 1));
-			out->size = size;
-			out->write = write;
-			out->exec = exec;
-			return 0;
-		}
-		table = e & PTE_ADDR;
-	}
-	return -EFAULT;
-}
 
 static int extent_add(struct image *img, uint64_t gva, uint64_t gpa, uint64_t len, bool write,
 	bool exec)

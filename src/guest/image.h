@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * image.h - the guest's page tables, and what of the Linux kernel's image they map.
+ * image.h - what of the Linux kernel's image a guest's page table maps.
  *
- * A walk is bounded by the number of levels (4 or 5), whatever the tables hold. The image is what the
- * kernel half maps between 0xffffffff80000000 and 0xffffffffc0000000 (arch/x86/include/asm/
+ * The image is what the kernel half maps between 0xffffffff80000000 and 0xffffffffc0000000 (arch/x86/include/asm/
  * page_64_types.h: __START_KERNEL_map and KERNEL_IMAGE_SIZE with KASLR, Linux 4.8 to 7.2), kept as a
  * short list of extents. The image does not move while the kernel runs, so the list stays true.
  */
@@ -13,27 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guest/arch/x86.h"
 #include "guest/gmem.h"
 #include "util/err.h"
 
 #define KERNEL_MAP_START 0xffffffff80000000ull
 #define KERNEL_MAP_END   0xffffffffc0000000ull
-
-/* A page table: where its top level is, and how many levels there are. */
-struct ptable {
-	const struct gmem *mem;
-	uint64_t root; /* guest-physical, 4 KiB aligned */
-	bool la57;
-};
-
-struct mapping {
-	uint64_t gpa;  /* of the address asked for */
-	uint64_t size; /* of the page: 4 KiB, 2 MiB or 1 GiB */
-	bool write, exec;
-};
-
-/* Walk to @gva. 0, -EFAULT if it is not mapped (or not canonical), or what gmem's read returned. */
-int ptable_walk(const struct ptable *t, uint64_t gva, struct mapping *out);
 
 /* A run of the image, contiguous in both address spaces and of one protection. */
 struct extent {

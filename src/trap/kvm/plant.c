@@ -12,16 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest/image.h"
+#include "guest/arch/x86.h"
 #include "trap/kvm/kvm.h"
 
 #include "trap/kvm/hook.skel.h"
 #include "util/clock.h"
 
-#define CR3_ADDR 0x000ffffffffff000ull
-#define CR3_PTI_USER 0x1000ull /* arch/x86/entry/calling.h: PTI_USER_PGTABLE_MASK */
-#define CR4_LA57 (1ull << 12)
-#define EFER_LMA (1ull << 10)
 /*
  * How long the guest runs between the phases. prb_commit() and prb_final_commit() are entered with
  * interrupts off (prb_reserve() to prb_commit()), so no task is preempted there; what remains is a vCPU
@@ -63,12 +59,10 @@ static int find_table(struct kvm_vm *k, uint64_t gva, struct ptable *t, struct e
 			continue;
 		if (r)
 			return r;
-		if (!(c.efer & EFER_LMA))
+		if (!cpu_long_mode(&c))
 			continue;
-		t->mem = &k->t.mem;
-		t->la57 = c.cr4 & CR4_LA57;
-		for (int pti = 0; pti < 2; pti++) {
-			t->root = c.cr3 & CR3_ADDR & ~(pti ? CR3_PTI_USER : 0);
+		for (unsigned half = 0; half < PTABLES; half++) {
+			*t = ptable_of(&k->t.mem, &c, half);
 			if (!ptable_walk(t, gva, &m))
 				return 0;
 		}
