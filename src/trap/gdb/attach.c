@@ -356,4 +356,5 @@ void gdb_close(struct gdb *g)
 	guardian_end(&g->guardian, clean);
 	close(g->c.fd);
 	ram_unbind(&g->ram);
+	free(g->site);
 }

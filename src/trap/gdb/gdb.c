@@ -18,88 +18,6 @@ static struct gdb *gdb_of(struct trap *t)
 	return (struct gdb *)t;
 }
 
-/* A stub that is gone stays gone; pass @rc on. */
-static int note(struct gdb *g, int rc)
-{
-	if (rc == -ESRCH)
-		g->dead = true;
-	return rc;
-}
-
-/*
- * The site whose watchpoint stop reply @s is about, or NULL if there is none at all. Two vCPUs that hit at
- * once are reported as one stop, and then as another, which names no address or that of a watchpoint
- * removed since (QEMU forgets the hit of the reported vCPU only): then any site will do, for it may stand
- * for a hit of the one just planted.
- */
-static const struct trap_site *find_site(const struct gdb *g, const struct rsp_stop *s)
-{
-	const struct trap_site *any = NULL;
-
-	for (unsigned i = 0; i < TRAP_SITES_MAX; i++) {
-		const struct trap_site *site = &g->site[i].site;
-
-		if (!g->site[i].used)
-			continue;
-		if (s->watch && s->addr - site->gva < site->len)
-			return site;
-		any = site;
-	}
-	return any;
-}
-
-static int stop_vm(struct gdb *g, struct err *e)
-{
-	int rc;
-
-	if (g->dead)
-		return err_set(e, ESRCH, "gdb:%s: the VM is gone", g->where);
-	/*
-	 * \x03 stops a running VM and makes it say so. It is dropped if the stub still waits for an
-	 * acknowledgement, which '+' gives, hence twice; in a stopped VM all of it is ignored.
-	 */
-	g->saw_stop = g->c.refused = false;
-	rc = conn_send(&g->c, "\x03+\x03", 3, e);
-	if (rc == 0)
-		rc = conn_request(&g->c, "qC", GDB_REPLY_MS, e);
-	if (rc)
-		return note(g, rc);
-	g->c.acks_due = 0;
-	/* No stop reply: it did not run though we let it, so someone else had stopped it. */
-	g->paused = !g->saw_stop && !g->c.refused;
-	guardian_leave_paused(&g->guardian, g->paused);
-	g->held = true;
-	return 0;
-}
-
-static int start_vm(struct gdb *g, struct err *e)
-{
-	int rc = 0;
-
-	/* A doorbell rang meanwhile: the VM stays held until wait() has reported it. */
-	if (g->rang && !find_site(g, &g->ring))
-		g->rang = false;
-	if (!g->rang && !g->paused) {
-		rc = conn_send(&g->c, "++$c#63", 7, e);
-		if (rc)
-			return note(g, rc);
-		g->c.acks_due++;
-	}
-	g->held = false;
-	return 0;
-}
-
-int gdb_enter(struct gdb *g, bool *was, struct err *e)
-{
-	*was = g->held;
-	return g->held ? 0 : g->rang ? (g->held = true, 0) : stop_vm(g, e);
-}
-
-int gdb_leave(struct gdb *g, bool was, struct err *e)
-{
-	return was || g->dead ? 0 : start_vm(g, e);
-}
-
 static void describe(struct gdb *g)
 {
 	unsigned long long mib = (g->t.mem.ram_bytes + (1 << 20) - 1) >> 20;
@@ -133,7 +51,7 @@ static int op_attach(struct trap **out, const char *target, struct err *e)
 	g->t.vcpus = g->vcpus;
 	g->t.pid = g->ram.pid;
 	describe(g);
-	rc = start_vm(g, e);
+	rc = gdb_let_go(g, e);
 	if (rc) {
 		gdb_close(g);
 		free(g);
@@ -156,7 +74,7 @@ static int read_reg(struct gdb *g, enum gdb_reg reg, uint64_t *v, struct err *e)
 	snprintf(cmd, sizeof(cmd), "p%x", (unsigned)g->regs.num[reg]);
 	rc = conn_request(&g->c, cmd, GDB_REPLY_MS, e);
 	if (rc)
-		return note(g, rc);
+		return gdb_note(g, rc);
 	n = rsp_unhex(g->c.pkt, g->c.len, bytes, sizeof(bytes));
 	if (n <= 0)
 		return err_set(e, EPROTO, "gdb:%s: register %d cannot be read (\"%.20s\")", g->where,
@@ -192,7 +110,7 @@ static int op_cpu(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e
 		rc = read_reg(g, REG_CR4, &out->cr4, e);
 	if (rc == 0)
 		rc = read_reg(g, REG_EFER, &out->efer, e);
-	rc = note(g, rc);
+	rc = gdb_note(g, rc);
 	rc2 = gdb_leave(g, was, rc ? NULL : e);
 	return rc ? rc : rc2;
 }
@@ -203,13 +121,27 @@ static int watchpoint(struct gdb *g, char zed, const struct trap_site *s, struct
 	char cmd[64];
 
 	snprintf(cmd, sizeof(cmd), "%c2,%llx,%x", zed, (unsigned long long)s->gva, s->len);
-	return note(g, conn_request_ok(&g->c, cmd, e));
+	return gdb_note(g, conn_request_ok(&g->c, cmd, e));
+}
+
+static bool room_for_site(struct gdb *g)
+{
+	unsigned cap = g->cap_sites ? g->cap_sites * 2 : 16;
+	struct trap_site *more;
+
+	if (g->sites < g->cap_sites)
+		return true;
+	more = reallocarray(g->site, cap, sizeof(*more));
+	if (!more)
+		return false;
+	g->site = more;
+	g->cap_sites = cap;
+	return true;
 }
 
 static int op_plant(struct trap *t, const struct trap_site *site, struct err *e)
 {
 	struct gdb *g = gdb_of(t);
-	unsigned i = 0;
 	bool was;
 	int rc, rc2;
 
@@ -219,10 +151,8 @@ static int op_plant(struct trap *t, const struct trap_site *site, struct err *e)
 		site->gva % site->len)
 		return err_set(e, EINVAL, "gdb:%s: cannot watch %u bytes at 0x%llx", g->where, site->len,
 			(unsigned long long)site->gva);
-	while (i < TRAP_SITES_MAX && g->site[i].used)
-		i++;
-	if (i == TRAP_SITES_MAX)
-		return err_set(e, ENOSPC, "gdb:%s: no more than %d sites", g->where, TRAP_SITES_MAX);
+	if (!room_for_site(g))
+		return err_set(e, ENOMEM, "gdb:%s: out of memory", g->where);
 	rc = gdb_enter(g, &was, e);
 	if (rc)
 		return rc;
@@ -230,10 +160,8 @@ static int op_plant(struct trap *t, const struct trap_site *site, struct err *e)
 	if (rc == -EINVAL)
 		rc = err_set(e, ENOSPC, "gdb:%s: the VMM takes no more watchpoints (a KVM guest has 4)",
 			g->where);
-	if (rc == 0) {
-		g->site[i].used = true;
-		g->site[i].site = *site;
-	}
+	if (rc == 0)
+		g->site[g->sites++] = *site;
 	rc2 = gdb_leave(g, was, rc ? NULL : e);
 	return rc ? rc : rc2;
 }
@@ -244,10 +172,10 @@ static int op_unplant(struct trap *t, uint32_t owner, uint32_t tag, struct err *
 	bool entered = false, was = true;
 	int rc = 0, rc2;
 
-	for (unsigned i = 0; i < TRAP_SITES_MAX; i++) {
+	for (unsigned i = g->sites; i-- > 0;) {
 		int one;
 
-		if (!g->site[i].used || g->site[i].site.owner != owner || g->site[i].site.tag != tag)
+		if (g->site[i].owner != owner || g->site[i].tag != tag)
 			continue;
 		if (!entered) {
 			rc = gdb_enter(g, &was, e);
@@ -255,10 +183,10 @@ static int op_unplant(struct trap *t, uint32_t owner, uint32_t tag, struct err *
 				return rc;
 			entered = true;
 		}
-		one = watchpoint(g, 'z', &g->site[i].site, e);
+		one = watchpoint(g, 'z', &g->site[i], e);
 		/* Not there any more is as good as removed. */
 		if (one == 0 || one == -EINVAL)
-			g->site[i].used = false;
+			g->site[i] = g->site[--g->sites];
 		else
 			rc = one;
 	}
@@ -277,13 +205,13 @@ static int op_resume(struct trap *t, struct err *e)
 {
 	struct gdb *g = gdb_of(t);
 
-	return g->held ? start_vm(g, e) : 0;
+	return g->held ? gdb_let_go(g, e) : 0;
 }
 
 /* The event for a stop at a doorbell; false if none of ours is there. */
 static bool ring(struct gdb *g, const struct rsp_stop *s, struct trap_event *ev)
 {
-	const struct trap_site *hit = find_site(g, s);
+	const struct trap_site *hit = gdb_site_of(g, s);
 
 	if (!hit)
 		return false;
@@ -338,7 +266,7 @@ static int take_stop(struct gdb *g, const struct rsp_stop *s, struct trap_event 
 	}
 	if (stale) {
 		/* It went on since; to report the doorbell the VM must be held. */
-		rc = stop_vm(g, e);
+		rc = gdb_stop(g, e);
 		if (rc)
 			return rc;
 	}
@@ -348,7 +276,7 @@ static int take_stop(struct gdb *g, const struct rsp_stop *s, struct trap_event 
 	if (ring(g, s, ev))
 		return 1;
 	/* A watchpoint removed meanwhile. */
-	return start_vm(g, e);
+	return gdb_let_go(g, e);
 }
 
 static int op_wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct err *e)
@@ -369,7 +297,7 @@ static int op_wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct
 			g->held = true;
 			if (ring(g, &g->ring, ev))
 				return 0;
-			rc = start_vm(g, e);
+			rc = gdb_let_go(g, e);
 			if (rc)
 				return rc == -ESRCH ? ended(g, ev, e) : rc;
 		}

@@ -37,10 +37,8 @@ struct gdb {
 	struct {
 		uint64_t pid, tid;
 	} vcpu[GDB_VCPUS_MAX];
-	struct {
-		bool used;
-		struct trap_site site;
-	} site[TRAP_SITES_MAX];
+	struct trap_site *site; /* planted */
+	unsigned sites, cap_sites;
 };
 
 extern const struct trap_ops trap_gdb;
@@ -50,7 +48,19 @@ int gdb_open(struct gdb *g, const char *target, struct err *e);
 /* attach.c: let the VM go, with nothing armed, and release everything but @g itself. */
 void gdb_close(struct gdb *g);
 
-/* gdb.c: stop the VM, if it is not; *was says what to give to gdb_leave() afterwards. */
+/* halt.c: a stub that is gone stays gone; pass @rc on. */
+int gdb_note(struct gdb *g, int rc);
+/*
+ * halt.c: the site whose watchpoint stop reply @s is about, or NULL if there is none at all. Two vCPUs that hit
+ * at once are reported as one stop, and then as another, which names no address or that of a watchpoint
+ * removed since (QEMU forgets the hit of the reported vCPU only): then any site will do, for it may stand
+ * for a hit of the one just planted.
+ */
+const struct trap_site *gdb_site_of(const struct gdb *g, const struct rsp_stop *s);
+/* halt.c: stop the VM, and let it go unless a doorbell rang meanwhile or others had stopped it. */
+int gdb_stop(struct gdb *g, struct err *e);
+int gdb_let_go(struct gdb *g, struct err *e);
+/* halt.c: stop the VM, if it is not; *was says what to give to gdb_leave() afterwards. */
 int gdb_enter(struct gdb *g, bool *was, struct err *e);
 int gdb_leave(struct gdb *g, bool was, struct err *e);
 
