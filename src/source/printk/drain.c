@@ -26,6 +26,7 @@ static uint64_t whole_end(struct printk *p)
 		case PRINTK_COMMITTED:
 			return seq == p->want && p->polled >= seq ? seq + 1 : seq;
 		case PRINTK_FUTURE:
+			return seq == p->want && p->polled >= seq && printk_head_past(p, seq) ? seq + 1 : seq;
 		case PRINTK_UNREADABLE:
 			return seq;
 		default:
@@ -93,6 +94,10 @@ static int look_about(struct printk *p, bool idle, bool moved, int64_t now_us, s
 		r = printk_check_bypass(p, now_us, e);
 	if (!r)
 		r = printk_flush_gap(p, now_us, e);
+	if (!r && idle && p->code && !p->first_drain)
+		r = printk_reconcile(p, now_us, e);
+	if (r == PRINTK_REWOUND)
+		return printk_rewind(p, now_us, e);
 	if (!r && idle)
 		r = printk_same_ring(p, e);
 	if (!r && (idle || !moved))
@@ -129,6 +134,8 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 	r = look_about(p, idle, p->counters.records != records, now_us, e);
 	if (r)
 		return r;
+	if (p->first_drain)
+		p->reconciled = p->confirmed = p->want;
 	p->first_drain = false;
 	if (idle)
 		printk_flood_polled(p, now_us);
@@ -143,7 +150,9 @@ int printk_copy(struct printk *p, bool final, const void *data, size_t len, int6
 	int r = printk_window_put(p, final, data, len, time_us, e);
 
 	for (int n = 0; r == PRINTK_ASK_RING && n < 2 * PRINTK_WINDOW; n++) {
+		p->pressed = true;
 		r = next(p, PRINTK_AT_POLL, true, UINT64_MAX, time_us, e);
+		p->pressed = false;
 		if (r <= 0)
 			return r; /* too far ahead of a record not finished: the ring keeps it */
 		r = printk_window_put(p, final, data, len, time_us, e);
@@ -190,8 +199,6 @@ int printk_end(struct printk *p, int64_t now_us, struct err *e)
 			r = printk_emit(p, &p->entry, RECORD_LATE, now_us, e);
 		else if (f == PRINTK_COMMITTED)
 			r = printk_emit(p, &p->entry, RECORD_PARTIAL, now_us, e);
-		else if (f == PRINTK_FUTURE)
-			break;
 		else
 			r = printk_gap(p, p->want, 1, printk_unfinished, false, now_us, e);
 		if (r)

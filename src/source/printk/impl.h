@@ -10,7 +10,8 @@
 
 #define PRINTK_WINDOW 64   /* copies that may wait for one that comes later; power of two */
 #define PRINTK_SKIPPED SOURCE_OPEN_MAX /* records passed over because their writer does not finish */
-#define PRINTK_ALERTS 8
+#define PRINTK_ALERTS 16
+#define PRINTK_TRAPPED 1024 /* records remembered to have come to a trap; power of two */
 
 #define PRINTK_PENDING (PRINTK_TAG_PENDING_LAST - PRINTK_TAG_PENDING + 1)
 #define PRINTK_POINTS (PRINTK_TAG_REUSE_LAST - PRINTK_TAG_REUSE + 1)
@@ -51,6 +52,11 @@ struct printk {
 	uint64_t untrapped, untrapped_first; /* found without, not told yet */
 	uint64_t copies_lost;  /* by the backend, and not accounted for yet */
 	int64_t copies_lost_us;
+	uint64_t traps_failed, traps_failed_told; /* the guest came to a trap without a record */
+	uint64_t trapped[PRINTK_TRAPPED]; /* by seq: seq + 1 if it came to a trap */
+	uint64_t confirmed;    /* the ring was seen to hold the records before it */
+	uint64_t reconciled;   /* copies of records before it agree with the ring */
+	int64_t reconciled_us; /* since then the next one cannot be compared; 0: it could */
 	uint64_t code_commit, code_final; /* GVAs of the two functions, 0 if unknown */
 	uint64_t console_seq;             /* GVA of that variable, 0 if there is none (5.19 on) */
 
@@ -74,13 +80,18 @@ struct printk {
 	 * already.
 	 */
 	uint64_t *history, history_mask, replay_end;
+	unsigned rewinds, recall_left; /* see rewind.c */
+	int64_t rewinds_us;
 	bool rewound; /* it did so, and that is to be dealt with first */
 	bool (*settled)(void *ctx);
 	void *settled_ctx;
 	uint64_t *in_ring, n_in_ring; /* during printk_rewind() */
 
 	bool urgent; /* the ring is about to be overwritten: wait for no record that is being written */
-	uint64_t stalled_seq;
+	bool pressed; /* copies find no room to wait: be less patient */
+	uint64_t stalled_seq, stalled_end; /* what is unfinished before the latter is passed over at once */
+	const char *stalled_why;
+	uint64_t ahead; /* a whole record after p->want, or how far one was looked for */
 	int64_t stalled_since; /* 0: not stalled */
 	uint64_t skipped[PRINTK_SKIPPED];
 	unsigned n_skipped;
@@ -153,6 +164,9 @@ int printk_same_ring(struct printk *p, struct err *e);
  */
 int printk_backwards(struct printk *p, int64_t now_us, struct err *e);
 
+/* Was the number @seq given to a writer, as the ring's head says (or is the head not to be believed)? */
+bool printk_head_past(const struct printk *p, uint64_t seq);
+
 /* Remember @e as the newest unfinished record. */
 void printk_keep_part(struct printk *p, const struct printk_entry *e);
 
@@ -181,12 +195,24 @@ unsigned printk_flood_sites(const struct printk *p, struct trap_site *sites, uns
 
 /* ---- bypass.c ---- */
 
+/* Record @seq came to its trap. */
+void printk_trapped(struct printk *p, uint64_t seq);
 /* Record @seq came out of the ring although its trap should have brought a copy. */
 void printk_untrapped(struct printk *p, uint64_t seq);
 /* Its copy came after all. */
 void printk_trapped_late(struct printk *p, uint64_t seq);
 /* To be called when all copies made so far were taken: tell what came without. 0 or the sink's errno. */
 int printk_check_bypass(struct printk *p, int64_t now_us, struct err *e);
+
+/* ---- reconcile.c ---- */
+
+/*
+ * Compare the copies emitted with the ring, as far as it is final: what it holds instead is emitted as well. 0,
+ * PRINTK_REWOUND if it holds others altogether, or the sink's errno.
+ */
+int printk_reconcile(struct printk *p, int64_t now_us, struct err *e);
+/* Tell that record @seq came in two versions. 0 or the sink's errno. */
+int printk_differs(struct printk *p, uint64_t seq, int64_t now_us, struct err *e);
 
 /* ---- window.c ---- */
 
@@ -197,7 +223,7 @@ int printk_check_bypass(struct printk *p, int64_t now_us, struct err *e);
 int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *e);
 /*
  * Keep a copy until its turn comes. 0; PRINTK_ASK_RING: it is too far ahead of p->want, which has to move on
- * first; PRINTK_REWOUND: it was dealt with before, and the ring holds another one; -EBADMSG: no such copy.
+ * first; PRINTK_REWOUND: it was dealt with before, and the ring holds others; -EBADMSG: no such copy.
  */
 int printk_window_put(struct printk *p, bool final, const void *data, size_t len, int64_t time_us,
 	struct err *e);

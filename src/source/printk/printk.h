@@ -85,6 +85,8 @@ void printk_disarmed(struct printk *p);
 void printk_rearmed(struct printk *p);
 /* The backend had to drop @n copies: so many records will be late without anything being wrong. */
 void printk_copies_lost(struct printk *p, uint64_t n, int64_t now_us);
+/* The guest came to a trap @n times with nothing there that could be followed to a record. */
+void printk_traps_failed(struct printk *p, uint64_t n);
 /*
  * Ask @settled(@ctx) before believing that the ring went back, or holds what no trap brought: does the
  * guest's memory look as its own CPUs left it? If not (a snapshot is being loaded), the next poll asks again.

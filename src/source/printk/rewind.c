@@ -18,6 +18,10 @@
 #include "util/hash.h"
 
 #define NAME_OF_BOOT 12 /* digits */
+#define RECALL_MAX (1u << 18) /* stored records looked at: a ring's worth, several times over */
+/* Each costs a look at the ledger, and the guest can bring it about: so many at once, then one in a while. */
+#define REWINDS 8
+#define REWIND_AGAIN_US 10000000
 
 bool printk_same_boot(const char *a, const char *b)
 {
@@ -38,7 +42,7 @@ static int known(void *ctx, const char *boot, uint64_t seq, uint64_t guest_ns, u
 	uint64_t print = printk_fingerprint(seq, guest_ns, text_hash);
 	size_t i = seq & p->history_mask;
 
-	if (!printk_same_boot(boot, p->boot))
+	if (!printk_same_boot(boot, p->boot) || !p->recall_left--)
 		return 1; /* older boots are of no use */
 	if (p->in_ring[i] != print)
 		return 0;
@@ -76,6 +80,7 @@ static int recall(struct printk *p, uint64_t tail, uint64_t head, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	read_ring(p, tail, head);
 	memset(p->history, 0, (p->history_mask + 1) * sizeof(*p->history));
+	p->recall_left = RECALL_MAX;
 	if (p->n_in_ring)
 		r = p->sink->recall(p->sink->ctx, known, p, e);
 	free(p->in_ring);
@@ -94,6 +99,20 @@ bool printk_settled(const struct printk *p)
 	return !p->settled || p->settled(p->settled_ctx);
 }
 
+/* Is it too early for another one? */
+static bool too_often(struct printk *p, int64_t now_us)
+{
+	if (now_us < p->rewinds_us) /* the clock was set back */
+		p->rewinds_us = now_us;
+	while (p->rewinds && now_us - p->rewinds_us >= REWIND_AGAIN_US) {
+		p->rewinds--;
+		p->rewinds_us += REWIND_AGAIN_US;
+	}
+	if (!p->rewinds)
+		p->rewinds_us = now_us;
+	return p->rewinds == REWINDS;
+}
+
 int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 {
 	uint64_t head, tail;
@@ -104,6 +123,10 @@ int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 	p->rewound = true;
 	if (!printk_settled(p))
 		return 0;
+	if (too_often(p, now_us))
+		return printk_alert(p, now_us, e, "rewinds",
+			"the guest's printk ring goes back again and again; what it holds now is taken in %d s",
+			REWIND_AGAIN_US / 1000000);
 	r = printk_window_flush(p, e);
 	if (r)
 		return r;
@@ -129,11 +152,14 @@ int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 		return r;
 	next_name(p);
 	p->rewound = false;
+	p->rewinds++;
 	p->replay_end = head + 1;
 	p->flood.on = p->flood.points = false; /* what is watched may be in the future now */
 	p->want = tail;
 	p->excused_end = head + 1;
 	p->polled = 0; /* of the other course */
+	p->reconciled = p->confirmed = head + 1;
+	memset(p->trapped, 0, sizeof(p->trapped));
 	p->has_part = false;
 	p->n_skipped = 0;
 	return 1;

@@ -11,6 +11,8 @@
 #include "source/printk/impl.h"
 
 #define STALL_US 2000000      /* a record being written for so long while later ones are whole */
+#define PRESSED_US 100000     /* the same while copies of later ones find no room to wait for it */
+#define AHEAD_MAX 1024        /* later records looked at in one go */
 #define JUMP_MAX (1ULL << 40) /* more records than that in one jump are not believed */
 
 static const char LOST_BEFORE[] = "overwritten before capture began";
@@ -18,7 +20,7 @@ static const char LOST_OFF[] = "overwritten while capture was off";
 static const char LOST_NOW[] = "overwritten before it could be copied";
 static const char LOST_NOROOM[] = "no room for the text in the guest's ring";
 const char printk_unfinished[] = "its writer did not finish it";
-static const char LOST_PENDING[] = "not finished yet while the ring was about to wrap; follows if it is";
+static const char LOST_PENDING[] = "not finished yet while later ones could not wait; follows if it is";
 
 static enum record_fidelity fidelity(const struct printk *p, uint64_t seq, enum printk_why why)
 {
@@ -80,6 +82,7 @@ static int jump(struct printk *p, int64_t now_us, struct err *e)
 int printk_backwards(struct printk *p, int64_t now_us, struct err *e)
 {
 	uint64_t head, tail;
+	const char *why;
 	int r = printk_bounds(&p->l, &p->m, p->want, &head, &tail);
 
 	if (r == -EFAULT)
@@ -87,7 +90,23 @@ int printk_backwards(struct printk *p, int64_t now_us, struct err *e)
 	if (r)
 		return printk_alert(p, now_us, e, "ring-contradiction",
 			"the ends of the guest's printk ring contradict each other");
-	return head + 1 >= p->want ? 0 : PRINTK_REWOUND;
+	/* Copies may be forged: only what the ring was seen to hold can be missing from it. */
+	if (head + 1 >= (p->code && p->confirmed < p->want ? p->confirmed : p->want))
+		return 0;
+	/* Of a ring that went back the newest record is not there any more. */
+	if (p->want && printk_read(&p->l, &p->m, p->want - 1, false, &p->entry, &why) == PRINTK_WHOLE &&
+		printk_known(p, &p->entry))
+		return printk_alert(p, now_us, e, "head-lies",
+			"the guest's printk ring says that its newest record is %" PRIu64
+			", and holds record %" PRIu64, head, p->want - 1);
+	return PRINTK_REWOUND;
+}
+
+bool printk_head_past(const struct printk *p, uint64_t seq)
+{
+	uint64_t head, tail;
+
+	return printk_bounds(&p->l, &p->m, p->want, &head, &tail) || head >= seq;
 }
 
 void printk_keep_part(struct printk *p, const struct printk_entry *e)
@@ -110,44 +129,72 @@ void printk_keep_part(struct printk *p, const struct printk_entry *e)
 }
 
 /*
+ * Is a record after p->want whole? Then p->want is waited for, and p->ahead is that record. Otherwise the next
+ * look goes on where this one ended, so that a head far off does not make one look long.
+ */
+static bool later(struct printk *p)
+{
+	uint64_t head, tail;
+	const char *why;
+
+	if (printk_bounds(&p->l, &p->m, p->want, &head, &tail) || head - p->want > p->l.g.desc_mask)
+		head = p->want + p->l.g.desc_mask;
+	if (p->ahead <= p->want || p->ahead > head)
+		p->ahead = p->want + 1;
+	for (unsigned n = 0; n < AHEAD_MAX && p->ahead <= head; n++, p->ahead++)
+		if (printk_read(&p->l, &p->m, p->ahead, false, &p->entry, &why) == PRINTK_WHOLE)
+			return true;
+	return false;
+}
+
+/* Pass over record p->want, in writing, and keep an eye on it. */
+static int pass_over(struct printk *p, const char *reason, int64_t now_us, struct err *e)
+{
+	int r = printk_gap(p, p->want, 1, reason, false, now_us, e);
+
+	if (r)
+		return r;
+	if (p->n_skipped == PRINTK_SKIPPED) /* the oldest stays the gap it is */
+		memmove(p->skipped, p->skipped + 1, --p->n_skipped * sizeof(p->skipped[0]));
+	p->skipped[p->n_skipped++] = p->want++;
+	p->stalled_since = 0;
+	return 1;
+}
+
+/*
  * Record p->want is being written and later ones are whole. That ends by itself, unless a vCPU died
- * in between or the guest's kernel was told to lie; so after a while go on and keep an eye on it.
+ * in between or the guest's kernel was told to lie; so after a while go on.
  */
 static int stalled(struct printk *p, int64_t now_us, struct err *e)
 {
-	const char *why;
+	bool pressed;
 	int r;
 
-	if (printk_read(&p->l, &p->m, p->want + 1, false, &p->entry, &why) != PRINTK_WHOLE) {
+	if (!later(p)) {
 		p->stalled_since = 0;
 		return 0;
 	}
-	if (p->urgent && p->n_skipped < PRINTK_SKIPPED) {
-		/* Written down at once, so that it is not forgotten whatever happens to this process. */
-		r = printk_gap(p, p->want, 1, LOST_PENDING, false, now_us, e);
-		if (r)
-			return r;
-		p->skipped[p->n_skipped++] = p->want++;
-		p->stalled_since = 0;
-		return 1;
-	}
+	if (p->urgent)
+		return pass_over(p, LOST_PENDING, now_us, e);
+	if (p->want < p->stalled_end)
+		return pass_over(p, p->stalled_why, now_us, e);
 	if (!p->stalled_since || p->stalled_seq != p->want || now_us < p->stalled_since) {
 		p->stalled_seq = p->want;
 		p->stalled_since = now_us;
 		return 0;
 	}
-	if (now_us - p->stalled_since < STALL_US || p->n_skipped == PRINTK_SKIPPED)
+	pressed = p->pressed && now_us - p->stalled_since >= PRESSED_US;
+	if (!pressed && now_us - p->stalled_since < STALL_US)
 		return 0;
-	r = printk_alert(p, now_us, e, "record-stalled",
+	r = pressed ? 0 : printk_alert(p, now_us, e, "record-stalled",
 		"record %" PRIu64 " has been in the writing for %d s while later ones are whole",
 		p->want, STALL_US / 1000000);
-	if (!r)
-		r = printk_gap(p, p->want, 1, printk_unfinished, false, now_us, e);
 	if (r)
 		return r;
-	p->skipped[p->n_skipped++] = p->want++;
-	p->stalled_since = 0;
-	return 1;
+	/* What else is unfinished before the whole one was no later. */
+	p->stalled_end = p->ahead;
+	p->stalled_why = pressed ? LOST_PENDING : printk_unfinished;
+	return pass_over(p, p->stalled_why, now_us, e);
 }
 
 int printk_fill_skipped(struct printk *p, int64_t now_us, struct err *e)
@@ -159,7 +206,8 @@ int printk_fill_skipped(struct printk *p, int64_t now_us, struct err *e)
 			printk_read(&p->l, &p->m, p->skipped[i], false, &p->entry, &why);
 		int r = 0;
 
-		if (f == PRINTK_RESERVED || f == PRINTK_COMMITTED || f == PRINTK_UNREADABLE) {
+		if (f == PRINTK_RESERVED || f == PRINTK_COMMITTED || f == PRINTK_FUTURE ||
+			f == PRINTK_UNREADABLE) {
 			i++;
 			continue;
 		}
@@ -195,8 +243,8 @@ int printk_walk(struct printk *p, enum printk_why why, int64_t now_us, struct er
 		return stalled(p, now_us, e);
 	case PRINTK_RESERVED:
 		return stalled(p, now_us, e);
-	case PRINTK_FUTURE:
-		return 0;
+	case PRINTK_FUTURE: /* its number may be given away, and then somebody has to write it */
+		return printk_head_past(p, p->want) ? stalled(p, now_us, e) : 0;
 	case PRINTK_PAST:
 		r = jump(p, now_us, e);
 		return r ? r : 1;

@@ -101,7 +101,6 @@ int printk_window_next(struct printk *p, bool idle, int64_t now_us, struct err *
 	w = slot(p, p->want);
 	if (w && !w->whole) {
 		drop(p, w); /* the trap could not read it: the ring walk will */
-		p->excused_end = p->excused_end > p->want ? p->excused_end : p->want + 1;
 		return PRINTK_ASK_RING;
 	}
 	if (w && w->final)
@@ -132,12 +131,33 @@ int printk_window_flush(struct printk *p, struct err *e)
 	return 0;
 }
 
-/* Does the ring hold another record than the newest that was emitted? */
-static bool another_course(struct printk *p)
+/* A copy as it comes from a trap. */
+struct given {
+	struct prb_copy copy;
+	uint64_t seq;
+	bool final;
+	int64_t time_us;
+};
+
+static bool whole(const struct prb_copy *c)
+{
+	return !(c->flags & (PRB_COPY_NOTEXT | PRB_COPY_LONG | PRB_COPY_FAULT));
+}
+
+static void copy_to_entry(struct printk *p, const struct prb_copy *c)
+{
+	memcpy(p->entry.info, c->info, sizeof(c->info));
+	printk_decode_info(&p->l, &p->entry);
+	p->entry.text_len = c->text_len;
+	memcpy(p->entry.text, c->text, c->text_len);
+}
+
+/* Does the ring hold another record @seq than was emitted, or none yet? */
+static bool another(struct printk *p, uint64_t seq)
 {
 	const char *why;
 
-	switch (printk_read(&p->l, &p->m, p->want - 1, false, &p->entry, &why)) {
+	switch (printk_read(&p->l, &p->m, seq, false, &p->entry, &why)) {
 	case PRINTK_WHOLE:
 		return !printk_known(p, &p->entry);
 	case PRINTK_FUTURE:
@@ -147,20 +167,54 @@ static bool another_course(struct printk *p)
 	}
 }
 
-/* A record that was dealt with long ago is committed now: the ring walk was faster, or the guest went back. */
-static int committed_again(struct printk *p, uint64_t seq)
+/*
+ * A record that was dealt with is committed now: the ring walk was faster, or the guest went back, or one of
+ * the two copies is forged. Both are stored then.
+ */
+static int committed_again(struct printk *p, const struct given *g, struct err *e)
 {
+	const struct prb_copy *c = &g->copy;
+	const uint64_t seq = g->seq;
+	bool was_open = false;
+	int r;
+
 	printk_trapped_late(p, seq);
-	return another_course(p) ? PRINTK_REWOUND : 0;
+	copy_to_entry(p, c);
+	if (whole(c) && printk_known(p, &p->entry))
+		return 0;
+	if (another(p, p->want - 1) && (p->want < 2 || another(p, p->want - 2)))
+		return PRINTK_REWOUND;
+	if (!whole(c) || !g->final || p->want - seq > p->history_mask)
+		return 0; /* its first part, maybe: what the ring says of it counts (reconcile.c) */
+	for (unsigned i = 0; i < p->n_skipped && !was_open; i++)
+		if (p->skipped[i] == seq) {
+			p->skipped[i] = p->skipped[--p->n_skipped];
+			was_open = true;
+		}
+	copy_to_entry(p, c);
+	r = was_open ? 0 : printk_differs(p, seq, g->time_us, e);
+	return r ? r : printk_emit(p, &p->entry, was_open ? RECORD_LATE : RECORD_LIVE, g->time_us, e);
 }
 
-static int put(struct printk *p, uint64_t seq, bool final, const struct prb_copy *c, int64_t time_us)
+static bool same_copy(const struct printk_waiting *w, const struct prb_copy *c)
 {
+	return w->text_len == c->text_len && !memcmp(w->info, c->info, sizeof(w->info)) &&
+		(!w->text_len || !memcmp(w->text, c->text, w->text_len));
+}
+
+static int put(struct printk *p, const struct given *g, struct err *e)
+{
+	const uint64_t seq = g->seq;
+	const struct prb_copy *c = &g->copy;
 	struct printk_waiting *w = &p->window[seq & (PRINTK_WINDOW - 1)];
 	char *text = NULL;
 
-	if (w->used && w->final)
+	if (w->used && w->final && same_copy(w, c))
 		return 0; /* a second delivery of the same */
+	if (w->used && w->final) {
+		w->whole = false; /* the ring says which */
+		return printk_differs(p, seq, g->time_us, e);
+	}
 	if (c->text_len) {
 		text = malloc(c->text_len);
 		if (!text)
@@ -171,10 +225,10 @@ static int put(struct printk *p, uint64_t seq, bool final, const struct prb_copy
 		p->n_window++;
 	free(w->text);
 	w->used = true;
-	w->final = final;
-	w->whole = !(c->flags & (PRB_COPY_NOTEXT | PRB_COPY_LONG | PRB_COPY_FAULT));
+	w->final = g->final;
+	w->whole = whole(c);
 	w->seq = seq;
-	w->time_us = time_us;
+	w->time_us = g->time_us;
 	w->text = text;
 	w->text_len = c->text_len;
 	memcpy(w->info, c->info, sizeof(w->info));
@@ -186,29 +240,34 @@ static int put(struct printk *p, uint64_t seq, bool final, const struct prb_copy
 int printk_window_put(struct printk *p, bool final, const void *data, size_t len, int64_t time_us,
 	struct err *e)
 {
-	struct prb_copy c;
-	uint64_t seq;
+	struct given g = {.final = final, .time_us = time_us};
+	struct prb_copy *c = &g.copy;
 
-	if (len < offsetof(struct prb_copy, text) || len > sizeof(c))
+	if (len < offsetof(struct prb_copy, text) || len > sizeof(*c))
 		return err_set(
 			e, EBADMSG, "a trap delivered %zu bytes that are no printk record", len);
-	memcpy(&c, data, len);
-	if (c.text_len > len - offsetof(struct prb_copy, text) || c.id & ~PRB_ID_MASK ||
-		c.info_len > sizeof(c.info))
+	memcpy(c, data, len);
+	if (c->text_len > len - offsetof(struct prb_copy, text) || c->id & ~PRB_ID_MASK ||
+		c->info_len > sizeof(c->info))
 		return err_set(
 			e, EBADMSG, "a trap delivered a printk record that contradicts itself");
-	memset(c.info + c.info_len, 0, sizeof(c.info) - c.info_len);
-	seq = p->want + (uint64_t)((int64_t)((c.id - prb_seq_to_id(&p->l.g, p->want)) << 2) >> 2);
-	if ((int64_t)(seq - p->want) < 0)
-		return committed_again(p, seq);
-	if (!(c.flags & PRB_COPY_FAULT)) {
-		memcpy(p->entry.info, c.info, sizeof(c.info));
-		printk_decode_info(&p->l, &p->entry);
-		if (p->entry.seq != seq)
+	memset(c->info + c->info_len, 0, sizeof(c->info) - c->info_len);
+	g.seq = p->want + (uint64_t)((int64_t)((c->id - prb_seq_to_id(&p->l.g, p->want)) << 2) >> 2);
+	if (!(c->flags & PRB_COPY_FAULT)) {
+		copy_to_entry(p, c);
+		if (p->entry.seq != g.seq)
 			return printk_alert(p, time_us, e, "copy-lies",
 				"a trapped record says it is %" PRIu64
 				", its descriptor says %" PRIu64,
-				p->entry.seq, seq);
+				p->entry.seq, g.seq);
 	}
-	return seq - p->want < PRINTK_WINDOW ? put(p, seq, final, &c, time_us) : PRINTK_ASK_RING;
+	printk_trapped(p, g.seq);
+	if ((int64_t)(g.seq - p->want) < 0)
+		return committed_again(p, &g, e);
+	if (g.seq - p->want < PRINTK_WINDOW)
+		return put(p, &g, e);
+	if (!printk_head_past(p, g.seq))
+		return printk_alert(p, time_us, e, "copy-lies",
+			"a trapped record says it is %" PRIu64 ", which the guest's log has not begun", g.seq);
+	return PRINTK_ASK_RING;
 }

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ring_test.c - root in the guest, with kernel rights, against the walk of its log: numbers that are never
+ * written, forged copies, traps with nothing behind them, a head that goes back. What each must come to:
+ * all that was logged is stored, or a gap or an alert says that it is not.
+ */
+#include "unit/source/printk_rig.h"
+#include "util/hash.h"
+
+static uint64_t *head_id(void)
+{
+	return rw_word(&w, w.rb + RW_HEAD_ID);
+}
+
+static unsigned count(enum meta_kind kind, const char *reason)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < n_seen; i++)
+		n += seen[i].kind == kind && (!reason || !strcmp(seen[i].reason, reason));
+	return n;
+}
+
+static bool stored(const char *text, size_t n)
+{
+	for (unsigned i = 0; i < n_seen; i++)
+		if (seen[i].kind == META_KINDS && seen[i].hash == hash64(text, n))
+			return true;
+	return false;
+}
+
+/* Is record @seq stored? */
+static bool has(uint64_t seq)
+{
+	for (unsigned i = 0; i < n_seen; i++)
+		if (seen[i].kind == META_KINDS && seen[i].seq == seq)
+			return true;
+	return false;
+}
+
+/* Is it in a gap? */
+static bool missing(uint64_t seq)
+{
+	for (unsigned i = 0; i < n_seen; i++)
+		if (seen[i].kind == META_GAP && seq - seen[i].seq < seen[i].count)
+			return true;
+	return false;
+}
+
+/* Followed by watchpoints, or (@code) by copies. */
+static void follow(bool code)
+{
+	struct trap_site s[8];
+
+	begin(10, 16, true, true);
+	open_copies();
+	if (code)
+		p->code_commit = p->code_final = 1;
+	printk_sites(p, code ? TRAP_CODE : TRAP_WATCH, s, 8);
+	for (int i = 0; i < 5; i++)
+		print((uint64_t)i, 20);
+	printk_armed(p);
+	drain(PRINTK_AT_POLL);
+	drain(PRINTK_AT_POLL);
+}
+
+static void wait_us(int64_t us)
+{
+	for (int64_t end = now_us + us; now_us < end; now_us += 100000)
+		drain(PRINTK_AT_POLL);
+}
+
+/* The guest's kernel logs records [@from, @to), one each 20 ms, as it always does. */
+static void logs(uint64_t from, uint64_t to, bool code)
+{
+	char buf[64];
+
+	for (uint64_t i = from; i < to; i++) {
+		uint64_t id = rw_print(&w, buf, text_of(i, buf, 20), true);
+
+		if (code)
+			deliver(id, true);
+		else
+			drain(PRINTK_AT_TRAP);
+		now_us += 20000;
+		if (i % 5 == 0)
+			drain(PRINTK_AT_POLL);
+	}
+}
+
+/* head_id += n, a single store: these numbers are given away and never written. */
+static void numbers_never_written(bool code, unsigned n)
+{
+	unsigned live = 0;
+
+	follow(code);
+	*head_id() = RW_ID(*head_id() + n);
+	logs(5 + n, 900, code);
+	wait_us(3000000);
+	for (uint64_t i = 0; i < 900; i++)
+		assert_true(i >= 5 && i < 5 + n ? missing(i) && !has(i) : has(i));
+	assert_true(count(META_GAP, NULL) <= 2);
+	for (unsigned i = 0; i < n_seen; i++)
+		live += seen[i].kind == META_KINDS && seen[i].fid == RECORD_LIVE;
+	assert_true(live > 700); /* it is waited for, but not for long */
+	assert_int_equal(count(META_ALERT, "trap-bypassed"), 0);
+	end();
+}
+
+static void a_number_never_written(void **state)
+{
+	(void)state;
+	numbers_never_written(false, 1);
+	numbers_never_written(true, 1);
+}
+
+static void many_numbers_never_written(void **state)
+{
+	(void)state;
+	numbers_never_written(false, 100);
+	numbers_never_written(true, 100);
+}
+
+/* More records that never end than are kept in mind. */
+static void writers_that_never_finish(void **state)
+{
+	(void)state;
+	follow(false);
+	for (int i = 0; i < 3 * PRINTK_SKIPPED; i++) {
+		rw_reserve_desc(&w);
+		print(*rw_word(&w, w.rb + RW_HEAD_ID) - w.layout.g.first_id + 1, 20);
+		drain(PRINTK_AT_TRAP);
+	}
+	wait_us(4000000 * 3 * PRINTK_SKIPPED);
+	for (uint64_t i = 5; i < 5 + 6 * PRINTK_SKIPPED; i++)
+		assert_true(has(i) != missing(i));
+	assert_int_equal(printk_next(p), 5 + 6 * PRINTK_SKIPPED);
+	end();
+}
+
+/* The VM ends with numbers that nobody wrote: they are missing, and said to be. */
+static void ends_with_a_number_never_written(void **state)
+{
+	struct err e = {""};
+
+	(void)state;
+	follow(false);
+	*head_id() = RW_ID(*head_id() + 3);
+	assert_int_equal(printk_end(p, now_us, &e), 0);
+	assert_true(missing(5) && missing(6) && missing(7));
+	end();
+}
+
+/* Traps that lead nowhere do not excuse records that go past the trap. */
+static void traps_with_nothing_behind(void **state)
+{
+	(void)state;
+	follow(true);
+	for (uint64_t i = 5; i < 300; i++) {
+		print(i, 20);
+		now_us += 50000;
+		printk_traps_failed(p, 5);
+		drain(PRINTK_AT_POLL);
+		drain(PRINTK_AT_POLL);
+	}
+	assert_true(has(299));
+	assert_true(count(META_ALERT, "trap-bypassed") > 0);
+	assert_true(count(META_ALERT, "trap-astray") > 0);
+	end();
+}
+
+/* A copy of record @seq as the guest made it up. */
+static void forge(uint64_t seq, const char *text, size_t n)
+{
+	struct prb_copy c = {.id = prb_seq_to_id(&p->l.g, seq), .info_len = RW_INFO,
+		.text_len = (uint32_t)n};
+	uint64_t ts = seq * 1000 + 7;
+	uint16_t len = (uint16_t)n;
+	struct err e = {""};
+
+	memcpy(c.info, &seq, 8);
+	memcpy(c.info + 8, &ts, 8);
+	memcpy(c.info + 16, &len, 2);
+	c.info[19] = 6 << 5 | 2;
+	memcpy(c.text, text, n);
+	if (printk_copy(p, true, &c, prb_copy_size(&c), now_us, &e))
+		fail_msg("%s", e.text);
+}
+
+static const char evil[] = "the real record";
+
+/* Forged under the number of the next record, which is only committed then (no newline). */
+static void forged_before_a_committed_one(void **state)
+{
+	(void)state;
+	follow(true);
+	forge(5, "benign", 6);
+	deliver(rw_print(&w, evil, sizeof(evil), false), false);
+	drain(PRINTK_AT_POLL);
+	logs(6, 100, true);
+	wait_us(500000);
+	assert_true(stored("benign", 6) && stored(evil, sizeof(evil)));
+	assert_int_equal(count(META_ALERT, "copy-differs"), 1);
+	assert_true(has(99));
+	end();
+}
+
+/* The same, the real one final and trapped. */
+static void forged_before_a_final_one(void **state)
+{
+	(void)state;
+	follow(true);
+	forge(5, "benign", 6);
+	deliver(rw_print(&w, evil, sizeof(evil), true), true);
+	logs(6, 100, true);
+	wait_us(500000);
+	assert_true(stored("benign", 6) && stored(evil, sizeof(evil)));
+	assert_int_equal(count(META_ALERT, "copy-differs"), 1);
+	assert_int_equal(count(META_ALERT, "ring-backwards"), 0);
+	end();
+}
+
+/* The same, the real one past the trap. */
+static void forged_before_one_that_bypasses(void **state)
+{
+	(void)state;
+	follow(true);
+	forge(5, "benign", 6);
+	rw_print(&w, evil, sizeof(evil), true);
+	logs(6, 100, true);
+	wait_us(500000);
+	assert_true(stored("benign", 6) && stored(evil, sizeof(evil)));
+	assert_int_equal(count(META_ALERT, "copy-differs"), 1);
+	end();
+}
+
+/* A copy of a number that the ring has not given away, and never does. */
+static void forged_and_nothing_follows(void **state)
+{
+	(void)state;
+	follow(true);
+	forge(5, "benign", 6);
+	wait_us(5000000);
+	assert_int_equal(count(META_ALERT, "copy-differs"), 1);
+	forge(5000, "far ahead", 9);
+	assert_int_equal(count(META_ALERT, "copy-lies"), 1);
+	end();
+}
+
+/* A text altered in the ring after its copy was stored. */
+static void altered_after_the_trap(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	follow(true);
+	id = rw_print(&w, evil, sizeof(evil), true);
+	deliver(id, true);
+	w.arena[w.data + (rw_desc(&w, id)[1] & w.layout.g.data_mask) + 8] ^= 1;
+	logs(6, 20, true);
+	wait_us(500000);
+	assert_true(stored(evil, sizeof(evil)));
+	assert_int_equal(count(META_ALERT, "copy-differs"), 1);
+	end();
+}
+
+/* What is honest is compared with the ring as well: no alert, nothing twice, whatever the order. */
+static void honest_copies(void **state)
+{
+	char buf[64];
+
+	(void)state;
+	follow(true);
+	for (uint64_t i = 5; i < 3000; i += 3) {
+		uint64_t a = rw_print(&w, buf, text_of(i, buf, 30), true);
+		uint64_t b = rw_print(&w, buf, text_of(i + 1, buf, 40), true);
+		uint64_t c = rw_print(&w, buf, text_of(i + 2, buf, 10), false);
+
+		deliver(b, true);
+		deliver(a, true);
+		deliver(c, false);
+		deliver(c, false);
+		now_us += 1000;
+		if (i % 7 == 0)
+			drain(PRINTK_AT_POLL);
+	}
+	deliver(rw_print(&w, buf, text_of(3002, buf, 20), true), true);
+	wait_us(500000);
+	for (unsigned i = 0; i < n_seen; i++)
+		if (seen[i].kind == META_ALERT)
+			print_message("# alert %s\n", seen[i].reason);
+	assert_int_equal(count(META_ALERT, NULL), 0);
+	assert_int_equal(count(META_GAP, NULL), 0);
+	assert_int_equal(count(META_KINDS, NULL), 3003);
+	end();
+}
+
+/* head_id -= 1, before the attachment and after: its records did not go back. */
+static void head_goes_back(void **state)
+{
+	(void)state;
+	begin(10, 16, true, true);
+	for (uint64_t i = 0; i < 20; i++)
+		print(i, 20);
+	*head_id() = RW_ID(*head_id() - 1);
+	open_ring(NULL);
+	wait_us(30000000);
+	assert_int_equal(count(META_KINDS, NULL), 20);
+	assert_int_equal(count(META_ALERT, "ring-backwards"), 0);
+	assert_int_equal(count(META_ALERT, "head-lies"), 3); /* once in 10 s */
+	*head_id() = RW_ID(*head_id() + 1);
+	print(20, 20);
+	wait_us(500000);
+	assert_true(has(20));
+	end();
+}
+
+static unsigned recalls;
+
+static int count_recall(void *ctx, source_known known, void *known_ctx, struct err *e)
+{
+	recalls++;
+	return recall(ctx, known, known_ctx, e);
+}
+
+/* A ring that goes back and comes again as often as the guest likes. */
+static void ring_goes_back_and_forth(void **state)
+{
+	static const struct source_sink counting = {.emit = emit, .recall = count_recall};
+	struct err e = {""};
+	uint8_t *then;
+
+	(void)state;
+	recalls = 0;
+	begin(8, 14, true, true);
+	for (uint64_t i = 0; i < 20; i++)
+		print(i, 20);
+	then = malloc(w.size);
+	assert_non_null(then);
+	memcpy(then, w.arena, w.size);
+	if (printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, BOOT, &counting, NULL, &e))
+		fail_msg("%s", e.text);
+	drain(PRINTK_AT_POLL);
+	for (int i = 0; i < 500; i++) {
+		memcpy(w.arena, then, w.size);
+		now_us += 20000;
+		wait_us(100000);
+		for (uint64_t k = 20; k < 22; k++)
+			print(k, (size_t)(20 + i));
+		wait_us(100000);
+	}
+	assert_true(recalls < 25); /* in 110 s */
+	assert_true(count(META_ALERT, "rewinds") > 0);
+	wait_us(12000000);
+	assert_int_equal(seen[n_seen - 1].kind, META_KINDS);
+	assert_int_equal(seen[n_seen - 1].len, 20 + 499); /* in the end all is there that the ring has */
+	free(then);
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_number_never_written),
+		cmocka_unit_test(many_numbers_never_written),
+		cmocka_unit_test(writers_that_never_finish),
+		cmocka_unit_test(ends_with_a_number_never_written),
+		cmocka_unit_test(traps_with_nothing_behind),
+		cmocka_unit_test(forged_before_a_committed_one),
+		cmocka_unit_test(forged_before_a_final_one),
+		cmocka_unit_test(forged_before_one_that_bypasses),
+		cmocka_unit_test(forged_and_nothing_follows),
+		cmocka_unit_test(altered_after_the_trap),
+		cmocka_unit_test(honest_copies),
+		cmocka_unit_test(head_goes_back),
+		cmocka_unit_test(ring_goes_back_and_forth),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
