@@ -39,7 +39,7 @@ $(BUILD)/%.o: src/%.c
 	$(call QUIET,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # BPF programs: src/ROOM/NAME.bpf.c becomes an object, and a skeleton that carries it into C. The host's
-# kernel types are declared by hand (src/trap/kvm/kernel.h), so no vmlinux.h and no BTF is needed here.
+# kernel types are declared by hand (src/trap/kvm/bpf/kernel.h), so no vmlinux.h and no BTF is needed here.
 BPF_CC  ?= clang
 BPF_INC := $(shell $(CC) -print-multiarch 2>/dev/null)
 SKEL    := $(BPF:src/%.bpf.c=$(BUILD)/skel/%.skel.h)

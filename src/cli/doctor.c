@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "trap/kvm/host.h"
+#include "trap/kvm/host/host.h"
 #include "util/sandbox.h"
 
 static const struct cli_option options[] = {

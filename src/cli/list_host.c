@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "trap/kvm/host.h"
+#include "trap/kvm/host/host.h"
 #include "util/cleanup.h"
 
 struct list {

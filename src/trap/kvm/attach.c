@@ -11,7 +11,7 @@
 
 #include "trap/kvm/kvm.h"
 
-#include "trap/kvm/hook.skel.h"
+#include "trap/kvm/bpf/hook.skel.h"
 #include "util/cleanup.h"
 
 #define KVM_MEM_READONLY (1u << 1) /* linux/kvm.h */

@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "trap/kvm/gate.skel.h"
-#include "trap/kvm/scan.h"
+#include "trap/kvm/bpf/gate.skel.h"
+#include "trap/kvm/host/scan.h"
 #include "util/among.h"
 #include "util/cleanup.h"
 #include "util/proc.h"

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "trap/kvm/gate_rec.h"
+#include "trap/kvm/bpf/gate_rec.h"
 #include "util/err.h"
 
 struct gate {

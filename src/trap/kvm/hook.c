@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "trap/kvm/hook.skel.h"
-#include "trap/kvm/scan.h"
+#include "trap/kvm/bpf/hook.skel.h"
+#include "trap/kvm/host/scan.h"
 
 static uint32_t round_up(uint32_t n)
 {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "trap/kvm/gate.h"
-#include "trap/kvm/hook_rec.h"
+#include "trap/kvm/bpf/hook_rec.h"
 #include "util/err.h"
 
 struct hook_bpf; /* generated */

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "trap/kvm/hook.skel.h"
+#include "trap/kvm/bpf/hook.skel.h"
 #include "util/clock.h"
 
 #define GUARD_MS 100

@@ -9,7 +9,7 @@
 #include "trap/vmm/ram.h"
 #include "trap/kvm/guardian.h"
 #include "trap/kvm/hook.h"
-#include "trap/kvm/scan.h"
+#include "trap/kvm/host/scan.h"
 #include "trap/kvm/site.h"
 #include "trap/trap.h"
 

@@ -15,7 +15,7 @@
 #include "guest/arch/x86.h"
 #include "trap/kvm/kvm.h"
 
-#include "trap/kvm/hook.skel.h"
+#include "trap/kvm/bpf/hook.skel.h"
 #include "util/clock.h"
 
 /*

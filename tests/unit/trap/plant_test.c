@@ -18,7 +18,7 @@
 #include "fetch/printk_rec.h"
 #include "trap/kvm/kvm.h"
 
-#include "trap/kvm/hook.skel.h"
+#include "trap/kvm/bpf/hook.skel.h"
 
 #define RAM_BYTES (8u << 20)
 #define TEXT_GVA 0xffffffff81000000ull /* 2 MiB, at the guest-physical ... */

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "trap/kvm/kvm.h"
-#include "trap/kvm/scan_rec.h"
+#include "trap/kvm/bpf/scan_rec.h"
 
 static const struct {
 	const char *what;

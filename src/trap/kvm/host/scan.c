@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* scan.c - run the iterator and read what it finds. */
-#include "trap/kvm/scan.h"
+#include "trap/kvm/host/scan.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "trap/kvm/scan.skel.h"
+#include "trap/kvm/bpf/scan.skel.h"
 #include "util/cleanup.h"
 
 struct scan {

@@ -4,12 +4,12 @@
  * iterator over all open files picks "kvm-vm" and "kvm-vcpu:N" and tells what the kernel knows of
  * each. Works for any VMM.
  */
-#include "trap/kvm/kernel.h"
+#include "trap/kvm/bpf/kernel.h"
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
-#include "trap/kvm/scan_rec.h"
+#include "trap/kvm/bpf/scan_rec.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -2,8 +2,8 @@
 /*
  * scan_rec.h - what scan.bpf.c tells user space: one finding at a time, through a BPF iterator.
  */
-#ifndef LOGVISOR_TRAP_KVM_SCAN_REC_H
-#define LOGVISOR_TRAP_KVM_SCAN_REC_H
+#ifndef LOGVISOR_TRAP_KVM_BPF_SCAN_REC_H
+#define LOGVISOR_TRAP_KVM_BPF_SCAN_REC_H
 
 #include <linux/types.h>
 

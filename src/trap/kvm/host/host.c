@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* host.c - list the VMs of this host with what runs in them. */
-#include "trap/kvm/host.h"
+#include "trap/kvm/host/host.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
  * valid and stands behind it (arch/x86/kvm/x86.c, kvm_skip_emulated_instruction). The
  * VMM's address space is current, so guest memory is read as its user memory, without faulting.
  */
-#include "trap/kvm/kernel.h"
+#include "trap/kvm/bpf/kernel.h"
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
@@ -22,7 +22,7 @@ static __always_inline long near_copy(void *ctx, __u32 what, void *dst, __u64 le
 #define FETCH_LEN(len) asm volatile("" : "+r"(len))
 #define FETCH_NEAR(ctx, what, dst, len, gva) near_copy((ctx), (what), (dst), (len), (gva))
 #include "fetch/printk_fetch.h"
-#include "trap/kvm/hook_rec.h"
+#include "trap/kvm/bpf/hook_rec.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -2,8 +2,8 @@
 /*
  * host.h - the host as a whole: which VMs it runs, and whether they can be protected here.
  */
-#ifndef LOGVISOR_TRAP_KVM_HOST_H
-#define LOGVISOR_TRAP_KVM_HOST_H
+#ifndef LOGVISOR_TRAP_KVM_HOST_HOST_H
+#define LOGVISOR_TRAP_KVM_HOST_HOST_H
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -4,8 +4,8 @@
  * change of anything here, or in what a slot means, needs another GATE_NAME: workers of both versions then
  * have a gate each, side by side.
  */
-#ifndef LOGVISOR_TRAP_KVM_GATE_REC_H
-#define LOGVISOR_TRAP_KVM_GATE_REC_H
+#ifndef LOGVISOR_TRAP_KVM_BPF_GATE_REC_H
+#define LOGVISOR_TRAP_KVM_BPF_GATE_REC_H
 
 #include <linux/types.h>
 

@@ -3,8 +3,8 @@
  * hook_rec.h - what hook.bpf.c and user space share: the sites, what is known of the VM's memory, and
  * the rings through which copies of records leave the exit.
  */
-#ifndef LOGVISOR_TRAP_KVM_HOOK_REC_H
-#define LOGVISOR_TRAP_KVM_HOOK_REC_H
+#ifndef LOGVISOR_TRAP_KVM_BPF_HOOK_REC_H
+#define LOGVISOR_TRAP_KVM_BPF_HOOK_REC_H
 
 #include "fetch/printk_rec.h"
 

@@ -9,7 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "trap/kvm/host.h"
+#include "trap/kvm/host/host.h"
 #include "trap/kvm/kvm.h"
 #include "util/cleanup.h"
 

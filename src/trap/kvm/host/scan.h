@@ -2,12 +2,12 @@
 /*
  * scan.h - ask the host's kernel which KVM VMs there are, and where their memory and registers are.
  */
-#ifndef LOGVISOR_TRAP_KVM_SCAN_H
-#define LOGVISOR_TRAP_KVM_SCAN_H
+#ifndef LOGVISOR_TRAP_KVM_HOST_SCAN_H
+#define LOGVISOR_TRAP_KVM_HOST_SCAN_H
 
 #include <sys/types.h>
 
-#include "trap/kvm/scan_rec.h"
+#include "trap/kvm/bpf/scan_rec.h"
 #include "util/err.h"
 
 struct scan;

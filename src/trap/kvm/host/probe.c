@@ -14,7 +14,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "trap/kvm/host.h"
+#include "trap/kvm/host/host.h"
 #include "util/cleanup.h"
 
 #define PROBE_S 2 /* a working KVM needs some milliseconds, emulated in full less than one second */

@@ -5,8 +5,8 @@
  * nothing is needed of the machine this is built on. Linux 5.17 to 7.2: include/linux/kvm_host.h,
  * arch/x86/include/asm/kvm_host.h, include/linux/fs.h.
  */
-#ifndef LOGVISOR_TRAP_KVM_KERNEL_H
-#define LOGVISOR_TRAP_KVM_KERNEL_H
+#ifndef LOGVISOR_TRAP_KVM_BPF_KERNEL_H
+#define LOGVISOR_TRAP_KVM_BPF_KERNEL_H
 
 #include <linux/bpf.h>
 #include <stdbool.h>

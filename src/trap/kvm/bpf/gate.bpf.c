@@ -8,13 +8,13 @@
  * On kvm_emulate_wbinvd() too: where the host itself runs on a CPU that QEMU's TCG emulates, its INVD is
  * told as WBINVD (QEMU up to 8.0: target/i386/tcg/translate.c tests the wrong bit of the opcode).
  */
-#include "trap/kvm/kernel.h"
+#include "trap/kvm/bpf/kernel.h"
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-#include "trap/kvm/gate_rec.h"
+#include "trap/kvm/bpf/gate_rec.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
