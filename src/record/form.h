@@ -58,8 +58,15 @@ void form_put(struct form *f, FILE *out, const struct record *r, struct span lea
 /* ---- for form*.c ---- */
 
 struct form_field {
-	struct span key, value;
+	struct span json_key; /* ,"KEY":" so that the JSON form has one piece to put */
+	struct span value;
+	bool plain; /* the value is ours: printable US-ASCII without quote and backslash */
 };
+
+static inline struct span form_field_key(const struct form_field *f)
+{
+	return (struct span){f->json_key.p + 2, f->json_key.n - 5};
+}
 
 /* Fixed ones are fewer than 24. */
 #define FORM_FIELDS_MAX (24 + 2 * RECORD_PARAMS_MAX)
@@ -69,7 +76,7 @@ struct form_fields {
 	struct form_field field[FORM_FIELDS_MAX];
 	size_t n, used;
 	bool may_repeat; /* a key may occur more than once */
-	char text[FORM_FIELDS_MAX * FORM_KEY_MAX];
+	char text[FORM_FIELDS_MAX * (FORM_KEY_MAX + 5)];
 };
 
 /* The fields of @r by journald's names, MESSAGE last. */

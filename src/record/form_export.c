@@ -27,7 +27,7 @@ static bool printable(struct span s)
 void form_export_put(const struct form *f, FILE *out, const struct form_fields *fields)
 {
 	for (size_t i = 0; i < fields->n; i++) {
-		struct span key = fields->field[i].key, value = fields->field[i].value;
+		struct span key = form_field_key(&fields->field[i]), value = fields->field[i].value;
 
 		fwrite_unlocked(key.p, 1, key.n, out);
 		if (f->terminal) {

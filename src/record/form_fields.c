@@ -13,6 +13,7 @@
 #define BOOT_NONE "0000000000000000"
 
 #define LITERAL(s) ((struct span){s, sizeof(s) - 1})
+#define KEY(s) LITERAL(",\"" s "\":\"") /* struct form_field, json_key */
 
 static struct span keep(struct form_fields *o, const char *s, size_t n)
 {
@@ -25,17 +26,29 @@ static struct span keep(struct form_fields *o, const char *s, size_t n)
 	return out;
 }
 
-static void add(struct form_fields *o, struct span key, struct span value)
+static inline void add(struct form_fields *o, struct span key, struct span value)
 {
 	if (o->n < FORM_FIELDS_MAX)
-		o->field[o->n++] = (struct form_field){key, value};
+		o->field[o->n++] = (struct form_field){key, value, false};
+}
+
+/* A value of digits, or one of our words. */
+static inline void add_plain(struct form_fields *o, struct span key, struct span value)
+{
+	if (o->n < FORM_FIELDS_MAX)
+		o->field[o->n++] = (struct form_field){key, value, true};
+}
+
+static struct span decimal(struct form_fields *o, uint64_t v)
+{
+	char digits[20], *end = digits + sizeof(digits), *p = leaf_decimal(end, v);
+
+	return keep(o, p, (size_t)(end - p));
 }
 
 static void add_u64(struct form_fields *o, struct span key, uint64_t v)
 {
-	char digits[20], *end = digits + sizeof(digits), *p = leaf_decimal(end, v);
-
-	add(o, key, keep(o, p, (size_t)(end - p)));
+	add_plain(o, key, decimal(o, v));
 }
 
 static void add_if(struct form_fields *o, struct span key, struct span value)
@@ -48,13 +61,14 @@ static void add_if(struct form_fields *o, struct span key, struct span value)
 static void add_params(struct form_fields *o, const struct record_param *p, size_t n,
 	struct span prefix)
 {
-	char key[FORM_KEY_MAX];
+	char key[FORM_KEY_MAX + 5];
 
 	for (size_t i = 0; i < n; i++) {
-		size_t len = prefix.n;
+		size_t len = 2 + prefix.n;
 
-		memcpy(key, prefix.p, prefix.n);
-		for (size_t k = 0; k < p[i].name.n && len < FORM_KEY_MAX; k++) {
+		memcpy(key, ",\"", 2);
+		memcpy(key + 2, prefix.p, prefix.n);
+		for (size_t k = 0; k < p[i].name.n && len < FORM_KEY_MAX + 2; k++) {
 			char c = p[i].name.p[k];
 
 			if (c >= 'a' && c <= 'z')
@@ -63,7 +77,8 @@ static void add_params(struct form_fields *o, const struct record_param *p, size
 				c = '_';
 			key[len++] = c;
 		}
-		add(o, keep(o, key, len), p[i].value);
+		memcpy(key + len, "\":\"", 3);
+		add(o, keep(o, key, len + 3), p[i].value);
 	}
 }
 
@@ -83,14 +98,12 @@ static struct span transport(const struct record *r, bool meta)
 }
 
 /*
- * The entry's monotonic time. journalctl --verify wants it not to fall within a boot, while printk
- * stamps a record before it reserves its place, and Logvisor's own records have no guest time: so in
- * the export form it never falls. The exact time is in _SOURCE_MONOTONIC_TIMESTAMP.
+ * The entry's monotonic time, where the record's is @us. journalctl --verify wants it not to fall within a
+ * boot, while printk stamps a record before it reserves its place, and Logvisor's own records have no guest
+ * time: so in the export form it never falls. The exact time is in _SOURCE_MONOTONIC_TIMESTAMP.
  */
-static uint64_t monotonic(struct form *f, const struct record *r, const char boot[33])
+static uint64_t monotonic(struct form *f, uint64_t us, const char boot[33])
 {
-	uint64_t us = r->has_guest_ns ? r->guest_ns / 1000 : 0;
-
 	if (f->reverse || f->kind != FORM_EXPORT)
 		return us;
 	if (f->has_entry && !strcmp(f->boot, boot) && us < f->monotonic_us)
@@ -101,60 +114,66 @@ static uint64_t monotonic(struct form *f, const struct record *r, const char boo
 	return us;
 }
 
-static struct span cursor(struct form_fields *o, const struct record *r, uint64_t index)
+/* The cursor; *@index is the part of it that is the index. */
+static struct span cursor(struct form_fields *o, const struct record *r, uint64_t i, struct span *index)
 {
-	char digits[20], *end = digits + sizeof(digits), *p = leaf_decimal(end, index);
 	struct span s = keep(o, "vm=", 3);
 
 	s.n += keep(o, r->host.p, r->host.n).n;
 	s.n += keep(o, ";i=", 3).n;
-	s.n += keep(o, p, (size_t)(end - p)).n;
+	*index = decimal(o, i);
+	s.n += index->n;
 	return s;
 }
 
 void form_fields(struct form *f, const struct record *r, uint64_t index, struct form_fields *o)
 {
+	uint64_t us = r->has_guest_ns ? r->guest_ns / 1000 : 0, shown;
+	char boot[33] = BOOT_NONE BOOT_PAD;
+	struct span at, monotonic_us;
 	enum meta_kind kind;
 	bool meta = meta_is(r, &kind);
-	char boot[33] = BOOT_NONE BOOT_PAD;
 
 	o->n = o->used = 0;
 	o->may_repeat = r->n_observed + r->n_claimed > 0;
 	if (r->boot.n == 16)
 		memcpy(boot, r->boot.p, 16);
-	add(o, LITERAL("__CURSOR"), cursor(o, r, index));
-	add_u64(o, LITERAL("__REALTIME_TIMESTAMP"), (uint64_t)r->time_us);
-	add_u64(o, LITERAL("__MONOTONIC_TIMESTAMP"), monotonic(f, r, boot));
-	add(o, LITERAL("_BOOT_ID"), keep(o, boot, 32));
-	add(o, LITERAL("_HOSTNAME"), r->host);
-	add(o, LITERAL("_TRANSPORT"), transport(r, meta));
-	add_u64(o, LITERAL("PRIORITY"), r->severity);
-	add_u64(o, LITERAL("SYSLOG_FACILITY"), r->facility);
-	add_if(o, LITERAL("SYSLOG_IDENTIFIER"), r->app);
+	add(o, KEY("__CURSOR"), cursor(o, r, index, &at));
+	add_u64(o, KEY("__REALTIME_TIMESTAMP"), (uint64_t)r->time_us);
+	shown = monotonic(f, us, boot);
+	monotonic_us = decimal(o, shown);
+	add_plain(o, KEY("__MONOTONIC_TIMESTAMP"), monotonic_us);
+	add(o, KEY("_BOOT_ID"), keep(o, boot, 32));
+	add(o, KEY("_HOSTNAME"), r->host);
+	add_plain(o, KEY("_TRANSPORT"), transport(r, meta));
+	add_u64(o, KEY("PRIORITY"), r->severity);
+	add_u64(o, KEY("SYSLOG_FACILITY"), r->facility);
+	add_if(o, KEY("SYSLOG_IDENTIFIER"), r->app);
 	if (!meta && r->channel != RECORD_KMSG) {
-		add_if(o, LITERAL("_COMM"), r->app);
-		add_if(o, LITERAL("_PID"), r->procid);
+		add_if(o, KEY("_COMM"), r->app);
+		add_if(o, KEY("_PID"), r->procid);
 	}
 	if (r->has_guest_ns)
-		add_u64(o, LITERAL("_SOURCE_MONOTONIC_TIMESTAMP"), r->guest_ns / 1000);
-	add_if(o, LITERAL("_KERNEL_SUBSYSTEM"), r->subsystem);
-	add_if(o, LITERAL("_KERNEL_DEVICE"), r->device);
-	add_u64(o, LITERAL("_LOGVISOR_INDEX"), index);
-	add(o, LITERAL("_LOGVISOR_CHANNEL"), span_of(record_channel_name(r->channel)));
+		add_plain(o, KEY("_SOURCE_MONOTONIC_TIMESTAMP"),
+			us == shown ? monotonic_us : decimal(o, us));
+	add_if(o, KEY("_KERNEL_SUBSYSTEM"), r->subsystem);
+	add_if(o, KEY("_KERNEL_DEVICE"), r->device);
+	add_plain(o, KEY("_LOGVISOR_INDEX"), at);
+	add_plain(o, KEY("_LOGVISOR_CHANNEL"), span_of(record_channel_name(r->channel)));
 	if (meta)
-		add(o, LITERAL("_LOGVISOR_KIND"), span_of(meta_kind_name(kind)));
-	add(o, LITERAL("_LOGVISOR_FIDELITY"), span_of(record_fidelity_name(r->fidelity)));
+		add_plain(o, KEY("_LOGVISOR_KIND"), span_of(meta_kind_name(kind)));
+	add_plain(o, KEY("_LOGVISOR_FIDELITY"), span_of(record_fidelity_name(r->fidelity)));
 	if (r->has_seq)
-		add_u64(o, LITERAL("_LOGVISOR_SEQ"), r->seq);
+		add_u64(o, KEY("_LOGVISOR_SEQ"), r->seq);
 	if (r->has_guest_ns)
-		add_u64(o, LITERAL("_LOGVISOR_GUEST_NS"), r->guest_ns);
+		add_u64(o, KEY("_LOGVISOR_GUEST_NS"), r->guest_ns);
 	if (r->has_caller)
-		add_u64(o, LITERAL("_LOGVISOR_CALLER"), r->caller);
+		add_u64(o, KEY("_LOGVISOR_CALLER"), r->caller);
 	if (r->cont)
-		add_u64(o, LITERAL("_LOGVISOR_CONT"), 1);
+		add_u64(o, KEY("_LOGVISOR_CONT"), 1);
 	if (r->truncated)
-		add_u64(o, LITERAL("_LOGVISOR_TRUNCATED"), 1);
+		add_u64(o, KEY("_LOGVISOR_TRUNCATED"), 1);
 	add_params(o, r->observed, r->n_observed, LITERAL("_LOGVISOR_"));
 	add_params(o, r->claimed, r->n_claimed, LITERAL("GUEST_"));
-	add(o, LITERAL("MESSAGE"), r->msg);
+	add(o, KEY("MESSAGE"), r->msg);
 }

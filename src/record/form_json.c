@@ -6,7 +6,62 @@
  */
 #include "record/form.h"
 #include "record/harmless.h"
+#include "record/leaf.h"
 #include "record/utf8.h"
+
+/* A record is some seventy pieces, too many for a call of stdio each: they are gathered here. */
+struct json {
+	char *p, *end;
+	FILE *out;
+	char buf[4096];
+};
+
+/* Bytes that stand for themselves in a string. */
+static const bool plain[256] = {[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
+
+static void flush(struct json *j)
+{
+	fwrite_unlocked(j->buf, 1, (size_t)(j->p - j->buf), j->out);
+	j->p = j->buf;
+}
+
+static void put(struct json *j, const char *s, size_t n)
+{
+	if ((size_t)(j->end - j->p) < n) {
+		flush(j);
+		if (n > sizeof(j->buf)) {
+			fwrite_unlocked(s, 1, n, j->out);
+			return;
+		}
+	}
+	memcpy(j->p, s, n);
+	j->p += n;
+}
+
+#define put_literal(j, s) put(j, s, sizeof(s) - 1)
+
+/* Is one of eight bytes a control, a quote, a backslash, or not US-ASCII? */
+static inline bool special(const char *s)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	uint64_t x, quote, slash;
+
+	memcpy(&x, s, sizeof(x));
+	quote = x ^ ones * '"';
+	slash = x ^ ones * '\\';
+	return ((x | (x - ones * ' ') | (x + ones) | (quote - ones) | (slash - ones)) & high) != 0;
+}
+
+static inline size_t plain_run(struct span s, size_t i)
+{
+	size_t from = i;
+
+	while (s.n - i >= 8 && !special(s.p + i))
+		i += 8;
+	while (i < s.n && plain[(unsigned char)s.p[i]])
+		i++;
+	return i - from;
+}
 
 static bool all_utf8(struct span s)
 {
@@ -24,66 +79,86 @@ static bool all_utf8(struct span s)
 	return true;
 }
 
-static void put_escape(FILE *out, uint32_t cp)
+static void put_u16(struct json *j, unsigned int unit)
 {
-	if (cp == '\n')
-		fputs_unlocked("\\n", out);
-	else if (cp == '\t')
-		fputs_unlocked("\\t", out);
-	else if (cp > 0xffff)
-		fprintf(out, "\\u%04x\\u%04x", 0xd800 + ((cp - 0x10000) >> 10),
-			0xdc00 + ((cp - 0x10000) & 0x3ff));
-	else
-		fprintf(out, "\\u%04x", cp);
+	static const char hex[] = "0123456789abcdef";
+	const char s[] = {'\\', 'u', hex[unit >> 12 & 15], hex[unit >> 8 & 15], hex[unit >> 4 & 15],
+		hex[unit & 15]};
+
+	put(j, s, sizeof(s));
 }
 
-static void put_string(FILE *out, struct span s, bool ascii)
+static void put_escape(struct json *j, uint32_t cp)
 {
-	size_t i = 0, run, len;
+	if (cp == '\n') {
+		put_literal(j, "\\n");
+	} else if (cp == '\t') {
+		put_literal(j, "\\t");
+	} else if (cp > 0xffff) {
+		put_u16(j, 0xd800 + ((cp - 0x10000) >> 10));
+		put_u16(j, 0xdc00 + ((cp - 0x10000) & 0x3ff));
+	} else {
+		put_u16(j, cp);
+	}
+}
+
+/* A string in which not all is plain; the first @run bytes are. */
+static void put_escaped(struct json *j, struct span s, size_t run, bool ascii)
+{
 	uint32_t cp = 0;
 
-	putc_unlocked('"', out);
-	while (i < s.n) {
-		for (run = i; run < s.n; run++) {
-			unsigned char c = (unsigned char)s.p[run];
-
-			if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-				break;
-		}
-		if (run > i)
-			fwrite_unlocked(s.p + i, 1, run - i, out);
-		i = run;
+	put_literal(j, "\"");
+	for (size_t i = 0, len; i < s.n; i += len, run = plain_run(s, i)) {
+		put(j, s.p + i, run);
+		i += run;
 		if (i == s.n)
 			break;
 		len = utf8_sequence(s.p + i, s.n - i, &cp);
 		if (cp == '"' || cp == '\\') {
-			putc_unlocked('\\', out);
-			putc_unlocked((int)cp, out);
+			const char both[] = {'\\', (char)cp};
+
+			put(j, both, sizeof(both));
 		} else if (cp < 0xa0 || ascii || harmless_is_format(cp)) {
-			put_escape(out, cp);
+			put_escape(j, cp);
 		} else {
-			fwrite_unlocked(s.p + i, 1, len, out);
+			put(j, s.p + i, len);
 		}
-		i += len;
 	}
-	putc_unlocked('"', out);
+	put_literal(j, "\"");
 }
 
-static void put_value(FILE *out, struct span s, bool ascii)
+static void put_bytes(struct json *j, struct span s)
 {
-	if (all_utf8(s)) {
-		put_string(out, s, ascii);
-		return;
+	for (size_t i = 0; i < s.n; i++) {
+		char digits[4], *end = digits + sizeof(digits), *p = leaf_decimal(end, (unsigned char)s.p[i]);
+
+		*--p = i ? ',' : '[';
+		put(j, p, (size_t)(end - p));
 	}
-	for (size_t i = 0; i < s.n; i++)
-		fprintf(out, "%c%u", i ? ',' : '[', (unsigned char)s.p[i]);
-	putc_unlocked(']', out);
+	put_literal(j, "]");
+}
+
+/* One that is no plain string, or of several. */
+static void put_value(struct json *j, struct span s, bool ascii)
+{
+	size_t run = plain_run(s, 0);
+
+	if (run == s.n || all_utf8(s))
+		put_escaped(j, s, run, ascii);
+	else
+		put_bytes(j, s);
+}
+
+/* Without the comma, if it is the first. */
+static struct span json_key(const struct form_field *f, bool first)
+{
+	return (struct span){f->json_key.p + first, f->json_key.n - first};
 }
 
 static bool seen_before(const struct form_fields *f, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (span_eq(f->field[k].key, f->field[i].key))
+		if (span_eq(f->field[k].json_key, f->field[i].json_key))
 			return true;
 	return false;
 }
@@ -92,33 +167,84 @@ static size_t next_of_same(const struct form_fields *f, size_t i)
 {
 	size_t k = i + 1;
 
-	while (k < f->n && !span_eq(f->field[k].key, f->field[i].key))
+	while (k < f->n && !span_eq(f->field[k].json_key, f->field[i].json_key))
 		k++;
 	return k;
 }
 
+/* Without a call for what is short, as most pieces are. */
+static inline void copy(char *to, const char *from, size_t n)
+{
+	if (n > 64) {
+		memcpy(to, from, n);
+	} else if (n >= 32) {
+		memcpy(to, from, 32);
+		memcpy(to + n - 32, from + n - 32, 32);
+	} else if (n >= 16) {
+		memcpy(to, from, 16);
+		memcpy(to + n - 16, from + n - 16, 16);
+	} else if (n >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + n - 8, from + n - 8, 8);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			to[i] = from[i];
+	}
+}
+
+static void put_field(struct json *j, const struct form_field *f, bool first, bool ascii)
+{
+	struct span key = json_key(f, first), value = f->value;
+
+	if ((f->plain || plain_run(value, 0) == value.n) && key.n + value.n < sizeof(j->buf)) {
+		if ((size_t)(j->end - j->p) <= key.n + value.n)
+			flush(j);
+		copy(j->p, key.p, key.n);
+		copy(j->p + key.n, value.p, value.n);
+		j->p += key.n + value.n;
+		*j->p++ = '"';
+		return;
+	}
+	put(j, key.p, key.n - 1);
+	put_value(j, value, ascii);
+}
+
+/* The field and those of the same key after it, of which @next is the first. */
+static void put_array(struct json *j, const struct form_fields *fields, size_t i, size_t next, bool ascii)
+{
+	struct span key = json_key(&fields->field[i], i == 0);
+
+	put(j, key.p, key.n - 1);
+	put_literal(j, "[");
+	put_value(j, fields->field[i].value, ascii);
+	for (; next < fields->n; next = next_of_same(fields, next)) {
+		put_literal(j, ",");
+		put_value(j, fields->field[next].value, ascii);
+	}
+	put_literal(j, "]");
+}
+
 void form_json_put(const struct form *f, FILE *out, const struct form_fields *fields)
 {
-	for (size_t i = 0; i < fields->n; i++) {
-		size_t next;
+	struct json j;
 
-		if (fields->may_repeat && seen_before(fields, i))
-			continue;
-		fputs_unlocked(i ? ",\"" : "{\"", out);
-		fwrite_unlocked(fields->field[i].key.p, 1, fields->field[i].key.n, out);
-		fputs_unlocked("\":", out);
-		next = fields->may_repeat ? next_of_same(fields, i) : fields->n;
-		if (next == fields->n) {
-			put_value(out, fields->field[i].value, f->ascii);
-			continue;
+	j.out = out;
+	j.p = j.buf;
+	j.end = j.buf + sizeof(j.buf);
+	put_literal(&j, "{");
+	for (size_t i = 0; i < fields->n; i++) {
+		size_t next = fields->n;
+
+		if (fields->may_repeat) {
+			if (seen_before(fields, i))
+				continue;
+			next = next_of_same(fields, i);
 		}
-		putc_unlocked('[', out);
-		put_value(out, fields->field[i].value, f->ascii);
-		for (; next < fields->n; next = next_of_same(fields, next)) {
-			putc_unlocked(',', out);
-			put_value(out, fields->field[next].value, f->ascii);
-		}
-		putc_unlocked(']', out);
+		if (next < fields->n)
+			put_array(&j, fields, i, next, f->ascii);
+		else
+			put_field(&j, &fields->field[i], i == 0, f->ascii);
 	}
-	fputs_unlocked("}\n", out);
+	put_literal(&j, "}\n");
+	flush(&j);
 }

@@ -140,6 +140,80 @@ static void json(void **state)
 	assert_non_null(strstr(s, "\"GUEST_A_B\":[\"1\",\"2\"],\"GUEST_X\":\"\\udb40\\udc01\","));
 }
 
+/* RFC 8259 the slow way, for US-ASCII: the string that stands for @n bytes @s. Returns its length. */
+static size_t json_string(char *out, const char *s, size_t n)
+{
+	size_t len = 0;
+
+	out[len++] = '"';
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c == '"' || c == '\\')
+			out[len++] = '\\';
+		if (c == '\n' || c == '\t')
+			len += (size_t)sprintf(out + len, "\\%c", c == '\n' ? 'n' : 't');
+		else if (c < 0x20 || c == 0x7f)
+			len += (size_t)sprintf(out + len, "\\u%04x", c);
+		else
+			out[len++] = (char)c;
+	}
+	out[len++] = '"';
+	return len;
+}
+
+/* Whatever the text's length, and wherever in it stands what. */
+static void json_any_text(void **state)
+{
+	static const size_t lengths[] = {0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 2000, 3000, 3500,
+		3700, 3800, 4000, 4095, 4096, 4097, 9000, 60000};
+	static char msg[60000], want[400000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		size_t n = lengths[i];
+
+		for (unsigned int c = 0; c < 256; c++) {
+			size_t places = n < 18 ? n : 18, len;
+			struct record r = sample((struct span){msg, n});
+
+			/* All places of a short text; of a long one each byte is somewhere. */
+			for (size_t at = n < 2000 ? 0 : c % 17; at < places; at += n < 2000 ? 1 : 17) {
+				memset(msg, 'm', sizeof(msg));
+				msg[n < 2000 ? at : n - 1 - at] = (char)c;
+				put_as(FORM_JSON, &r);
+				len = json_string(want, msg, n);
+				if (c >= 0x80) /* not UTF-8: an array of numbers */
+					assert_int_equal(text[size - 3], ']');
+				else
+					assert_memory_equal(text + size - 2 - len, want, len);
+				assert_memory_equal(text + size - 2, "}\n", 2);
+			}
+		}
+	}
+}
+
+/* Long values before the text, so that pieces end anywhere in the buffer they are gathered in. */
+static void json_any_place(void **state)
+{
+	static char value[5000];
+	struct record r = sample(SPAN("the text"));
+
+	(void)state;
+	memset(value, 'v', sizeof(value));
+	for (size_t n = 3200; n < 4400; n++) {
+		char *at;
+
+		r.n_claimed = 1;
+		r.claimed[0] = (struct record_param){SPAN("x"), {value, n}};
+		put_as(FORM_JSON, &r);
+		at = memmem(text, size, ",\"GUEST_X\":\"vvv", 15);
+		assert_non_null(at);
+		assert_int_equal(strspn(at + 12, "v"), n);
+		assert_string_equal(at + 12 + n, "\",\"MESSAGE\":\"the text\"}\n");
+	}
+}
+
 static void export(void **state)
 {
 	struct record r = sample(SPAN("a\nb"));
@@ -237,7 +311,7 @@ int main(void)
 		cmocka_unit_test(local_time),
 		cmocka_unit_test(lines_cannot_be_forged),
 		cmocka_unit_test(own_records),
-		cmocka_unit_test(json),
+		cmocka_unit_test(json), cmocka_unit_test(json_any_text), cmocka_unit_test(json_any_place),
 		cmocka_unit_test(export),
 		cmocka_unit_test(exact_forms),
 		cmocka_unit_test(terminals_are_safe),
