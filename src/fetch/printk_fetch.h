@@ -95,6 +95,15 @@ struct prb_frame {
 #define PRB_FRAME_BELOW 24 /* of the frame before the prb_reserved_entry */
 
 /*
+ * The guest says in a register where to read. It has to be a kernel address, of the upper 2^56 bytes (2^47
+ * with 4 levels of tables): what reads for the kvm backend takes the lower half for addresses of the VMM.
+ */
+FETCH_INLINE int prb_kernel_address(__u64 gva)
+{
+	return gva >> 56 == 0xff;
+}
+
+/*
  * At the entry of prb_commit() or prb_final_commit(): @entry is their argument (RDI on x86-64), a
  * struct prb_reserved_entry {rb, irqflags, id, text_space}. The descriptor is still `reserved` and
  * this vCPU's own, info and text are complete, so nothing needs to be read twice.
@@ -121,6 +130,8 @@ FETCH_INLINE int prb_fetch_fast(void *ctx, const struct prb_geometry *g, __u64 e
 	__u32 n;
 
 	(void)ctx;
+	if (!prb_kernel_address(entry))
+		return PRB_EBAD;
 	if (FETCH_NEAR(ctx, PRB_NEAR_FRAME, &f, sizeof(f), entry - PRB_FRAME_BELOW))
 		return PRB_EFAULT;
 	at = (f.id & g->desc_mask) * g->info_size;
@@ -173,6 +184,8 @@ FETCH_INLINE int prb_fetch_commit(void *ctx,
 	int r;
 
 	(void)ctx;
+	if (!prb_kernel_address(entry))
+		return PRB_EBAD;
 	if (FETCH_READ(ctx, &e, sizeof(e), entry))
 		return PRB_EFAULT;
 	if (e.rb != g->rb)

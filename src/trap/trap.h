@@ -43,7 +43,7 @@ enum trap_event_type {
 	TRAP_IDLE,    /* the timeout passed (or a signal came) and nothing happened */
 	TRAP_STOPPED, /* a SITE_WATCH was written; the whole VM is held until resume() */
 	TRAP_COPY,    /* a SITE_CODE ran; its fetcher's output is in data; VM runs on */
-	TRAP_LOST,    /* the backend had to drop `lost` events; VM runs on */
+	TRAP_LOST,    /* the backend had to drop `lost` events, and `failed` led nowhere; VM runs on */
 	TRAP_ALERT,   /* the backend found its trap tampered with: `text` says how; VM runs on */
 	TRAP_GONE,    /* the VM ended; its memory may still be readable, for the last records */
 };
@@ -57,7 +57,12 @@ struct trap_event {
 	bool emptied; /* nothing that happened before this call of wait() is still to be reported */
 	const void *data; /* TRAP_COPY: valid until the next wait() */
 	size_t len;
-	uint64_t lost; /* TRAP_LOST: events; TRAP_ALERT: sites that have no trap now */
+	/*
+	 * TRAP_LOST: times the guest came to a site and the fetcher found nothing it could follow. Who writes
+	 * the guest's registers and memory brings that about, so it excuses nothing.
+	 */
+	uint64_t failed;
+	uint64_t lost; /* TRAP_LOST: events there was no room for; TRAP_ALERT: sites that have no trap now */
 	char text[160];
 };
 

@@ -4,6 +4,8 @@
  * written, forged copies, traps with nothing behind them, a head that goes back. What each must come to:
  * all that was logged is stored, or a gap or an alert says that it is not.
  */
+#include <inttypes.h>
+
 #include "unit/source/printk_rig.h"
 #include "util/hash.h"
 
@@ -315,6 +317,32 @@ static void head_goes_back(void **state)
 	end();
 }
 
+static int no_read(void *ctx, uint64_t gva, void *buf, size_t len)
+{
+	(void)ctx;
+	memset(buf, 0, len);
+	fail_msg("%zu bytes of 0x%" PRIx64 " were to be read", len, gva);
+	return -1;
+}
+
+/* The register that says where the record is, in the user half, not canonical, at the edges. */
+static void argument_is_no_kernel_address(void **state)
+{
+	static const uint64_t entry[] = {0, 24, 0x400000, 0x7fffffffffff, 0x800000000000, 0x0123456789abcdef,
+		0x7fffffffffffffff, 0x8000000000000000, 0x8000000000000018, 0xfeffffffffffffff};
+	struct fetch_mem none = {no_read, NULL};
+	struct prb_copy c = {0};
+	uint64_t newest = 0;
+
+	(void)state;
+	begin(10, 16, true, true);
+	for (size_t i = 0; i < sizeof(entry) / sizeof(entry[0]); i++) {
+		assert_int_not_equal(prb_fetch_fast(&none, &w.layout.g, entry[i], (void *)&newest, &c), 0);
+		assert_int_not_equal(prb_fetch_commit(&none, &w.layout.g, entry[i], &c), 0);
+	}
+	rw_free(&w);
+}
+
 static unsigned recalls;
 
 static int count_recall(void *ctx, source_known known, void *known_ctx, struct err *e)
@@ -371,6 +399,7 @@ int main(void)
 		cmocka_unit_test(forged_before_one_that_bypasses),
 		cmocka_unit_test(forged_and_nothing_follows),
 		cmocka_unit_test(altered_after_the_trap),
+		cmocka_unit_test(argument_is_no_kernel_address),
 		cmocka_unit_test(honest_copies),
 		cmocka_unit_test(head_goes_back),
 		cmocka_unit_test(ring_goes_back_and_forth),

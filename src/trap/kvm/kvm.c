@@ -125,7 +125,8 @@ static bool take_lost(struct kvm_vm *k, struct trap_event *ev)
 	if (!hook_lost(&k->hook, &full, &fail))
 		return false;
 	ev->type = TRAP_LOST;
-	ev->lost = full + fail;
+	ev->lost = full;
+	ev->failed = fail;
 	return true;
 }
 

@@ -198,6 +198,8 @@ __noinline __u64 direct_map(__u64 pgd, __u64 hva)
 		return 0;
 	if (&pgdir_shift && bpf_probe_read_kernel(&shift, sizeof(shift), &pgdir_shift))
 		return 0;
+	if (hva >> (shift + 8)) /* not the VMM's half of its page table */
+		return 0;
 	if (&sme_me_mask && bpf_probe_read_kernel(&sme, sizeof(sme), &sme_me_mask))
 		return 0;
 	__sync_fetch_and_add(&stats.nears, 1);
