@@ -44,6 +44,7 @@ static void name_boot(struct guest *g)
 	in.phys = g->info.kaslr_phys;
 	memcpy(in.bases, g->marks.bases, sizeof(in.bases));
 	in.canary = g->marks.canary;
+	g->info.boot_marked = in.virt || in.canary;
 	if (!EVP_Digest(&in, sizeof(in), hash, NULL, EVP_sha256(), NULL))
 		memset(hash, 0, sizeof(hash));
 	for (unsigned i = 0; i < 8; i++)

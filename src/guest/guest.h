@@ -29,6 +29,7 @@ struct guest_info {
 	uint64_t btf_bytes;   /* 0: there is none, or: */
 	char btf_why[128];    /* what is wrong with it, so that it is not used; empty if nothing is */
 	char boot[17];        /* 16 hex digits naming this boot of the guest; doc/format.md */
+	bool boot_marked;     /* another boot has another name: there is KASLR, or a canary that is known */
 	struct { const char *name; uint32_t us; } step[12]; /* time each step took */
 	unsigned steps;
 };

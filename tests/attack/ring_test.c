@@ -366,7 +366,7 @@ static void ring_goes_back_and_forth(void **state)
 	then = malloc(w.size);
 	assert_non_null(then);
 	memcpy(then, w.arena, w.size);
-	if (printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, BOOT, &counting, NULL, &e))
+	if (printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, BOOT, true, &counting, NULL, &e))
 		fail_msg("%s", e.text);
 	drain(PRINTK_AT_POLL);
 	for (int i = 0; i < 500; i++) {

@@ -105,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		snprintf(resume.boot, sizeof(resume.boot), "0123456789abcdef");
 	}
 	emitted = 0;
-	if (printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, "0123456789abcdef", &sink,
+	if (printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, "0123456789abcdef", data[0] & 1, &sink,
 		    &resume, &e) == 0) {
 		/* What the walker uses to place its own looks is not the fuzzer's to change. */
 		printk_layout_ring(&w.layout, &w.mem, RW_BASE + w.rb, &e);

@@ -56,7 +56,7 @@ bool printk_quiet(struct printk *p)
 {
 	uint64_t head;
 
-	if (p->first_drain || p->rewound || p->n_window || p->n_skipped || p->gap_count || p->has_part ||
+	if (!p->marked || p->first_drain || p->rewound || p->n_window || p->n_skipped || p->gap_count || p->has_part ||
 		p->stalled_since || p->m.read(p->m.ctx, p->l.head_id, &head, sizeof(head)) ||
 		head != prb_seq_to_id(&p->l.g, p->want - 1))
 		return false;
@@ -112,7 +112,7 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 	uint64_t records = p->counters.records;
 	int r = 0;
 
-	if (p->rewound) {
+	if (p->rewound || (idle && printk_overtaken(p))) {
 		r = printk_rewind(p, now_us, e);
 		if (r <= 0)
 			return r;

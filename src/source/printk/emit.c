@@ -45,6 +45,8 @@ int printk_emit(struct printk *p, const struct printk_entry *e, enum record_fide
 	if (ret)
 		return ret;
 	p->history[e->seq & p->history_mask] = fingerprint(e);
+	p->emitted_end = e->seq + 1;
+	p->emitted_ns = e->ts_nsec;
 	c->records++;
 	c->live += fid == RECORD_LIVE;
 	c->backfill += fid == RECORD_BACKFILL;

@@ -44,6 +44,7 @@ struct printk {
 	struct fetch_mem m;
 	const struct source_sink *sink;
 	char boot[17];
+	bool marked;           /* another boot of the guest has another name */
 	bool resumed;
 	bool armed, missed;    /* sites are planted; they turned out to miss records */
 	uint64_t polled;       /* where the last poll ended: traps of records before it have come if ever */
@@ -73,6 +74,8 @@ struct printk {
 	struct printk_entry part;
 	uint32_t part_cap;
 	bool has_part;
+
+	uint64_t emitted_end, emitted_ns; /* one past the record emitted last (0: none), and its time */
 
 	/*
 	 * Fingerprints of the records emitted, by seq & history_mask, so that a ring that goes back
@@ -159,13 +162,16 @@ int printk_fill_skipped(struct printk *p, int64_t now_us, struct err *e);
 int printk_same_ring(struct printk *p, struct err *e);
 
 /*
- * Is the ring's head behind what was already emitted? PRINTK_REWOUND: a snapshot was restored, or the guest
- * lies; 0; or -errno.
+ * Is the ring's head behind what was already emitted? PRINTK_REWOUND: a snapshot was restored, the guest
+ * rebooted, or it lies; 0; or -errno.
  */
 int printk_backwards(struct printk *p, int64_t now_us, struct err *e);
 
 /* Was the number @seq given to a writer, as the ring's head says (or is the head not to be believed)? */
 bool printk_head_past(const struct printk *p, uint64_t seq);
+
+/* Was it so, and has it caught up since? Then the record emitted last is another one by now. */
+bool printk_overtaken(struct printk *p);
 
 /* Remember @e as the newest unfinished record. */
 void printk_keep_part(struct printk *p, const struct printk_entry *e);
@@ -175,12 +181,19 @@ void printk_keep_part(struct printk *p, const struct printk_entry *e);
 /* Do both names belong to one boot of the guest? */
 bool printk_same_boot(const char *a, const char *b);
 
+/*
+ * Does the ring, which holds the records @tail to @head, belong to another boot than the last one stored,
+ * although both have the name p->boot? Then the source is told to begin anew, under the next name.
+ */
+bool printk_booted_anew(struct printk *p, uint64_t tail, uint64_t head);
+
 /* See printk_doubt(). */
 bool printk_settled(const struct printk *p);
 
 /*
  * The numbers of this boot are used a second time: go on under its next name, beginning with what the
- * ring holds and the ledger does not. 1; 0 if memory is not settled yet (p->rewound stays); or -errno.
+ * ring holds and the ledger does not. 1; 0 if memory is not settled yet (p->rewound stays); -ESTALE: it is another boot; or
+ * -errno.
  */
 int printk_rewind(struct printk *p, int64_t now_us, struct err *e);
 

@@ -45,8 +45,10 @@ static int start(struct printk *p, const struct source_resume *resume, struct er
 	p->resumed = same == 1 || printk_same_boot(resume->boot, p->boot);
 	if (!p->resumed)
 		return 0;
-	p->rewound = same == 0; /* of this boot, but another one */
 	memcpy(p->boot, resume->boot, sizeof(p->boot));
+	if ((same != 1 || !resume->guest_ns) && printk_booted_anew(p, tail, head))
+		return 0;
+	p->rewound = same == 0; /* of this boot, but another one */
 	p->want = resume->next > resume->seq ? resume->next : resume->seq + 1;
 	for (unsigned i = 0; i < resume->n_open; i++)
 		if (resume->open[i] >= tail && resume->open[i] < p->want)
@@ -55,7 +57,7 @@ static int start(struct printk *p, const struct source_resume *resume, struct er
 }
 
 int printk_open_ring(struct printk **out, const struct printk_layout *l, uint64_t rb,
-	const struct fetch_mem *m, const char *boot, const struct source_sink *sink,
+	const struct fetch_mem *m, const char *boot, bool marked, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e)
 {
 	struct printk *p = calloc(1, sizeof(*p));
@@ -68,6 +70,7 @@ int printk_open_ring(struct printk **out, const struct printk_layout *l, uint64_
 	p->l = *l;
 	p->m = *m;
 	p->sink = sink;
+	p->marked = marked;
 	memcpy(p->boot, boot, strnlen(boot, sizeof(p->boot) - 1));
 	r = printk_layout_ring(&p->l, &p->m, rb, e);
 	if (r)
@@ -95,7 +98,7 @@ int printk_open(struct printk **out, const struct guest *g, const struct source_
 
 	if (r)
 		return r;
-	r = printk_open_ring(out, &l, l.g.rb, &m, guest_info(g)->boot, sink, resume, e);
+	r = printk_open_ring(out, &l, l.g.rb, &m, guest_info(g)->boot, guest_info(g)->boot_marked, sink, resume, e);
 	if (r)
 		return r;
 	if (!guest_symbol(g, "prb_commit", &sym))

@@ -48,9 +48,12 @@ enum printk_why {
 int printk_open(struct printk **out, const struct guest *g, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e);
 
-/* The same for a ring at @rb whose offsets in @l are known: for tests. */
+/*
+ * The same for a ring at @rb whose offsets in @l are known: for tests. @marked: @boot is another after a
+ * reboot (guest_info). If it need not be, a log begun anew is told from a restored snapshot by its times.
+ */
 int printk_open_ring(struct printk **out, const struct printk_layout *l, uint64_t rb,
-	const struct fetch_mem *m, const char *boot, const struct source_sink *sink,
+	const struct fetch_mem *m, const char *boot, bool marked, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e);
 void printk_close(struct printk *p);
 
@@ -126,7 +129,7 @@ const struct source_counters *printk_counters(const struct printk *p);
 const char *printk_boot(const struct printk *p);
 /*
  * Would printk_drain() find nothing at all? Costs one read; false also when it cannot tell. It does not
- * notice another guest whose memory has the same head.
+ * notice another guest whose memory has the same head, so is never true where a boot has no name of its own.
  */
 bool printk_quiet(struct printk *p);
 /* The next sequence number to be emitted. */

@@ -7,6 +7,11 @@
  * A boot's name is 16 hexadecimal digits. The last four count the restorations: the first name has
  * any, each restored snapshot the next number after the name before (modulo 65536). So the first
  * twelve tell that two names are of one boot, whoever restored it and whenever.
+ *
+ * A kernel without KASLR whose stack canary is not known has the same name after a reboot, and its numbers go
+ * back too. But then its log begins at record 0, and none of the times in it is one that is stored: a
+ * snapshot shares its past with the ledger, to the nanosecond. Such a boot takes the next name as well, and is
+ * stored whole. (Records from before the kernel's clock runs, all of time 0, say nothing.)
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -113,6 +118,30 @@ static bool too_often(struct printk *p, int64_t now_us)
 	return p->rewinds == REWINDS;
 }
 
+/* Given that the history says what of the ring is stored. */
+static bool begun_anew(struct printk *p, uint64_t tail, uint64_t head)
+{
+	const char *why;
+
+	if (p->marked || tail)
+		return false;
+	for (uint64_t seq = tail; seq <= head && seq - tail <= p->l.g.desc_mask; seq++)
+		if (printk_read(&p->l, &p->m, seq, false, &p->entry, &why) == PRINTK_WHOLE &&
+			p->entry.ts_nsec && printk_known(p, &p->entry))
+			return false;
+	return true;
+}
+
+bool printk_booted_anew(struct printk *p, uint64_t tail, uint64_t head)
+{
+	if (p->marked || tail || recall(p, tail, head, NULL) || !begun_anew(p, tail, head))
+		return false;
+	memset(p->history, 0, (p->history_mask + 1) * sizeof(*p->history));
+	p->resumed = false;
+	next_name(p);
+	return true;
+}
+
 int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 {
 	uint64_t head, tail;
@@ -136,9 +165,13 @@ int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 			printk_alert(p, now_us, e, "ring-contradiction",
 				"the ends of the guest's printk ring contradict each other");
 	/* At worst records are stored a second time, under the next name. */
-	if (recall(p, tail, head, &why_not))
+	if (recall(p, tail, head, &why_not)) {
 		r = printk_alert(p, now_us, e, "course-unknown",
 			"what is stored already cannot be read: %.120s", why_not.text);
+	} else if (begun_anew(p, tail, head)) {
+		r = printk_end_blind(p, now_us, e);
+		return r ? r : err_set(e, ESTALE, "the guest rebooted: its log began anew");
+	}
 	if (!r)
 		r = printk_alert(p, now_us, e, "ring-backwards",
 			"the guest's printk ring went back: record %" PRIu64 " was next, now it holds %"
@@ -156,6 +189,7 @@ int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 	p->replay_end = head + 1;
 	p->flood.on = p->flood.points = false; /* what is watched may be in the future now */
 	p->want = tail;
+	p->emitted_end = 0;
 	p->excused_end = head + 1;
 	p->polled = 0; /* of the other course */
 	p->reconciled = p->confirmed = head + 1;

@@ -109,6 +109,15 @@ bool printk_head_past(const struct printk *p, uint64_t seq)
 	return printk_bounds(&p->l, &p->m, p->want, &head, &tail) || head >= seq;
 }
 
+bool printk_overtaken(struct printk *p)
+{
+	const char *why;
+
+	return p->want && p->emitted_end == p->want &&
+		printk_read(&p->l, &p->m, p->want - 1, false, &p->entry, &why) == PRINTK_WHOLE &&
+		p->entry.ts_nsec != p->emitted_ns;
+}
+
 void printk_keep_part(struct printk *p, const struct printk_entry *e)
 {
 	char *text = p->part.text;

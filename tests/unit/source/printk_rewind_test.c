@@ -59,7 +59,7 @@ static void snapshot_restored(void **state)
 static void away(void (*meanwhile)(const uint8_t *saved), const uint8_t *saved)
 {
 	const struct seen *last = &seen[n_seen - 1];
-	struct source_resume at = {.known = true, .seq = last->seq, .guest_ns = last->seq * 1000 + 7,
+	struct source_resume at = {.known = true, .seq = last->seq, .guest_ns = last->ns,
 		.text_hash = last->hash, .next = last->seq + 1};
 
 	assert_int_equal(last->kind, META_KINDS);
@@ -296,12 +296,151 @@ static void later_snapshot_being_loaded(void **state)
 	end();
 }
 
+/* The guest's kernel begins anew, in memory that was cleared. */
+static void boot_anew(uint64_t boot_ns)
+{
+	rw_free(&w);
+	rw_init(&w, 5, 12, false, true);
+	w.boot_ns = boot_ns;
+	w.clockless = 3;
+}
+
+static void unmarked_boot(uint64_t n)
+{
+	begin(5, 12, false, true);
+	boot_anew(0);
+	marked = false;
+	open_ring(NULL);
+	for (uint64_t i = 0; i < n; i++)
+		print(i, 9);
+	drain(PRINTK_AT_TRAP);
+	assert_int_equal(n_seen, n);
+}
+
+static void expect_anew(struct err *e)
+{
+	int r;
+
+	do
+		r = printk_drain(p, PRINTK_AT_POLL, now_us, e);
+	while (r > 0);
+	assert_int_equal(r, -ESTALE);
+	assert_non_null(strstr(e->text, "rebooted"));
+}
+
+/* After the last record seen: a source opened again stores a boot of its own, of @n records. */
+static void opened_anew(uint64_t n, const char *name)
+{
+	unsigned before = n_seen;
+	const struct seen *last = &seen[n_seen - 1];
+	struct source_resume at = {.known = true, .seq = last->seq, .guest_ns = last->ns,
+		.text_hash = last->hash, .next = last->seq + 1};
+
+	memcpy(at.boot, last->boot, sizeof(at.boot));
+	printk_close(p);
+	open_ring(&at);
+	assert_false(printk_resumed(p));
+	assert_string_equal(printk_boot(p), name);
+	drain(PRINTK_AT_POLL);
+	assert_int_equal(n_seen, before + n);
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(seen[before + i].kind, META_KINDS);
+		assert_int_equal(seen[before + i].seq, i);
+		assert_string_equal(seen[before + i].boot, name);
+	}
+}
+
+/*
+ * A kernel whose boots all have one name reboots: with fewer records than before, with more, with as many; seen
+ * by the source or not. The first records, from before its clock runs, are the same each time.
+ */
+static void reboot_without_a_mark(void **state)
+{
+	struct err e = {""};
+	uint8_t *saved;
+
+	(void)state;
+	unmarked_boot(20);
+	boot_anew(5000000);
+	for (uint64_t i = 0; i < 8; i++)
+		print(i, 9);
+	expect_anew(&e);
+	assert_int_equal(n_seen, 20); /* no alert */
+	opened_anew(8, "0123456789abcdf0");
+
+	boot_anew(6000000);
+	for (uint64_t i = 0; i < 8; i++)
+		print(i, 9);
+	assert_false(printk_quiet(p));
+	expect_anew(&e);
+	opened_anew(8, "0123456789abcdf1");
+
+	boot_anew(7000000);
+	for (uint64_t i = 0; i < 14; i++)
+		print(i, 9);
+	opened_anew(14, "0123456789abcdf2");
+
+	boot_anew(8000000); /* not far yet: its clock stands still */
+	print(0, 9);
+	print(1, 9);
+	expect_anew(&e);
+	opened_anew(2, "0123456789abcdf3");
+
+	/* And a snapshot is one, also of the boot before. */
+	saved = save();
+	for (uint64_t i = 2; i < 12; i++)
+		print(i, 9);
+	drain(PRINTK_AT_POLL);
+	free(saved);
+	saved = save();
+	for (uint64_t i = 12; i < 15; i++)
+		print(i, 9);
+	drain(PRINTK_AT_POLL);
+	restore(saved);
+	print(12, 30);
+	drain(PRINTK_AT_POLL);
+	assert_int_equal(seen[n_seen - 2].kind, META_ALERT);
+	assert_string_equal(seen[n_seen - 2].reason, "ring-backwards");
+	expect(&seen[n_seen - 1], 12, 30, RECORD_LATE);
+	assert_string_equal(printk_boot(p), "0123456789abcdf4");
+	free(saved);
+	end();
+}
+
+/* A snapshot is restored and the guest logs more than was forgotten before anybody looks. */
+static void snapshot_overtaken(void **state)
+{
+	uint8_t *saved;
+
+	(void)state;
+	begin(5, 12, false, true);
+	open_ring(NULL);
+	for (uint64_t i = 0; i < 10; i++)
+		print(i, 9);
+	drain(PRINTK_AT_TRAP);
+	saved = save();
+	for (uint64_t i = 10; i < 14; i++)
+		print(i, 9);
+	drain(PRINTK_AT_TRAP);
+	restore(saved);
+	w.boot_ns = 1; /* a nanosecond later than before */
+	for (uint64_t i = 10; i < 18; i++)
+		print(i, 9);
+	drain(PRINTK_AT_POLL);
+	for (uint64_t i = 10; i < 18; i++)
+		assert_true(seen[n_seen - 18 + i].kind == META_KINDS && seen[n_seen - 18 + i].seq == i);
+	assert_string_equal(printk_boot(p), "0123456789abcdf0");
+	free(saved);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(snapshot_restored), cmocka_unit_test(snapshot_while_away),
 		cmocka_unit_test(snapshot_and_overwriting), cmocka_unit_test(snapshot_restored_between_copies),
 		cmocka_unit_test(snapshot_being_loaded), cmocka_unit_test(later_snapshot_being_loaded),
+		cmocka_unit_test(reboot_without_a_mark), cmocka_unit_test(snapshot_overtaken),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

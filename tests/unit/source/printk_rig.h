@@ -20,9 +20,11 @@
 
 #define SEEN_MAX 8192
 
+static struct ring_writer w;
+
 static struct seen {
 	enum meta_kind kind; /* META_KINDS: a record of the guest */
-	uint64_t seq, count;
+	uint64_t seq, count, ns;
 	enum record_fidelity fid;
 	uint64_t hash;
 	uint32_t len;
@@ -58,7 +60,8 @@ static inline int emit(void *ctx, struct record *r, struct err *e)
 		s->len = (uint32_t)r->msg.n;
 		s->cont = r->cont;
 		snprintf(s->boot, sizeof(s->boot), "%.*s", (int)r->boot.n, r->boot.p);
-		assert_true(r->guest_ns == r->seq * 1000 + 7);
+		s->ns = r->guest_ns;
+		assert_true(r->guest_ns == rw_time(&w, r->seq));
 	}
 	n_seen++;
 	if (s->kind == META_ALERT && on_alert)
@@ -73,21 +76,22 @@ static inline int recall(void *ctx, source_known known, void *known_ctx, struct 
 	(void)ctx;
 	(void)e;
 	while (i-- && (seen[i].kind != META_KINDS || !known(known_ctx, seen[i].boot, seen[i].seq,
-		seen[i].seq * 1000 + 7, seen[i].hash)))
+		seen[i].ns, seen[i].hash)))
 		;
 	return 0;
 }
 
 static const struct source_sink sink = {.emit = emit, .recall = recall};
-static struct ring_writer w;
 static struct printk *p;
 static const char BOOT[] = "0123456789abcdef";
+static bool marked; /* another boot has another name */
 
 static inline void begin(unsigned desc_bits, unsigned data_bits, bool new_wrap, bool has_last)
 {
 	n_seen = 0;
 	refuse = 0;
 	now_us = 1000000;
+	marked = true;
 	rw_init(&w, desc_bits, data_bits, new_wrap, has_last);
 }
 
@@ -95,7 +99,7 @@ static inline void open_ring(const struct source_resume *resume)
 {
 	struct err e = {""};
 
-	if (printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, BOOT, &sink, resume, &e))
+	if (printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, BOOT, marked, &sink, resume, &e))
 		fail_msg("%s", e.text);
 }
 

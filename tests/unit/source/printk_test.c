@@ -564,7 +564,7 @@ static void geometry_lies(void **state)
 		print(0, 5);
 		*rw_word(&w, w.rb + lies[i].off) = lies[i].value;
 		e.text[0] = 0;
-		assert_true(printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, BOOT, &sink,
+		assert_true(printk_open_ring(&p, &w.layout, RW_BASE + w.rb, &w.mem, BOOT, true, &sink,
 			NULL, &e) < 0);
 		assert_true(strlen(e.text) > 20);
 		rw_free(&w);

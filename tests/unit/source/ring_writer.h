@@ -39,6 +39,7 @@ struct ring_writer {
 	void (*on_reuse)(struct ring_writer *w, uint64_t gva); /* a watchpoint on that word */
 	struct printk_layout layout;
 	struct fetch_mem mem;
+	uint64_t boot_ns, clockless; /* of rw_time() */
 };
 
 static inline uint64_t *rw_word(struct ring_writer *w, size_t off)
@@ -278,6 +279,12 @@ static inline void rw_commit(struct ring_writer *w, uint64_t id, bool final)
 		*rw_word(w, w->rb + RW_LAST) = id;
 }
 
+/* The guest's time at which record @seq is made; 0 before its clock runs. */
+static inline uint64_t rw_time(const struct ring_writer *w, uint64_t seq)
+{
+	return seq < w->clockless ? 0 : w->boot_ns + seq * 1000 + 7;
+}
+
 /* The rest of it, for a descriptor that is reserved. */
 static inline uint64_t rw_finish(struct ring_writer *w, uint64_t id, const void *text, size_t len,
 	bool final)
@@ -296,7 +303,7 @@ static inline uint64_t rw_finish(struct ring_writer *w, uint64_t id, const void 
 		memcpy(to, text, len);
 	info = rw_info(w, id);
 	memcpy(&ts, info, 8);
-	ts = ts * 1000 + 7;
+	ts = rw_time(w, ts);
 	memcpy(info + 8, &ts, 8);
 	memcpy(info + 16, &n, 2);
 	info[18] = 0;
