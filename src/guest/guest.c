@@ -120,27 +120,58 @@ int guest_translate(const struct guest *g, uint64_t gva, uint64_t *gpa, uint64_t
 	return 0;
 }
 
-/* As far as @gva's page reaches: image and direct map are linear, the rest is walked. */
-static int contiguous(const struct guest *g, uint64_t gva, uint64_t *gpa, uint64_t *len)
+/* Where @gva is and how far that goes on, as it was when the kernel was found: image and direct map are linear. */
+static bool linear(const struct guest *g, uint64_t gva, uint64_t *gpa, uint64_t *len)
 {
 	const struct extent *x = image_find(g->image, gva);
-	uint64_t size;
-	int r;
 
 	if (x) {
 		*gpa = x->gpa + (gva - x->gva);
 		*len = x->len - (gva - x->gva);
-		return 0;
+		return true;
 	}
-	if (g->direct_len && gva - g->direct_base < g->direct_len) {
-		*gpa = gva - g->direct_base;
-		*len = g->direct_len - *gpa;
-		return 0;
-	}
-	r = guest_translate(g, gva, gpa, &size);
+	if (!g->direct_len || gva - g->direct_base >= g->direct_len)
+		return false;
+	*gpa = gva - g->direct_base;
+	*len = g->direct_len - *gpa;
+	return true;
+}
+
+/* By the page table: as far as @gva's page reaches. */
+static int walked(const struct guest *g, uint64_t gva, uint64_t *gpa, uint64_t *len)
+{
+	uint64_t size;
+	int r = guest_translate(g, gva, gpa, &size);
+
 	if (!r)
 		*len = size - (gva & (size - 1));
 	return r;
+}
+
+int guest_maps(const struct guest *g, uint64_t gva, uint64_t len)
+{
+	while (len) {
+		uint64_t was, is, was_len, n;
+		int r;
+
+		if (!linear(g, gva, &was, &was_len))
+			return 0; /* walked each time */
+		r = walked(g, gva, &is, &n);
+		if (r)
+			return r;
+		if (is != was)
+			return -ESTALE;
+		n = n < was_len ? n : was_len;
+		n = n < len ? n : len;
+		gva += n;
+		len -= n;
+	}
+	return 0;
+}
+
+void guest_walk(struct guest *g)
+{
+	g->walk = true;
 }
 
 int guest_read(const struct guest *g, uint64_t gva, void *buf, size_t len)
@@ -149,7 +180,7 @@ int guest_read(const struct guest *g, uint64_t gva, void *buf, size_t len)
 
 	while (len) {
 		uint64_t gpa, n;
-		int r = contiguous(g, gva, &gpa, &n);
+		int r = !g->walk && linear(g, gva, &gpa, &n) ? 0 : walked(g, gva, &gpa, &n);
 
 		if (r)
 			return r;

@@ -96,6 +96,14 @@ int guest_ticks(const struct guest *g, uint64_t *n);
 
 /* Guest-virtual to guest-physical by the kernel's page table; -EFAULT if not mapped. */
 int guest_translate(const struct guest *g, uint64_t gva, uint64_t *gpa, uint64_t *page_size);
+/*
+ * guest_read() takes the kernel's image and the direct map for linear, as they were when it was found. Are
+ * [@gva, @gva + @len) still mapped there? 0; -ESTALE: no; -EFAULT and others: cannot be told. Some five reads
+ * for each page of the page table.
+ */
+int guest_maps(const struct guest *g, uint64_t gva, uint64_t len);
+/* From now on let guest_read() walk the page table for each page. */
+void guest_walk(struct guest *g);
 /* Copy from kernel virtual memory; crosses pages; all or nothing (-EFAULT). */
 int guest_read(const struct guest *g, uint64_t gva, void *buf, size_t len);
 

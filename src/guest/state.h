@@ -32,6 +32,7 @@ struct guest {
 	uint64_t note_gva;   /* of VMCOREINFO; 0: not found by its symbol */
 	uint64_t banner_gva, bases_gva[3], canary_gva; /* of the marks; 0: absent */
 	uint64_t ticks_gva;  /* of jiffies_64; 0: absent */
+	bool walk; /* the image and the direct map are not to be relied on */
 	uint64_t direct_base, direct_len; /* the direct map; 0: not known */
 	struct boot_marks marks;
 };

@@ -343,6 +343,104 @@ static void argument_is_no_kernel_address(void **state)
 	rw_free(&w);
 }
 
+/* The kernel's descriptors, infos and texts are copied elsewhere and the pointers in the same ring changed. */
+static void arrays_are_moved(void **state)
+{
+	size_t extra;
+	uint8_t *n;
+	struct err e = {""};
+	char buf[64];
+	int r = 0;
+
+	(void)state;
+	follow(false);
+	extra = w.size;
+	n = calloc(1, 2 * extra);
+	assert_non_null(n);
+	memcpy(n, w.arena, extra);
+	memcpy(n + extra, w.arena, extra);
+	free(w.arena);
+	w.arena = n;
+	w.size = 2 * extra;
+	w.descs += extra;
+	w.infos += extra;
+	w.data += extra;
+	*rw_word(&w, w.rb + RW_DESCS) = RW_BASE + w.descs;
+	*rw_word(&w, w.rb + RW_INFOS) = RW_BASE + w.infos;
+	*rw_word(&w, w.rb + RW_TEXT_RING + RW_DATA) = RW_BASE + w.data;
+	for (uint64_t i = 5; i < 30 && !r; i++) {
+		rw_print(&w, buf, text_of(i, buf, 20), true);
+		now_us += 100000;
+		r = printk_drain(p, PRINTK_AT_POLL, now_us, &e);
+	}
+	assert_int_equal(r, -ESTALE);
+	assert_int_equal(count(META_ALERT, "ring-moved"), 1);
+	/* Its owner opens it again, and goes on where it stopped. */
+	{
+		struct source_resume at = {.known = true, .seq = 4, .guest_ns = 4007, .next = 5,
+			.text_hash = hash64(buf, text_of(4, buf, 20))};
+
+		memcpy(at.boot, BOOT, sizeof(BOOT));
+		printk_close(p);
+		open_ring(&at);
+	}
+	wait_us(500000);
+	assert_true(has(5) && has(6));
+	assert_int_equal(count(META_GAP, NULL), 0);
+	end();
+}
+
+/* prb is pointed at another ring, long after the boot. */
+static void ring_is_moved(void **state)
+{
+	struct err e = {""};
+
+	(void)state;
+	follow(false);
+	p->emitted_ns = 100000000000;
+	*rw_word(&w, w.prb) += 8;
+	assert_int_equal(printk_drain(p, PRINTK_AT_POLL, now_us, &e), 0);
+	assert_int_equal(printk_drain(p, PRINTK_AT_POLL, now_us, &e), -ESTALE);
+	assert_int_equal(count(META_ALERT, "ring-moved"), 1);
+	end();
+}
+
+static uint64_t remapped_at;
+static bool walks;
+
+static int fake_maps(void *ctx, uint64_t gva, uint64_t len)
+{
+	(void)ctx;
+	return remapped_at - gva < len ? -ESTALE : 0;
+}
+
+static void fake_walk(void *ctx)
+{
+	(void)ctx;
+	walks = true;
+}
+
+/* The page table has another page for a part of the ring, however small. */
+static void pages_are_remapped(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		follow(false);
+		walks = false;
+		p->maps = fake_maps;
+		p->walk_pages = fake_walk;
+		wait_us(2000000);
+		assert_false(walks);
+		remapped_at = RW_BASE + (i == 0 ? w.prb : i == 1 ? w.rb + 8 : i == 2 ? w.descs + 100 :
+			i == 3 ? w.infos + 5000 : w.data + 0xfff8);
+		wait_us(2000000);
+		assert_true(walks);
+		assert_int_equal(count(META_ALERT, "ring-remapped"), 1);
+		remapped_at = 0;
+		end();
+	}
+}
+
 static unsigned recalls;
 
 static int count_recall(void *ctx, source_known known, void *known_ctx, struct err *e)
@@ -400,6 +498,9 @@ int main(void)
 		cmocka_unit_test(forged_and_nothing_follows),
 		cmocka_unit_test(altered_after_the_trap),
 		cmocka_unit_test(argument_is_no_kernel_address),
+		cmocka_unit_test(arrays_are_moved),
+		cmocka_unit_test(ring_is_moved),
+		cmocka_unit_test(pages_are_remapped),
 		cmocka_unit_test(honest_copies),
 		cmocka_unit_test(head_goes_back),
 		cmocka_unit_test(ring_goes_back_and_forth),

@@ -99,7 +99,7 @@ static int look_about(struct printk *p, bool idle, bool moved, int64_t now_us, s
 	if (r == PRINTK_REWOUND)
 		return printk_rewind(p, now_us, e);
 	if (!r && idle)
-		r = printk_same_ring(p, e);
+		r = printk_same_ring(p, now_us, e);
 	if (!r && (idle || !moved))
 		r = printk_backwards(p, now_us, e);
 	return r == PRINTK_REWOUND ? printk_rewind(p, now_us, e) : r;

@@ -42,6 +42,14 @@ struct printk_waiting {
 struct printk {
 	struct printk_layout l;
 	struct fetch_mem m;
+	/*
+	 * With @m's ctx: does the guest's page table lead where the range was found? 0; -ESTALE: no; other errors:
+	 * cannot be told. NULL: not to be asked. And: from now on have @m follow the table.
+	 */
+	int (*maps)(void *ctx, uint64_t gva, uint64_t len);
+	void (*walk_pages)(void *ctx);
+	bool moved, remapped;  /* it looked so at the last poll; see place.c */
+	int64_t pages_us;      /* of the last look at the page table */
 	const struct source_sink *sink;
 	char boot[17];
 	bool marked;           /* another boot of the guest has another name */
@@ -158,9 +166,6 @@ int printk_walk(struct printk *p, enum printk_why why, int64_t now_us, struct er
 /* Records passed over that were finished after all. 0 or the sink's errno. */
 int printk_fill_skipped(struct printk *p, int64_t now_us, struct err *e);
 
-/* 0; -ESTALE: `prb` points to another ring now (static to dynamic, during boot); -EFAULT. */
-int printk_same_ring(struct printk *p, struct err *e);
-
 /*
  * Is the ring's head behind what was already emitted? PRINTK_REWOUND: a snapshot was restored, the guest
  * rebooted, or it lies; 0; or -errno.
@@ -216,6 +221,14 @@ void printk_untrapped(struct printk *p, uint64_t seq);
 void printk_trapped_late(struct printk *p, uint64_t seq);
 /* To be called when all copies made so far were taken: tell what came without. 0 or the sink's errno. */
 int printk_check_bypass(struct printk *p, int64_t now_us, struct err *e);
+
+/* ---- place.c ---- */
+
+/*
+ * Is the ring where it was found? 0; -ESTALE: `prb` points to another one now (static to dynamic, during boot),
+ * or its arrays are elsewhere; -EFAULT; or the sink's errno.
+ */
+int printk_same_ring(struct printk *p, int64_t now_us, struct err *e);
 
 /* ---- reconcile.c ---- */
 

@@ -88,6 +88,16 @@ fail:
 	return r;
 }
 
+static int maps(void *ctx, uint64_t gva, uint64_t len)
+{
+	return guest_maps(ctx, gva, len);
+}
+
+static void walk(void *ctx)
+{
+	guest_walk(ctx);
+}
+
 int printk_open(struct printk **out, const struct guest *g, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e)
 {
@@ -101,6 +111,8 @@ int printk_open(struct printk **out, const struct guest *g, const struct source_
 	r = printk_open_ring(out, &l, l.g.rb, &m, guest_info(g)->boot, guest_info(g)->boot_marked, sink, resume, e);
 	if (r)
 		return r;
+	(*out)->maps = maps;
+	(*out)->walk_pages = walk;
 	if (!guest_symbol(g, "prb_commit", &sym))
 		(*out)->code_commit = sym;
 	if (!guest_symbol(g, "prb_final_commit", &sym))

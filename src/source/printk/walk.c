@@ -36,19 +36,6 @@ static const char *lost_reason(const struct printk *p)
 	return p->resumed ? LOST_OFF : LOST_BEFORE;
 }
 
-int printk_same_ring(struct printk *p, struct err *e)
-{
-	uint64_t rb;
-
-	if (!p->l.prb)
-		return 0;
-	if (p->m.read(p->m.ctx, p->l.prb, &rb, sizeof(rb)))
-		return err_set(e, EFAULT, "the guest's symbol prb is not readable");
-	if (rb != p->l.g.rb)
-		return err_set(e, ESTALE, "the guest's kernel moved its log to another ring");
-	return 0;
-}
-
 /* Record p->want was overwritten: go on with the oldest there is. */
 static int jump(struct printk *p, int64_t now_us, struct err *e)
 {
