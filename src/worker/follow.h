@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * follow.h - following one guest's kernel log through its boots: find the kernel, go on where the
- * ledger stopped, plant the doorbell, drain, notice that the guest rebooted, begin again.
+ * follow.h - following one guest's logs through its boots: find the kernel, go on where the ledger stopped,
+ * plant, drain, notice that the guest rebooted, begin again. Which kernel runs is boot.h's business, what it
+ * logs pump.h's; here the two are brought together.
  */
 #ifndef LOGVISOR_WORKER_FOLLOW_H
 #define LOGVISOR_WORKER_FOLLOW_H
@@ -9,54 +10,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "guest/guest.h"
-#include "source/printk/printk.h"
+#include "record/meta.h"
 #include "trap/trap.h"
-#include "worker/status.h"
-#include "worker/store.h"
-
-#define FOLLOW_POLL_MS 100
-#define FOLLOW_LOOK_MS 5000 /* whether it is still the same guest, while it is quiet */
+#include "worker/boot.h"
+#include "worker/pump.h"
+#include "worker/report.h"
+#include "worker/resume.h"
 
 struct follow {
 	struct trap *t;
-	struct store *store;
-	struct status *status;
-	struct source_sink sink;
-	unsigned max_hold_ms;
-	bool strict;        /* set by the owner after follow_init(): hold the VM for each record */
-	bool flood_said;
-
-	struct guest *g;    /* NULL while no kernel is found */
-	struct printk *p;
-	struct source_counters before; /* of boots that are over */
-	struct trap_site planted[TRAP_SITES_MAX];
-	unsigned n_planted;
-	bool armed;         /* all sites wanted are planted */
-	bool emptied;       /* all copies made up to the last look were taken */
-	int64_t next_plant_ms;
-
-	int64_t next_find_ms, find_pause_ms;
-	bool followed;      /* some kernel of this guest was */
-	int64_t strange_ms; /* since then what runs is no kernel that can be followed; 0: it is none yet */
-	bool strange_said;
-	char waiting[sizeof(((struct err *)0)->text)]; /* said already */
-	int64_t event_ms;   /* of the last doorbell */
-	int64_t next_poll_ms, next_look_ms, next_alive_ms;
-	bool gave_up;       /* the store takes nothing and the VM was held long enough */
-	struct err trouble; /* said already */
-
-	/* Memory that only CPUs of the VM have written: see settled(). */
-	bool held;          /* by us */
-	bool doubt, asked;  /* waiting for them to run; this time too */
-	uint64_t runs;
-
-	/* Is the kernel found still the one that runs? Its clock says so while it ticks. */
-	uint64_t jiffies_gva, jiffies;
-	int64_t ticked_ms, next_check_ms, check_pause_ms;
+	const struct report *report;
+	struct boot boot;
+	struct pump pump;
+	int64_t wait_ms; /* clock_due_ms(): nothing is to be believed before */
 };
 
-void follow_init(struct follow *f, struct trap *t, struct store *s, struct status *st,
+/*
+ * @rep and @at, which is where capture goes on, must outlive @f. max_hold_ms: how long the VM may be held when
+ * the store takes nothing. f->pump.strict and .table may be set then.
+ */
+void follow_init(struct follow *f, struct trap *t, const struct report *rep, struct resume *at,
 	unsigned max_hold_ms);
 
 /*
@@ -72,7 +45,7 @@ int follow_due(const struct follow *f, int max);
 /* Take what is there before detaching; the VM runs on. */
 void follow_stop(struct follow *f);
 
-/* Sums over all boots. */
+/* Sums over all boots and sources. */
 void follow_counters(const struct follow *f, struct meta_counters *c);
 
 #endif

@@ -10,10 +10,7 @@
 #include <unistd.h>
 
 #include "ledger/lost.h"
-#include "source/printk/printk.h"
-#include "util/among.h"
 #include "util/clock.h"
-#include "util/hash.h"
 
 #define CLOCK_STEP_US 500000 /* a clock that jumps by more was set, not slewed */
 
@@ -67,8 +64,6 @@ int store_open(struct store *s, const char *dir, const char *name, struct ledger
 		return err_set(e, ENOMEM, "out of memory");
 	r = ledger_open(&s->ledger, dir, name, rec, e);
 	if (!r && !rec->created)
-		r = store_find_resume(dir, &s->resume, e);
-	if (!r && !rec->created)
 		r = find_lost(dir, &s->lost, e);
 	if (!r && (s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		r = err_set(e, errno, "%s: %s", dir, strerror(errno));
@@ -91,63 +86,16 @@ static int failed(struct store *s, int r, const struct err *why)
 	return r;
 }
 
-/* Remember @r as where to go on. */
-static void note_resume(struct source_resume *at, const struct record *r)
+int store_put(struct store *s, struct record *r, struct err *e)
 {
-	uint64_t first, count;
-
-	if (r->channel != RECORD_KMSG)
-		return;
-	if (!r->has_seq) { /* a gap: accounted for, nothing to recognise the boot by */
-		if (span_is(r->boot, at->boot) && meta_is(r, NULL) &&
-			meta_get_u64(r, "first", &first) && meta_get_u64(r, "count", &count) &&
-			first + count > at->next)
-			at->next = first + count;
-		return;
-	}
-	if (at->known && span_is(r->boot, at->boot) && r->seq < at->seq)
-		return; /* filled in late */
-	if (!at->known || !span_is(r->boot, at->boot) || r->seq >= at->next)
-		at->next = r->seq + 1;
-	if (!span_is(r->boot, at->boot))
-		at->n_open = 0;
-	at->known = true;
-	memset(at->boot, 0, sizeof(at->boot));
-	if (r->boot.n < sizeof(at->boot))
-		memcpy(at->boot, r->boot.p, r->boot.n);
-	at->seq = r->seq;
-	at->guest_ns = r->guest_ns;
-	at->text_hash = hash64(r->msg.p, r->msg.n);
-}
-
-/* Remember what gap records name until it is stored after all. */
-static void note_open(struct source_resume *at, const struct record *r)
-{
-	uint64_t first, count;
-
-	if (r->channel != RECORD_KMSG || !span_is(r->boot, at->boot))
-		return;
-	for (unsigned i = at->n_open; r->has_seq && i-- > 0;)
-		if (at->open[i] == r->seq)
-			at->open[i] = at->open[--at->n_open];
-	if (r->has_seq || !meta_get_gap(r, &first, &count) || count > SOURCE_OPEN_MAX)
-		return; /* so many were overwritten */
-	for (uint64_t i = 0; i < count; i++) {
-		if (at->n_open == SOURCE_OPEN_MAX)
-			memmove(at->open, at->open + 1, --at->n_open * sizeof(*at->open));
-		at->open[at->n_open++] = first + i;
-	}
-}
-
-int store_put(void *store, struct record *r, struct err *e)
-{
-	struct store *s = store;
 	uint64_t first, count;
 	struct err why;
 	long n;
 	int ret;
 
 	r->host = span_of(s->name);
+	if (!r->boot.n)
+		r->boot = span_of(s->boot);
 	n = record_encode(r, s->leaf, RECORD_LEAF_MAX);
 	if (n < 0)
 		return err_set(e, EINVAL, "a record could not be encoded (%s)", strerror((int)-n));
@@ -161,17 +109,22 @@ int store_put(void *store, struct record *r, struct err *e)
 		s->dirty_ms = clock_due_ms();
 	if (!s->unsigned_ms)
 		s->unsigned_ms = s->dirty_ms;
-	/* Out of order it can only be one that a gap record named and that was finished since. */
-	if (r->fidelity == RECORD_LATE && r->has_seq && r->seq < s->resume.next && s->lost &&
-		span_is(r->boot, s->resume.boot))
-		s->lost--;
 	if (span_is(r->msgid, "alert") && span_is(r->app, "logvisor"))
 		s->unsigned_ms = 1; /* long ago: signed by the next store_tick() */
-	note_resume(&s->resume, r);
-	note_open(&s->resume, r);
 	if (meta_get_gap(r, &first, &count))
 		s->lost = lost_add(s->lost, count);
 	return 0;
+}
+
+void store_found(struct store *s)
+{
+	s->lost -= s->lost != 0;
+}
+
+int store_readable(struct store *s, char *path, size_t n, struct err *e)
+{
+	snprintf(path, n, "/proc/self/fd/%d", s->dir);
+	return ledger_commit(s->ledger, e);
 }
 
 struct meta *store_meta(struct store *s, enum meta_kind kind)
@@ -281,131 +234,5 @@ int store_close(struct store *s, struct err *e)
 	free(s->leaf);
 	s->ledger = NULL;
 	s->leaf = NULL;
-	return r;
-}
-
-/* ---- where to go on, from the ledger ---- */
-
-#define RESUME_LOOK 256 /* kmsg leaves looked at: late ones come out of order */
-
-struct look {
-	struct ledger_reader *reader;
-	struct record r;
-	char scratch[RECORD_LEAF_MAX];
-	uint64_t seqs[RESUME_LOOK]; /* of the last boot's records looked at */
-	unsigned n_seqs;
-};
-
-/* The next older kmsg leaf, gaps among them: 1 with k->r, 0 at the beginning, or -errno. */
-static int older(struct look *k, uint64_t *index, struct err *e)
-{
-	struct span leaf;
-	int r;
-
-	while ((r = ledger_reader_prev(k->reader, &leaf, index, e)) == 1)
-		if (!record_decode(leaf.p, leaf.n, &k->r, k->scratch, sizeof(k->scratch), NULL) &&
-			k->r.channel == RECORD_KMSG)
-			break;
-	return r;
-}
-
-/* The record of the last boot that has the highest number; *@oldest: how far back was looked. */
-static int last_record(struct look *k, struct source_resume *at, uint64_t *oldest, struct err *e)
-{
-	uint64_t index;
-	int r;
-
-	while (k->n_seqs < RESUME_LOOK && (r = older(k, &index, e)) != 0) {
-		if (r < 0)
-			return r;
-		if (!k->r.has_seq)
-			continue;
-		if (at->known && !span_is(k->r.boot, at->boot))
-			break;
-		k->seqs[k->n_seqs++] = k->r.seq;
-		*oldest = index;
-		if (at->known && k->r.seq <= at->seq)
-			continue;
-		at->known = false;
-		note_resume(at, &k->r);
-	}
-	return 0;
-}
-
-/* What the gap k->r names and no record looked at has, up to a few. */
-static void find_open(const struct look *k, struct source_resume *at)
-{
-	uint64_t first, count;
-
-	if (!span_is(k->r.boot, at->boot) || !meta_get_gap(&k->r, &first, &count) || count > SOURCE_OPEN_MAX)
-		return;
-	for (uint64_t i = 0; i < count && at->n_open < SOURCE_OPEN_MAX; i++)
-		if (!among(first + i, k->seqs, k->n_seqs) && !among(first + i, at->open, at->n_open))
-			at->open[at->n_open++] = first + i;
-}
-
-/* Gaps of that boot that were written down after it, or not long before. */
-static int last_gaps(struct look *k, struct source_resume *at, uint64_t oldest, struct err *e)
-{
-	uint64_t index = UINT64_MAX;
-	int r = 0;
-
-	while (index > oldest && (r = older(k, &index, e)) == 1)
-		if (!k->r.has_seq) {
-			note_resume(at, &k->r);
-			find_open(k, at);
-		}
-	return r < 0 ? r : 0;
-}
-
-int store_recall(void *store, source_known known, void *ctx, struct err *e)
-{
-	struct store *s = store;
-	struct look *k = calloc(1, sizeof(*k));
-	uint64_t index;
-	char boot[17], path[32];
-	int r, done = 0;
-
-	if (!k)
-		return err_set(e, ENOMEM, "out of memory");
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->dir);
-	r = ledger_commit(s->ledger, e);
-	if (!r)
-		r = ledger_reader_open(&k->reader, path, e);
-	if (!r)
-		r = ledger_reader_seek(k->reader, ledger_reader_end(k->reader), e);
-	while (!r && !done && (r = older(k, &index, e)) == 1) {
-		r = 0;
-		if (!k->r.has_seq || k->r.boot.n >= sizeof(boot))
-			continue;
-		snprintf(boot, sizeof(boot), "%.*s", (int)k->r.boot.n, k->r.boot.p);
-		done = known(ctx, boot, k->r.seq, k->r.guest_ns,
-			hash64(k->r.msg.p, k->r.msg.n));
-	}
-	ledger_reader_close(k->reader);
-	free(k);
-	return r;
-}
-
-int store_find_resume(const char *dir, struct source_resume *at, struct err *e)
-{
-	struct look *k = calloc(1, sizeof(*k));
-	uint64_t oldest = 0;
-	int r;
-
-	memset(at, 0, sizeof(*at));
-	if (!k)
-		return err_set(e, ENOMEM, "out of memory");
-	r = ledger_reader_open(&k->reader, dir, e);
-	if (!r)
-		r = ledger_reader_seek(k->reader, ledger_reader_end(k->reader), e);
-	if (!r)
-		r = last_record(k, at, &oldest, e);
-	if (!r && at->known)
-		r = ledger_reader_seek(k->reader, ledger_reader_end(k->reader), e);
-	if (!r && at->known)
-		r = last_gaps(k, at, oldest, e);
-	ledger_reader_close(k->reader);
-	free(k);
 	return r;
 }

@@ -15,7 +15,6 @@
 #include "ledger/ledger.h"
 #include "record/meta.h"
 #include "record/record.h"
-#include "source/source.h"
 #include "util/err.h"
 
 #define STORE_COMMIT_MS 40
@@ -26,8 +25,7 @@ struct store {
 	struct ledger *ledger;
 	const char *name;
 	int dir;                     /* the ledger's, for reading when paths are out of reach */
-	char boot[17];               /* of records that store_meta() begins */
-	struct source_resume resume; /* the last kmsg record put: where to go on */
+	char boot[17];               /* of records that come without, and those that store_meta() begins */
 	uint64_t lost;               /* records lost by the ledger's gap records, in all its time */
 	int64_t dirty_ms;            /* since when something is not committed, 0: nothing is */
 	int64_t unsigned_ms;         /* since when something is not signed, 0: nothing is */
@@ -40,14 +38,26 @@ struct store {
 };
 
 /*
- * Open the ledger in @dir (made if need be, with its parent) for VM @name, and find where capture
- * stopped. @rec says what had to be repaired. Errors are ledger_open()'s.
+ * Open the ledger in @dir (made if need be, with its parent) for VM @name. @rec says what had to be
+ * repaired. Errors are ledger_open()'s.
  */
 int store_open(struct store *s, const char *dir, const char *name, struct ledger_recovery *rec,
 	struct err *e);
 
-/* Put one record; fills in the host. 0 or the ledger's -errno (not put; `failing` set). */
-int store_put(void *store, struct record *r, struct err *e);
+/*
+ * Put one record; fills in the host, and the boot if it has none. 0 or the ledger's -errno (not put;
+ * `failing` set).
+ */
+int store_put(struct store *s, struct record *r, struct err *e);
+
+/* A record just put is one that a gap record had counted as lost. */
+void store_found(struct store *s);
+
+/*
+ * Commit what was put, so that who reads the ledger at *@path (of @n bytes) sees it; that path works when paths
+ * are out of reach. 0 or -errno with @e.
+ */
+int store_readable(struct store *s, char *path, size_t n, struct err *e);
 
 /* Begin one of Logvisor's own records in s->meta, to be completed and put. */
 struct meta *store_meta(struct store *s, enum meta_kind kind);
@@ -73,11 +83,5 @@ int64_t store_lag(const struct store *s);
 
 /* Sign and close. What could not be written is told in @e. */
 int store_close(struct store *s, struct err *e);
-
-/* source_sink.recall for this store; what was put and not committed yet is committed first. */
-int store_recall(void *store, source_known known, void *ctx, struct err *e);
-
-/* Where to go on according to the ledger in @dir: its last kmsg records (resume.c). */
-int store_find_resume(const char *dir, struct source_resume *r, struct err *e);
 
 #endif

@@ -2,8 +2,6 @@
 #include "worker/worker.h"
 
 #include "util/clock.h"
-#include "worker/confine.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -11,7 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "worker/confine.h"
 #include "worker/follow.h"
+#include "worker/report.h"
+#include "worker/resume.h"
 #include "worker/status.h"
 #include "worker/store.h"
 
@@ -23,6 +24,8 @@ struct worker {
 	struct trap *t;
 	struct store store;
 	struct status status;
+	struct report report;
+	struct resume resume;
 	struct follow follow;
 	int64_t next_heartbeat_ms, next_prune_ms;
 	bool store_said;
@@ -59,49 +62,22 @@ static int open_both(struct worker *w, struct ledger_recovery *rec, struct err *
 		r = trap_attach(&w->t, o->target, e);
 	if (!r && !old)
 		r = store_open(&w->store, o->dir, o->name, rec, e);
+	if (!r && !rec->created)
+		r = resume_find(&w->resume, pump_channels(source_table), o->dir, e);
 	if (!r)
 		r = worker_confine(o->dir, &w->alone, e);
 	return r;
 }
 
-static void first_records(struct worker *w, const struct ledger_recovery *rec)
-{
-	struct meta *m;
-
-	if (rec->needed && !rec->created) {
-		m = store_meta(&w->store, META_RECOVERY);
-		meta_recovery(m, rec->torn_bytes, rec->unsigned_kept, rec->hashes_rebuilt);
-		store_put_meta(&w->store, NULL);
-		status_log(&w->status,
-			"the ledger was recovered after a crash: %" PRIu64 " bytes of an "
-			"incomplete record cut, %" PRIu64 " records not yet signed kept",
-			rec->torn_bytes, rec->unsigned_kept);
-	}
-	m = store_meta(&w->store, META_ATTACH);
-	meta_attach(m, w->o->target, w->t->ops->name, NULL);
-	store_put_meta(&w->store, NULL);
-	status_log(&w->status, "attached: %s", w->t->desc);
-	if (!w->alone)
-		status_log(&w->status, "this kernel has no Landlock: other VMs' ledgers are kept from this "
-			"worker by the store directory's mode only");
-}
-
 static void heartbeat(struct worker *w, int64_t now)
 {
 	struct meta_counters c;
-	struct meta *m;
 
 	if (now < w->next_heartbeat_ms)
 		return;
 	w->next_heartbeat_ms = now + (int64_t)w->o->heartbeat_s * 1000;
 	follow_counters(&w->follow, &c);
-	m = store_meta(&w->store, META_HEARTBEAT);
-	meta_heartbeat(m, &c);
-	meta_str(m, "target", w->o->target);
-	if (w->t->stopped_ns)
-		meta_u64(m, "stopped_us", w->t->stopped_ns / 1000);
-	if (w->follow.p)
-		meta_u64(m, "guest_failed", printk_failed(w->follow.p));
+	pump_report(&w->follow.pump, report_heartbeat(&w->report, w->t, &c));
 	store_put_meta(&w->store, NULL);
 }
 
@@ -142,7 +118,7 @@ static void show(struct worker *w, int64_t now)
 	follow_counters(&w->follow, &c);
 	f = (struct status_figures){c.records, c.lost, store_lag(&w->store),
 		w->store.failing ? "the store takes nothing" :
-			w->follow.p ? NULL : "waiting for the guest's kernel"};
+			w->follow.boot.g ? NULL : "waiting for the guest's kernel"};
 	status_show(&w->status, now, &f);
 }
 
@@ -178,28 +154,15 @@ static int finish(struct worker *w, int r, const struct err *why, struct err *e)
 {
 	struct meta_counters c;
 	struct err close_why;
-	struct meta *m;
 	unsigned left;
 
 	follow_stop(&w->follow);
 	follow_counters(&w->follow, &c);
 	left = w->t->ops->detach(w->t);
-	m = store_meta(&w->store, r == 1 ? META_END : META_DETACH);
-	if (r == 1)
-		meta_end(m, "the VMM ended", &c);
-	else
-		meta_detach(m, r < 0 ? why->text : strsignal(caught), &c);
-	store_put_meta(&w->store, NULL);
+	report_ended(&w->report, r, r < 0 ? why->text : strsignal(caught), &c);
 	show(w, w->status.next_ms);
 	status_end(&w->status);
-	status_log(&w->status, "%s: %" PRIu64 " records (%" PRIu64 " live), %" PRIu64 " lost",
-		r == 1	? "the VM ended"
-		: r < 0 ? "the attachment broke"
-			: "detached, the VM runs on",
-		c.records, c.live, c.lost);
-	if (left)
-		status_log(&w->status, "%u trap%s could not be taken out of the guest's kernel: without effect "
-			"there, and gone once you attach again and detach", left, left == 1 ? "" : "s");
+	report_left(&w->report, r, &c, left);
 	if (store_close(&w->store, &close_why) && r >= 0)
 		return err_set(e, EIO, "%s; what could not be written is lost", close_why.text);
 	return r < 0 ? r : c.lost ? 1 : 0;
@@ -222,11 +185,15 @@ int worker_run(const struct worker_options *o, struct err *e)
 			store_close(&w.store, NULL);
 		return r;
 	}
-	follow_init(&w.follow, w.t, &w.store, &w.status, o->max_hold_ms);
-	w.follow.strict = o->strict;
+	w.report = (struct report){&w.store, &w.status, o->target};
+	follow_init(&w.follow, w.t, &w.report, &w.resume, o->max_hold_ms);
+	w.follow.pump.strict = o->strict;
 	if (w.t->ops->limit_hold)
 		w.t->ops->limit_hold(w.t, o->max_hold_ms);
-	first_records(&w, &rec);
+	report_attached(&w.report, w.t, &rec);
+	if (!w.alone)
+		status_log(&w.status, "this kernel has no Landlock: other VMs' ledgers are kept from this "
+			"worker by the store directory's mode only");
 	w.next_heartbeat_ms = clock_due_ms() + (int64_t)o->heartbeat_s * 1000;
 	r = loop(&w, &why);
 	if (r < 0)

@@ -443,10 +443,11 @@ static void pages_are_remapped(void **state)
 
 static unsigned recalls;
 
-static int count_recall(void *ctx, source_known known, void *known_ctx, struct err *e)
+static int count_recall(void *ctx, enum record_channel channel, source_known known, void *known_ctx,
+	struct err *e)
 {
 	recalls++;
-	return recall(ctx, known, known_ctx, e);
+	return recall(ctx, channel, known, known_ctx, e);
 }
 
 /* A ring that goes back and comes again as often as the guest likes. */

@@ -12,64 +12,6 @@
 #define DRAIN_MAX 4096 /* records per call, so that a flood does not starve the caller */
 
 /*
- * The first record from p->want on whose trap may still be under way, if it is not far. (One that was so
- * at the last poll already is stepped on at the next, to be told of if it stays so.)
- */
-static uint64_t whole_end(struct printk *p)
-{
-	uint64_t seq = p->want, end = p->want + DRAIN_MAX;
-	const char *why;
-
-	for (; seq < end; seq++)
-		switch (printk_read(&p->l, &p->m, seq, false, &p->entry, &why)) {
-		case PRINTK_RESERVED:
-		case PRINTK_COMMITTED:
-			return seq == p->want && p->polled >= seq ? seq + 1 : seq;
-		case PRINTK_FUTURE:
-			return seq == p->want && p->polled >= seq && printk_head_past(p, seq) ? seq + 1 : seq;
-		case PRINTK_UNREADABLE:
-			return seq;
-		default:
-			break;
-		}
-	return seq;
-}
-
-/*
- * How far a poll may go. Where traps are armed, a record that has just become final may have its copy
- * under way: leave it until the next poll, which then takes what was missed.
- */
-static uint64_t poll_limit(struct printk *p, bool idle)
-{
-	uint64_t limit = p->polled, head, tail;
-
-	if (!idle || !p->armed || p->first_drain || p->flood.on)
-		return UINT64_MAX;
-	if (p->code)
-		p->polled = whole_end(p);
-	else if (!printk_bounds(&p->l, &p->m, p->want, &head, &tail))
-		p->polled = head + 1;
-	return limit;
-}
-
-bool printk_quiet(struct printk *p)
-{
-	uint64_t head;
-
-	if (!p->marked || p->first_drain || p->rewound || p->n_window || p->n_skipped || p->gap_count || p->has_part ||
-		p->stalled_since || p->m.read(p->m.ctx, p->l.head_id, &head, sizeof(head)) ||
-		head != prb_seq_to_id(&p->l.g, p->want - 1))
-		return false;
-	p->polled = p->want;
-	return true;
-}
-
-bool printk_outstanding(const struct printk *p)
-{
-	return p->code && p->armed && p->polled > p->want;
-}
-
-/*
  * Deal with record p->want: from its copy if that waits and it is its turn, else from the ring if it is before
  * @limit or the window asks for it. 1, 0 if it is not there yet, or -errno.
  */
@@ -105,21 +47,21 @@ static int look_about(struct printk *p, bool idle, bool moved, int64_t now_us, s
 	return r == PRINTK_REWOUND ? printk_rewind(p, now_us, e) : r;
 }
 
-int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e)
+static int drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e)
 {
 	bool idle = why == PRINTK_AT_POLL;
-	uint64_t limit = poll_limit(p, idle), late = p->counters.late;
-	uint64_t records = p->counters.records;
+	const uint64_t late = p->counters.late, records = p->counters.records;
+	uint64_t limit = idle ? printk_poll_limit(p) : UINT64_MAX;
 	int r = 0;
 
 	if (p->rewound || (idle && printk_overtaken(p))) {
 		r = printk_rewind(p, now_us, e);
-		if (r <= 0)
+		if (r != PRINTK_DONE)
 			return r;
 	}
 	/* Without a copy, and no vCPU ran: then a VMM put it there, and may be about it still. */
-	if (limit != UINT64_MAX && p->code && p->want < limit && !printk_settled(p))
-		return 0;
+	if (limit != UINT64_MAX && p->code && p->want < limit && !p->whole)
+		return SOURCE_DOUBT;
 	p->urgent = !idle && printk_flood_reached(p);
 	for (unsigned n = 0; n < DRAIN_MAX; n++) {
 		r = next(p, why, idle, limit, now_us, e);
@@ -144,6 +86,16 @@ int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 	return 0;
 }
 
+int printk_drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e)
+{
+	const uint64_t polled = p->polled;
+	int r = drain(p, why, now_us, e);
+
+	if (r == SOURCE_DOUBT)
+		p->polled = polled; /* what is under way is so still when this is called again */
+	return r;
+}
+
 int printk_copy(struct printk *p, bool final, const void *data, size_t len, int64_t time_us,
 	struct err *e)
 {
@@ -163,7 +115,7 @@ int printk_copy(struct printk *p, bool final, const void *data, size_t len, int6
 		do
 			r = next(p, PRINTK_AT_POLL, false, 0, time_us, e);
 		while (r > 0);
-	return r < 0 ? r : 0;
+	return r == PRINTK_DONE ? 0 : r;
 }
 
 int printk_end_blind(struct printk *p, int64_t now_us, struct err *e)

@@ -16,6 +16,13 @@
 #define PRINTK_PENDING (PRINTK_TAG_PENDING_LAST - PRINTK_TAG_PENDING + 1)
 #define PRINTK_POINTS (PRINTK_TAG_REUSE_LAST - PRINTK_TAG_REUSE + 1)
 
+/* See pace.c; milliseconds of moment.now_ms. */
+struct printk_pace {
+	int64_t next_ms;  /* of the next poll */
+	int64_t event_ms; /* of the last doorbell or copy */
+	int64_t look_ms;  /* until then one word tells that nothing was logged */
+};
+
 /* See flood.c. */
 struct printk_flood {
 	bool watched; /* traps are watchpoints */
@@ -40,6 +47,7 @@ struct printk_waiting {
 };
 
 struct printk {
+	struct source s;
 	struct printk_layout l;
 	struct fetch_mem m;
 	/*
@@ -54,6 +62,7 @@ struct printk {
 	char boot[17];
 	bool marked;           /* another boot of the guest has another name */
 	bool resumed;
+	bool planted;          /* the source was told of its sites once */
 	bool armed, missed;    /* sites are planted; they turned out to miss records */
 	uint64_t polled;       /* where the last poll ended: traps of records before it have come if ever */
 	bool code;             /* the sites are functions: each record's copy comes by a trap */
@@ -94,8 +103,7 @@ struct printk {
 	unsigned rewinds, recall_left; /* see rewind.c */
 	int64_t rewinds_us;
 	bool rewound; /* it did so, and that is to be dealt with first */
-	bool (*settled)(void *ctx);
-	void *settled_ctx;
+	bool whole;   /* memory is as the guest's CPUs left it: struct moment */
 	uint64_t *in_ring, n_in_ring; /* during printk_rewind() */
 
 	bool urgent; /* the ring is about to be overwritten: wait for no record that is being written */
@@ -116,6 +124,7 @@ struct printk {
 		int64_t last_us;
 	} alerts[PRINTK_ALERTS];
 
+	struct printk_pace pace;
 	struct printk_flood flood;
 	struct source_counters counters;
 	struct printk_entry entry; /* the one being read */
@@ -149,9 +158,9 @@ int printk_alert(struct printk *p, int64_t now_us, struct err *e, const char *wh
  * call each other.
  */
 enum printk_came_to {
-	PRINTK_WAIT,     /* record p->want is not there yet */
-	PRINTK_DONE,     /* it was dealt with */
-	PRINTK_ASK_RING, /* only the ring can tell */
+	PRINTK_WAIT = 0, /* record p->want is not there yet */
+	PRINTK_DONE = 1, /* it was dealt with */
+	PRINTK_ASK_RING = SOURCE_DOUBT + 1, /* only the ring can tell */
 	PRINTK_REWOUND,  /* the numbers go back: printk_rewind() is next */
 };
 
@@ -181,6 +190,21 @@ bool printk_overtaken(struct printk *p);
 /* Remember @e as the newest unfinished record. */
 void printk_keep_part(struct printk *p, const struct printk_entry *e);
 
+/* ---- pace.c ---- */
+
+/*
+ * How far a poll may go. Where traps are armed, a record that has just become final may have its copy
+ * under way: leave it until the next poll, which then takes what was missed.
+ */
+uint64_t printk_poll_limit(struct printk *p);
+/* See source.h, quiet. */
+bool printk_pace_quiet(struct printk *p, const struct moment *m);
+/* Is it time for a poll now? And it was polled; was rung for; is to be polled at once. */
+bool printk_pace_poll(struct printk *p, const struct moment *m);
+void printk_pace_polled(struct printk *p, const struct moment *m);
+void printk_pace_rung(struct printk *p, const struct moment *m);
+void printk_pace_now(struct printk *p);
+
 /* ---- rewind.c ---- */
 
 /* Do both names belong to one boot of the guest? */
@@ -192,13 +216,10 @@ bool printk_same_boot(const char *a, const char *b);
  */
 bool printk_booted_anew(struct printk *p, uint64_t tail, uint64_t head);
 
-/* See printk_doubt(). */
-bool printk_settled(const struct printk *p);
-
 /*
  * The numbers of this boot are used a second time: go on under its next name, beginning with what the
- * ring holds and the ledger does not. 1; 0 if memory is not settled yet (p->rewound stays); -ESTALE: it is another boot; or
- * -errno.
+ * ring holds and the ledger does not. PRINTK_DONE; SOURCE_DOUBT if memory may not be whole (p->rewound
+ * stays); -ESTALE: it is another boot; or -errno.
  */
 int printk_rewind(struct printk *p, int64_t now_us, struct err *e);
 

@@ -81,6 +81,7 @@ int printk_open_ring(struct printk **out, const struct printk_layout *l, uint64_
 	if (r)
 		goto fail;
 	p->first_drain = true;
+	p->whole = true;
 	*out = p;
 	return 0;
 fail:

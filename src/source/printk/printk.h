@@ -19,6 +19,8 @@
 
 struct printk;
 
+extern const struct source_ops source_printk;
+
 /* Tags of the sites; all below PRINTK_TAG_END. */
 enum {
 	PRINTK_TAG_LAST = 0x100, /* the ring's newest final record */
@@ -67,10 +69,7 @@ bool printk_resumed(const struct printk *p);
  */
 unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, unsigned max);
 
-/*
- * A flood goes on (flood.c): the guest is not stopped for each record, so poll every
- * millisecond or so, to be prompt. No loss comes of being late.
- */
+/* A flood goes on (flood.c): the guest is not stopped for each record. No loss comes of being late. */
 bool printk_flooded(const struct printk *p);
 /* Stop the guest for each record, whatever it costs. */
 void printk_strict(struct printk *p);
@@ -91,16 +90,8 @@ void printk_copies_lost(struct printk *p, uint64_t n, int64_t now_us);
 /* The guest came to a trap @n times with nothing there that could be followed to a record. */
 void printk_traps_failed(struct printk *p, uint64_t n);
 /*
- * Ask @settled(@ctx) before believing that the ring went back, or holds what no trap brought: does the
- * guest's memory look as its own CPUs left it? If not (a snapshot is being loaded), the next poll asks again.
- */
-void printk_doubt(struct printk *p, bool (*settled)(void *ctx), void *ctx);
-/* Are there records that the next poll will take unless their copies come before? */
-bool printk_outstanding(const struct printk *p);
-
-/*
  * Emit what is final and was not emitted, up to a bounded number of records. 0: nothing more for
- * now; 1: call again; -ESTALE: `prb` points elsewhere now, open again; -EFAULT: the ring is not
+ * now; SOURCE_MORE; SOURCE_DOUBT; -ESTALE: `prb` points elsewhere now, open again; -EFAULT: the ring is not
  * readable; -EBADMSG: it contradicts itself; or what the sink returned, and the same records are
  * offered again.
  */
@@ -127,11 +118,6 @@ const struct source_counters *printk_counters(const struct printk *p);
  * used again after a snapshot was restored.
  */
 const char *printk_boot(const struct printk *p);
-/*
- * Would printk_drain() find nothing at all? Costs one read; false also when it cannot tell. It does not
- * notice another guest whose memory has the same head, so is never true where a boot has no name of its own.
- */
-bool printk_quiet(struct printk *p);
 /* The next sequence number to be emitted. */
 uint64_t printk_next(const struct printk *p);
 /* Records the guest's kernel could not even reserve (printk_ringbuffer.fail); 0 if not readable. */

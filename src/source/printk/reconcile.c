@@ -88,8 +88,8 @@ static int look_again(struct printk *p, int64_t now_us, struct err *e)
 {
 	int r;
 
-	if (!printk_settled(p))
-		return PRINTK_WAIT;
+	if (!p->whole)
+		return SOURCE_DOUBT;
 	/* Two in a row: another course of events rather than one forged record. */
 	if (p->reconciled + 1 < p->want && other(p, p->reconciled + 1) && other(p, p->reconciled))
 		return PRINTK_REWOUND;

@@ -87,21 +87,10 @@ static int recall(struct printk *p, uint64_t tail, uint64_t head, struct err *e)
 	memset(p->history, 0, (p->history_mask + 1) * sizeof(*p->history));
 	p->recall_left = RECALL_MAX;
 	if (p->n_in_ring)
-		r = p->sink->recall(p->sink->ctx, known, p, e);
+		r = p->sink->recall(p->sink->ctx, RECORD_KMSG, known, p, e);
 	free(p->in_ring);
 	p->in_ring = NULL;
 	return r;
-}
-
-void printk_doubt(struct printk *p, bool (*settled)(void *ctx), void *ctx)
-{
-	p->settled = settled;
-	p->settled_ctx = ctx;
-}
-
-bool printk_settled(const struct printk *p)
-{
-	return !p->settled || p->settled(p->settled_ctx);
 }
 
 /* Is it too early for another one? */
@@ -150,8 +139,8 @@ int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 	int r;
 
 	p->rewound = true;
-	if (!printk_settled(p))
-		return 0;
+	if (!p->whole)
+		return SOURCE_DOUBT;
 	if (too_often(p, now_us))
 		return printk_alert(p, now_us, e, "rewinds",
 			"the guest's printk ring goes back again and again; what it holds now is taken in %d s",

@@ -69,12 +69,13 @@ static inline int emit(void *ctx, struct record *r, struct err *e)
 	return 0;
 }
 
-static inline int recall(void *ctx, source_known known, void *known_ctx, struct err *e)
+static inline int recall(void *ctx, enum record_channel channel, source_known known, void *known_ctx, struct err *e)
 {
 	unsigned i = n_seen;
 
 	(void)ctx;
 	(void)e;
+	assert_int_equal(channel, RECORD_KMSG);
 	while (i-- && (seen[i].kind != META_KINDS || !known(known_ctx, seen[i].boot, seen[i].seq,
 		seen[i].ns, seen[i].hash)))
 		;
@@ -117,7 +118,7 @@ static inline void drain(enum printk_why why)
 
 	do
 		r = printk_drain(p, why, now_us, &e);
-	while (r > 0);
+	while (r == SOURCE_MORE);
 	if (r)
 		fail_msg("drain: %d %s", r, e.text);
 }

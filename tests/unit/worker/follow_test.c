@@ -16,6 +16,8 @@
 static char dir[128], place[192];
 static struct store store;
 static struct status status;
+static struct report report = {&store, &status, "fake:"};
+static struct resume resume;
 static struct follow f;
 static struct err e;
 
@@ -48,7 +50,8 @@ static void begin(unsigned caps, bool has_runs)
 	vm_make(caps, has_runs);
 	if (store_open(&store, place, "vm", &rec, &e))
 		fail_msg("%s", e.text);
-	follow_init(&f, &vm.t, &store, &status, 1000);
+	memset(&resume, 0, sizeof(resume));
+	follow_init(&f, &vm.t, &report, &resume, 1000);
 }
 
 static void end(void)
@@ -552,7 +555,8 @@ static void comes_back(void **state)
 	assert_int_equal(store_close(&store, &e), 0);
 	vm_print("b");
 	assert_int_equal(store_open(&store, place, "vm", &rec, &e), 0);
-	follow_init(&f, &vm.t, &store, &status, 1000);
+	assert_int_equal(resume_find(&resume, pump_channels(source_table), place, &e), 0);
+	follow_init(&f, &vm.t, &report, &resume, 1000);
 	assert_int_equal(pass(100), 0);
 	assert_string_equal(all(), "boot b:a b:b ");
 	for (int i = 0; i < 64; i++)

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * store_test.c - where a worker goes on after any end of the one before it, and what it does when
- * the disk takes nothing.
- */
+/* store_test.c - what a worker does when the disk takes nothing, and what it promises when it does. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,9 +12,7 @@
 #include "ledger/lost.h"
 #include "ledger/verify.h"
 #include "util/clock.h"
-#include "util/hash.h"
 #include "util/io.h"
-#include "source/printk/printk.h"
 #include "worker/store.h"
 
 static char dir[128], ledger[192];
@@ -83,99 +78,6 @@ static void put_gap(const char *boot, uint64_t first, uint64_t count)
 #define BOOT_A "aaaaaaaaaaaaaaaa"
 #define BOOT_B "bbbbbbbbbbbbbbbb"
 
-/* What the running store remembers and what the next one finds must be the same. */
-static void expect_resume(const char *boot, uint64_t seq, uint64_t next, const char *text)
-{
-	for (int again = 0; again < 2; again++) {
-		assert_true(s.resume.known);
-		assert_string_equal(s.resume.boot, boot);
-		assert_int_equal(s.resume.seq, seq);
-		assert_int_equal(s.resume.next, next);
-		assert_int_equal(s.resume.guest_ns, seq * 10);
-		assert_true(s.resume.text_hash == hash64(text, strlen(text)));
-		close_store();
-		open_store();
-	}
-}
-
-static void resumes(void **state)
-{
-	(void)state;
-	open_store();
-	assert_false(s.resume.known);
-	close_store();
-	open_store();
-	assert_false(s.resume.known);
-	assert_int_equal(put(BOOT_A, 5, "five"), 0);
-	assert_int_equal(put(BOOT_A, 7, "seven"), 0);
-	assert_int_equal(put(BOOT_A, 6, "late six"), 0);
-	expect_resume(BOOT_A, 7, 8, "seven");
-	store_meta(&s, META_HEARTBEAT);
-	meta_heartbeat(&s.meta, &(struct meta_counters){.records = 3});
-	assert_int_equal(store_put_meta(&s, NULL), 0);
-	put_gap(BOOT_A, 8, 92);
-	expect_resume(BOOT_A, 7, 100, "seven");
-	put_gap(BOOT_B, 0, 1000); /* a new boot whose beginning was missed */
-	expect_resume(BOOT_A, 7, 100, "seven");
-	assert_int_equal(put(BOOT_B, 1000, "thousand"), 0);
-	expect_resume(BOOT_B, 1000, 1001, "thousand");
-	for (uint64_t i = 1001; i < 3000; i++)
-		assert_int_equal(put(BOOT_B, i, "many"), 0);
-	expect_resume(BOOT_B, 2999, 3000, "many");
-	close_store();
-}
-
-static void put_late(const char *boot, uint64_t seq)
-{
-	struct record r = {
-		.time_us = 1000000, .severity = 6, .app = span_of("kernel"), .msgid = span_of("kmsg"),
-		.channel = RECORD_KMSG, .has_seq = true, .seq = seq, .has_guest_ns = true,
-		.guest_ns = seq * 10, .boot = span_of(boot), .msg = span_of("late"),
-		.fidelity = RECORD_LATE,
-	};
-
-	assert_int_equal(store_put(&s, &r, NULL), 0);
-}
-
-static void expect_open(unsigned n, const uint64_t *open)
-{
-	for (int again = 0; again < 2; again++) {
-		assert_int_equal(s.resume.n_open, n);
-		for (unsigned i = 0; i < n; i++) {
-			unsigned k = 0;
-
-			while (k < n && s.resume.open[k] != open[i])
-				k++;
-			assert_true(k < n);
-		}
-		close_store();
-		open_store();
-	}
-}
-
-/* What gaps name and what followed after all, in this process and in the next. */
-static void unfinished(void **state)
-{
-	(void)state;
-	open_store();
-	assert_int_equal(put(BOOT_A, 5, "five"), 0);
-	put_gap(BOOT_A, 6, 1);
-	assert_int_equal(put(BOOT_A, 7, "seven"), 0);
-	put_gap(BOOT_A, 8, 2);
-	put_gap(BOOT_A, 10, 90); /* overwritten */
-	expect_open(3, (uint64_t[]){6, 8, 9});
-	expect_resume(BOOT_A, 7, 100, "seven");
-	assert_int_equal(s.lost, 93);
-	put_late(BOOT_A, 6);
-	put_late(BOOT_A, 8);
-	assert_int_equal(s.lost, 91);
-	expect_open(1, (uint64_t[]){9});
-	expect_resume(BOOT_A, 8, 100, "late");
-	assert_int_equal(put(BOOT_B, 0, "another boot"), 0);
-	expect_open(0, NULL);
-	close_store();
-}
-
 /* ---- a disk that is full ---- */
 
 static bool full;
@@ -221,7 +123,6 @@ static void disk_full(void **state)
 	full = false;
 	tick_until(false);
 	assert_int_equal(put(BOOT_A, stored++, "last"), 0);
-	expect_resume(BOOT_A, stored - 1, stored, "last");
 	assert_int_equal(ledger_size(s.ledger), stored);
 	close_store();
 	io = &io_libc;
@@ -357,8 +258,6 @@ static void total_of_lost_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(resumes, setup, teardown),
-		cmocka_unit_test_setup_teardown(unfinished, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(in_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_places, setup, teardown),

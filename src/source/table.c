@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* table.c - the sources there are. */
+#include "source/source.h"
+
+extern const struct source_ops source_printk;
+
+const struct source_ops *const source_table[] = {&source_printk, NULL};

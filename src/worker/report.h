@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * report.h - what the capture says of itself: to people on stderr (status.h), and in Logvisor's own records in
+ * the ledger. What cannot be stored was at least said.
+ */
+#ifndef LOGVISOR_WORKER_REPORT_H
+#define LOGVISOR_WORKER_REPORT_H
+
+#include <stdbool.h>
+
+#include "guest/guest.h"
+#include "trap/trap.h"
+#include "worker/status.h"
+#include "worker/store.h"
+
+struct report {
+	struct store *store;
+	struct status *status;
+	const char *target;
+};
+
+/* The first records of a session: what a crash cost, and the attachment. */
+void report_attached(const struct report *r, const struct trap *t, const struct ledger_recovery *rec);
+/* A boot of the guest that the ledger does not have yet. */
+void report_boot(const struct report *r, const struct guest_info *info);
+/* @what: a word to search for; @text: the sentence. */
+void report_alert(const struct report *r, const char *what, const char *text);
+/* Begin a heartbeat, to be completed by store_put_meta(). */
+struct meta *report_heartbeat(const struct report *r, const struct trap *t, const struct meta_counters *c);
+/*
+ * The last record of a session: the VM ended (@r 1), the attachment broke (@r < 0, @why), or @why is why it
+ * was given up. And what is told people then; @left: traps that could not be taken out.
+ */
+void report_ended(const struct report *rep, int r, const char *why, const struct meta_counters *c);
+void report_left(const struct report *rep, int r, const struct meta_counters *c, unsigned left);
+
+#endif
