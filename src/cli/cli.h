@@ -13,7 +13,7 @@
 #include "cli/option.h"
 #include "util/err.h"
 
-enum { EXIT_OK = 0, EXIT_FINDING = 1, EXIT_TROUBLE = 2 };
+enum { EXIT_OK = 0, EXIT_FINDING = 1, EXIT_TROUBLE = 2, EXIT_UNCHECKED = 3 };
 
 #define CLI_OPERANDS_MAX 2
 

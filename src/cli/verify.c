@@ -65,9 +65,10 @@ static void print_json(const struct verify_sum *s, bool pinned)
 
 	base64_encode(s->root.b, LEDGER_HASH, root);
 	put_key(s, key);
-	printf("],\"ok\":%s,\"findings_total\":%" PRIu64 ",\"first\":%" PRIu64 ",\"signed\":%" PRIu64
-		",\"end\":%" PRIu64 ",\"torn_bytes\":%" PRIu64 ",\"root\":\"%s\",\"key\":",
-		s->findings ? "false" : "true", s->findings, s->first, s->size, s->end, s->torn, root);
+	printf("],\"ok\":%s,\"findings_total\":%" PRIu64 ",\"unchecked\":%" PRIu64 ",\"first\":%" PRIu64
+		",\"signed\":%" PRIu64 ",\"end\":%" PRIu64 ",\"torn_bytes\":%" PRIu64 ",\"root\":\"%s\",\"key\":",
+		s->findings || s->unchecked ? "false" : "true", s->findings, s->unchecked, s->first, s->size,
+		s->end, s->torn, root);
 	cli_json_string(key);
 	printf(",\"pinned\":%s,\"boots\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"lost\":%" PRIu64,
 		pinned ? "true" : "false", s->boots, s->gaps, s->lost);
@@ -75,6 +76,8 @@ static void print_json(const struct verify_sum *s, bool pinned)
 		printf(",\"since\":\"%s\"", when(s->min_us, a));
 		printf(",\"until\":\"%s\"", when(s->max_us, a));
 	}
+	if (s->first && s->prune_record != UINT64_MAX)
+		printf(",\"prune_record\":%" PRIu64, s->prune_record);
 	if (s->since)
 		printf(",\"consistent_with\":%" PRIu64, s->since_size);
 	puts("}");
@@ -91,6 +94,8 @@ static void print_text(const char *name, const struct verify_sum *s, bool pinned
 	if (s->findings)
 		printf("%s: NOT PROVEN: %" PRIu64 " finding%s; checked ", name, s->findings,
 			s->findings == 1 ? "" : "s");
+	else if (s->unchecked)
+		printf("%s: nothing wrong found, but not all can be checked any more; checked ", name);
 	else
 		printf("%s: complete and unaltered: ", name);
 	printf("%" PRIu64 " signed records", n);
@@ -98,6 +103,8 @@ static void print_text(const char *name, const struct verify_sum *s, bool pinned
 		printf(" (%" PRIu64 " to %" PRIu64 ")", s->first, s->size - 1);
 	if (s->first)
 		printf(", the %" PRIu64 " before them pruned", s->first);
+	if (s->first && s->prune_record != UINT64_MAX && !s->findings)
+		printf(" (record %" PRIu64 " says so)", s->prune_record);
 	if (s->has_time)
 		printf(", %s to %s", when(s->min_us, a), when(s->max_us, b));
 	printf(", %" PRIu64 " boot%s, %" PRIu64 " gap%s, %" PRIu64 " lost", s->boots,
@@ -181,7 +188,7 @@ static int verify_main(int argc, char **argv)
 		print_json(&sum, opt.pin);
 	else
 		print_text(report.name, &sum, opt.pin);
-	return r ? EXIT_FINDING : EXIT_OK;
+	return r == VERIFY_UNCHECKED ? EXIT_UNCHECKED : r ? EXIT_FINDING : EXIT_OK;
 }
 
 const struct command verify_command = {

@@ -10,6 +10,7 @@
 void hashes_open(struct hashes *h, int dir)
 {
 	h->dir = dir;
+	h->level0 = NULL;
 	h->segment = 0;
 	h->fd0 = -1;
 	for (unsigned i = 0; i < LAYOUT_LEVELS; i++)
@@ -41,7 +42,7 @@ static int level_fd(struct hashes *h, unsigned level, uint64_t segment)
 		layout_level(name, level);
 	else
 		layout_segment(name, segment, "hashes");
-	*fd = file_open(h->dir, name);
+	*fd = !level && h->level0 ? h->level0(h->ctx, segment) : file_open(h->dir, name);
 	if (*fd < 0)
 		return file_absent(*fd) ? -ENODATA : *fd;
 	h->segment = level ? h->segment : segment;
@@ -89,6 +90,21 @@ int hashes_tree(struct hashes *h, uint64_t size, struct tree *out)
 			continue;
 		r = hashes_subtree(h, bit, start, &out->sub[bit]);
 		start += (uint64_t)1 << bit;
+	}
+	return r;
+}
+
+int hashes_grow(struct hashes *h, struct tree *t, uint64_t to)
+{
+	struct hash sub;
+	int r = 0;
+
+	while (t->size < to && !r) {
+		unsigned level = t->size % LEDGER_SEGMENT ? 1 : 2;
+
+		r = hashes_read(h, level, t->size >> (8 * level), 1, &sub);
+		if (!r)
+			tree_add_subtree(t, 8 * level, &sub, NULL, NULL);
 	}
 	return r;
 }

@@ -12,6 +12,9 @@
 
 struct hashes {
 	int dir;              /* borrowed */
+	/* Not NULL: where level 0 of @segment is to be had, instead of in @dir. A descriptor or -errno. */
+	int (*level0)(const void *ctx, uint64_t segment);
+	const void *ctx;
 	uint64_t segment;     /* whose .hashes file is open */
 	int fd0;              /* -1: none */
 	int fd[LAYOUT_LEVELS]; /* levels 1 and up; -1: not open */
@@ -31,6 +34,12 @@ int hashes_subtree(struct hashes *h, unsigned height, uint64_t start, struct has
 
 /* The tree of the first @size leaves. Needs no more than one level-0 bundle. */
 int hashes_tree(struct hashes *h, uint64_t size, struct tree *out);
+
+/*
+ * Grow @t, of a multiple of 256 leaves, by the stored hashes of levels 1 and 2 to @to leaves, a multiple of
+ * 65,536. 0 or as hashes_read().
+ */
+int hashes_grow(struct hashes *h, struct tree *t, uint64_t to);
 
 /*
  * Inclusion proof of @index in the tree of @size leaves (RFC 6962 section 2.1.1): at most 64 hashes

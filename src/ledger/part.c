@@ -13,10 +13,10 @@
 #include "record/record.h"
 #include "util/cleanup.h"
 
-int part_init(struct part *p, int dir)
+int part_init(struct part *p, const struct view *view)
 {
 	memset(p, 0, sizeof(*p));
-	p->dir = dir;
+	p->view = view;
 	p->computed = malloc(LEDGER_SEGMENT * sizeof(struct hash));
 	p->stored = malloc(LEDGER_SEGMENT * sizeof(struct hash));
 	p->off = malloc((LEDGER_SEGMENT + 1) * sizeof(uint64_t));
@@ -33,17 +33,9 @@ void part_free(struct part *p)
 	free(p->scratch);
 }
 
-static int open_kind(const struct part *p, const char *kind)
-{
-	char name[LAYOUT_NAME];
-
-	layout_segment(name, p->segment, kind);
-	return file_open(p->dir, name);
-}
-
 static void load_stored(struct part *p)
 {
-	_cleanup_fd_ int fd = open_kind(p, "hashes");
+	_cleanup_fd_ int fd = view_open(p->view, p->segment, VIEW_HASHES);
 	long got = fd < 0 ? 0 : file_pread(fd, p->stored, LEDGER_SEGMENT * LEDGER_HASH, 0);
 
 	p->n_stored = got > 0 ? (uint32_t)(got / LEDGER_HASH) : 0;
@@ -52,7 +44,7 @@ static void load_stored(struct part *p)
 static uint32_t load_rows(struct part *p, struct index_row *rows)
 {
 	uint8_t raw[LAYOUT_ROWS * LAYOUT_ROW];
-	_cleanup_fd_ int fd = open_kind(p, "index");
+	_cleanup_fd_ int fd = view_open(p->view, p->segment, VIEW_INDEX);
 	long got = fd < 0 ? 0 : file_pread(fd, raw, sizeof(raw), 0);
 	uint32_t n = got > 0 ? (uint32_t)(got / LAYOUT_ROW) : 0;
 
@@ -260,8 +252,8 @@ static void check_rows(struct part *p, const struct index_row *is, const struct 
 {
 	p->bad_rows = 0;
 	for (uint32_t b = 0; b < p->n / LEDGER_BUNDLE; b++) {
-		/* The writer's last rows may not be there yet. */
-		if (b >= n && p->n < LEDGER_SEGMENT)
+		/* Beside a writer, rows of what is not signed yet may be missing, or half written. */
+		if ((b + 1) * LEDGER_BUNDLE > p->covered || (b >= n && p->covered < LEDGER_SEGMENT))
 			break;
 		if (b < n && rows[b].end == is[b].end && rows[b].min_us <= is[b].min_us &&
 			rows[b].max_us >= is[b].max_us)
@@ -286,7 +278,7 @@ void part_run(struct part *p, uint64_t segment, uint32_t covered)
 	p->torn = 0;
 	p->error = 0;
 	forget(p);
-	fd = open_kind(p, "entries");
+	fd = view_open(p->view, p->segment, VIEW_ENTRIES);
 	if (fd < 0) {
 		p->no_entries = fd;
 		p->missing = file_absent(fd);

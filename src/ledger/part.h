@@ -9,6 +9,7 @@
 #include "ledger/continuity.h"
 #include "ledger/layout.h"
 #include "ledger/verify.h"
+#include "ledger/verify/view.h"
 
 /* In place of an entry's offset: it could not be found; it was, but its length is not the one before it. */
 #define PART_NOWHERE UINT64_MAX
@@ -16,7 +17,7 @@
 #define PART_BAD 16             /* undecodable leaves named */
 
 struct part {
-	int dir;            /* borrowed */
+	const struct view *view; /* borrowed */
 	uint64_t segment;
 	uint32_t covered;   /* leaves of it under the checkpoint */
 
@@ -47,7 +48,7 @@ struct part {
 };
 
 /* Allocate the buffers. 0 or -ENOMEM; part_free() either way. */
-int part_init(struct part *p, int dir);
+int part_init(struct part *p, const struct view *view);
 void part_free(struct part *p);
 
 /* Go through @segment. Results replace those of the segment before. */

@@ -9,14 +9,14 @@
 /* Parts for each thread, when there are several: one in work, one that waits for its turn. */
 #define EACH 2
 
-struct slot {
+struct place {
 	struct part part;
 	bool done;
 };
 
 struct crew {
 	const struct parts *o;
-	struct slot *slot;     /* segment s is in slot s mod n */
+	struct place *slot;     /* segment s is in slot s mod n */
 	unsigned n;
 
 	pthread_mutex_t lock;
@@ -26,7 +26,7 @@ struct crew {
 	int error;
 };
 
-static struct slot *slot_of(struct crew *c, uint64_t segment)
+static struct place *slot_of(struct crew *c, uint64_t segment)
 {
 	return &c->slot[segment % c->n];
 }
@@ -38,7 +38,7 @@ static void join_ready(struct crew *c)
 		return;
 	c->joining = true;
 	while (!c->error && c->joined < c->next && slot_of(c, c->joined)->done) {
-		struct slot *s = slot_of(c, c->joined);
+		struct place *s = slot_of(c, c->joined);
 		int r;
 
 		pthread_mutex_unlock(&c->lock);
@@ -102,7 +102,7 @@ int parts_run(const struct parts *o)
 	if (!c.slot)
 		return -ENOMEM;
 	while (init < c.n && !c.error)
-		c.error = part_init(&c.slot[init++].part, o->dir);
+		c.error = part_init(&c.slot[init++].part, o->view);
 	if (!c.error)
 		run_threads(&c);
 	while (init > 0)

@@ -13,7 +13,7 @@
 #define PARTS_THREADS_MAX 16
 
 struct parts {
-	int dir;            /* of the ledger, borrowed */
+	const struct view *view; /* of the ledger, borrowed */
 	uint64_t from, to;  /* segments: from, and before to */
 	unsigned threads;   /* 1 to PARTS_THREADS_MAX; the caller's is one of them */
 

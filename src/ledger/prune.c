@@ -90,10 +90,8 @@ static int folds(struct hashes *h, uint64_t segment)
  */
 static int root_at(const struct ledger *l, uint64_t cut, struct hash *root)
 {
-	uint64_t whole = l->tree.size / LEDGER_SEGMENT;
 	struct hashes h;
 	struct tree t;
-	struct hash sub;
 	int r;
 
 	hashes_open(&h, l->dir);
@@ -102,14 +100,11 @@ static int root_at(const struct ledger *l, uint64_t cut, struct hash *root)
 		tree_root(&t, root);
 	for (uint64_t s = l->first / LEDGER_SEGMENT; s < cut && !r; s++)
 		r = folds(&h, s);
-	for (uint64_t s = cut; s < whole && !r; s++) {
-		r = hashes_read(&h, 2, s, 1, &sub);
-		if (!r)
-			tree_add_subtree(&t, 16, &sub, NULL, NULL);
-	}
+	if (!r)
+		r = hashes_grow(&h, &t, l->tree.size - l->tree.size % LEDGER_SEGMENT);
 	hashes_close(&h);
 	for (unsigned bit = 16; bit < 64 && !r; bit++)
-		if (l->tree.size >> bit & 1 && memcmp(&t.sub[bit], &l->tree.sub[bit], sizeof(sub)))
+		if (l->tree.size >> bit & 1 && memcmp(&t.sub[bit], &l->tree.sub[bit], sizeof(*root)))
 			r = -EBADMSG;
 	return r;
 }

@@ -3,7 +3,8 @@
  * verify.h - prove a ledger: every leaf and node hashed again and held against the signed root, the
  * signature, the guests' sequence numbers, and the stored hashes, which say where a difference is.
  *
- * What decides is the root computed from the records alone. If it is the signed one, every record is
+ * What decides is the root computed from the records alone, at every size for which somebody kept one: the
+ * checkpoint, the file `size`, a prune record, a checkpoint kept elsewhere. If it is that one, every record is
  * what was signed, and whatever else differs is a damaged hash file. If not, the stored hashes that do
  * lead to the signed root name the records that differ: each one by its leaf hash, or the 256 under a
  * hash of level 1, the 65,536 under one of level 2.
@@ -26,6 +27,7 @@ enum finding_kind {
 	FINDING_INSERTED,   /* entries that were not signed stand before record first */
 	FINDING_SWAPPED,    /* records first and last stand in each other's place */
 	FINDING_ROOT,       /* the hashes do not lead to the signed root, and none says where */
+	FINDING_FORK,       /* a root signed or remembered is that of another history */
 	FINDING_CHECKPOINT, /* missing, unreadable, not signed by the key, or not the last one */
 	FINDING_ROLLED_BACK,
 	FINDING_KEY,        /* another key than the one asked for */
@@ -34,6 +36,7 @@ enum finding_kind {
 	FINDING_INDEX,      /* the offset and time index is wrong; the records are intact */
 	FINDING_SEQUENCE,   /* numbers missing without a gap record, twice, or out of order */
 	FINDING_RECORD,     /* a leaf that is not a record */
+	FINDING_UNCHECKED,  /* nothing is wrong, but this cannot be told any more; not among the findings */
 	FINDING_KINDS
 };
 
@@ -58,7 +61,8 @@ struct verify_options {
 struct verify_sum {
 	uint64_t first, size, end;    /* kept from, signed up to, whole entries up to */
 	uint64_t torn;                /* bytes after them that are no whole entry */
-	uint64_t findings;
+	uint64_t findings, unchecked;
+	uint64_t prune_record;        /* index of the record that says what was pruned; UINT64_MAX: none */
 	struct hash root;             /* the signed one */
 	struct vkey key;
 	bool has_key;
@@ -69,7 +73,13 @@ struct verify_sum {
 	uint64_t since_size;
 };
 
-/* 0: complete and unaltered; 1: findings, told through options->tell; -errno with @e: cannot be read. */
+enum { VERIFY_PROVEN = 0, VERIFY_FINDINGS = 1, VERIFY_UNCHECKED = 2 };
+
+/*
+ * Judge the ledger in @dir as it is at the call, whatever its writer does meanwhile. VERIFY_PROVEN: complete
+ * and unaltered; VERIFY_FINDINGS, told through options->tell; VERIFY_UNCHECKED: nothing wrong found, but not
+ * all could be checked, and what was told; -errno with @e: cannot be read.
+ */
 int ledger_verify(const char *dir, const struct verify_options *options, struct verify_sum *sum,
 	struct err *e);
 

@@ -248,7 +248,9 @@ static inline void tamper_verify(const char *dir, struct told *t, struct verify_
 	if (getenv("TAMPER_SHOW"))
 		for (size_t i = 0; i < t->n; i++)
 			printf("# %s: %s\n", finding_name(t->f[i].kind), t->f[i].text);
-	assert_int_equal(t->result, t->n > 0);
+	assert_int_equal(t->result, t->sum.findings ? VERIFY_FINDINGS : t->sum.unchecked ? VERIFY_UNCHECKED :
+		VERIFY_PROVEN);
+	assert_int_equal(t->result > 0, t->n > 0);
 }
 
 /* Was there a finding of this kind and range? */
