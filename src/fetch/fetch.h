@@ -36,7 +36,11 @@ struct fetch_mem {
 		(len)))
 #endif
 
-/* The same where it can be had quickly, and failing where not; @what, a small number, is about to be read. */
+/*
+ * The same where it can be had quickly, and failing where not. @what is what is about to be read, a number below
+ * FETCH_NEAR_MAX: each such thing mostly lies in the page it lay in the last time.
+ */
+#define FETCH_NEAR_MAX 5
 #ifndef FETCH_NEAR
 #define FETCH_NEAR(mem, what, dst, len, gva) FETCH_READ(mem, dst, len, gva)
 #endif

@@ -15,9 +15,8 @@
 #include "util/cleanup.h"
 
 #define KVM_MEM_READONLY (1u << 1) /* linux/kvm.h */
-#define COPIES_TOTAL 2048          /* of all vCPUs together; 1.2 KiB each */
-#define COPIES_MIN 64 /* per vCPU */
-#define COPIES_MAX 65536
+#define RING_TOTAL (2u << 20) /* bytes for all vCPUs together; a copy takes some 200 and its text */
+#define RING_MAX_KIB 65536   /* per vCPU */
 #define HOLD_MS 1000 /* unless limit_hold() says otherwise */
 
 /* ---- what the scan says of this VM ---- */
@@ -203,8 +202,8 @@ static int open_memory(struct kvm_vm *k, pid_t pid, struct err *e)
 	return 0;
 }
 
-/* "PID" or "PID,ring=COPIES". */
-static int parse(const char *target, pid_t *pid, unsigned *copies, struct err *e)
+/* "PID" or "PID,ring=KIB". */
+static int parse(const char *target, pid_t *pid, unsigned *bytes, struct err *e)
 {
 	char *end;
 	long v;
@@ -218,13 +217,13 @@ static int parse(const char *target, pid_t *pid, unsigned *copies, struct err *e
 	if (!*end)
 		return 0;
 	if (strncmp(end, ",ring=", 6))
-		return err_set(e, EINVAL, "kvm:%.60s: what follows the process id can only be ,ring=COPIES",
+		return err_set(e, EINVAL, "kvm:%.60s: what follows the process id can only be ,ring=KIB",
 			target);
 	v = strtol(end + 6, &end, 10);
-	if (errno || *end || v < COPIES_MIN || v > COPIES_MAX)
-		return err_set(e, EINVAL, "kvm:%.60s: a ring has %d to %d copies", target, COPIES_MIN,
-			COPIES_MAX);
-	*copies = (unsigned)v;
+	if (errno || *end || v < HOOK_RING_MIN >> 10 || v > RING_MAX_KIB)
+		return err_set(e, EINVAL, "kvm:%.60s: a ring has %u to %u KiB", target, HOOK_RING_MIN >> 10,
+			RING_MAX_KIB);
+	*bytes = (unsigned)v << 10;
 	return 0;
 }
 
@@ -261,9 +260,9 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 {
 	struct found f = {.k = k};
 	struct hook_vm vm;
-	unsigned copies = 0;
+	unsigned bytes = 0;
 	pid_t pid = 0;
-	int r = parse(target, &pid, &copies, e);
+	int r = parse(target, &pid, &bytes, e);
 
 	if (r)
 		return r;
@@ -290,10 +289,10 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 	r = open_memory(k, pid, e);
 	if (r)
 		return r;
-	if (!copies)
-		copies = COPIES_TOTAL / (k->t.vcpus ? k->t.vcpus : 1);
+	if (!bytes)
+		bytes = RING_TOTAL / (k->t.vcpus ? k->t.vcpus : 1);
 	vm = (struct hook_vm){k->kvm, k->creator, k->t.vcpus};
-	r = hook_load(&k->hook, &vm, copies < COPIES_MIN ? COPIES_MIN : copies, e);
+	r = hook_load(&k->hook, &vm, bytes, e);
 	if (r)
 		return r;
 	memcpy(k->hook.skel->bss->slots, k->slot, sizeof(k->slot));

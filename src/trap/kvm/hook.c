@@ -16,9 +16,9 @@
 
 static uint32_t round_up(uint32_t n)
 {
-	uint32_t p = 16;
+	uint32_t p = HOOK_RING_MIN;
 
-	while (p < n && p < 1u << 20)
+	while (p < n && p < 1u << 30)
 		p <<= 1;
 	return p;
 }
@@ -53,9 +53,12 @@ static int prepare(struct hook *h, const struct hook_vm *vm, struct err *e)
 
 	h->kvm = vm->kvm;
 	h->skel->rodata->vm_creator = vm->creator;
-	h->skel->rodata->ring_size = h->size;
+	h->skel->rodata->ring_mask = h->size - 1;
 	h->skel->rodata->high_water = h->size / 4 * 3;
-	bpf_map__set_max_entries(h->skel->maps.copies, h->size * h->vcpus);
+	h->skel->rodata->full_water = h->size - HOOK_SLACK;
+	h->stride = (h->size + HOOK_SLACK + 7) & ~(size_t)7; /* as the kernel lays out an array */
+	bpf_map__set_value_size(h->skel->maps.copies, h->size + HOOK_SLACK);
+	bpf_map__set_max_entries(h->skel->maps.copies, h->vcpus);
 	r = hook_bpf__load(h->skel);
 	if (r)
 		return scan_explain(-r, e);
@@ -63,15 +66,15 @@ static int prepare(struct hook *h, const struct hook_vm *vm, struct err *e)
 	h->guardian_life = sole_fd(h->skel->maps.guardian_life);
 	if (h->worker_life < 0 || h->guardian_life < 0)
 		return err_set(e, errno, "cannot keep a BPF map: %s", strerror(errno));
-	h->copies_len = (sizeof(struct hook_copy) * h->size * h->vcpus + page - 1) / page * page;
-	at = mmap(NULL, h->copies_len, PROT_READ, MAP_SHARED, bpf_map__fd(h->skel->maps.copies), 0);
+	h->bytes_len = (h->stride * h->vcpus + page - 1) / page * page;
+	at = mmap(NULL, h->bytes_len, PROT_READ, MAP_SHARED, bpf_map__fd(h->skel->maps.copies), 0);
 	if (at == MAP_FAILED)
 		return err_set(e, errno, "cannot map the rings: %s", strerror(errno));
-	h->copies = at;
+	h->bytes = at;
 	return 0;
 }
 
-int hook_load(struct hook *h, const struct hook_vm *vm, unsigned copies, struct err *e)
+int hook_load(struct hook *h, const struct hook_vm *vm, unsigned bytes, struct err *e)
 {
 	int r;
 
@@ -79,7 +82,7 @@ int hook_load(struct hook *h, const struct hook_vm *vm, unsigned copies, struct 
 	if (!vm->vcpus || vm->vcpus > HOOK_VCPUS_MAX)
 		return err_set(e, ENOTSUP, "%u vCPUs; at most %d can be followed", vm->vcpus, HOOK_VCPUS_MAX);
 	h->vcpus = vm->vcpus;
-	h->size = round_up(copies);
+	h->size = round_up(bytes);
 	h->seen_full = calloc(h->vcpus, sizeof(*h->seen_full));
 	h->seen_fail = calloc(h->vcpus, sizeof(*h->seen_fail));
 	h->skel = hook_bpf__open();
@@ -107,12 +110,46 @@ void hook_unload(struct hook *h)
 		close(h->worker_life);
 	if (h->guardian_life >= 0)
 		close(h->guardian_life);
-	if (h->copies)
-		munmap(h->copies, h->copies_len);
+	if (h->bytes)
+		munmap((void *)h->bytes, h->bytes_len);
 	hook_bpf__destroy(h->skel);
 	free(h->seen_full);
 	free(h->seen_fail);
 	hook_init(h);
+}
+
+uint64_t hook_seed(const struct hook_site *sites, unsigned n, uint64_t seed)
+{
+	for (unsigned tries = 0; tries < 1u << 16; tries++) {
+		uint64_t taken[HOOK_PLACES / 64] = {0};
+		unsigned i;
+
+		seed = seed * 0x5851f42d4c957f2dull + 0x14057b7ef767814full; /* Knuth's MMIX, odd every time ... */
+		for (i = 0; i < n; i++) {
+			uint32_t at = hook_place(sites[i].rip, seed | 1); /* ... or made so */
+
+			if (taken[at / 64] >> (at % 64) & 1)
+				break;
+			taken[at / 64] |= 1ull << (at % 64);
+		}
+		if (i == n)
+			return seed | 1;
+	}
+	return 0;
+}
+
+bool hook_publish(struct hook *h, const struct hook_site *sites, unsigned n)
+{
+	struct hook_bpf__bss *b = h->skel->bss;
+	uint64_t seed = hook_seed(sites, n, b->site_seed);
+
+	if (!seed)
+		return false;
+	memset(b->sites, 0, sizeof(b->sites));
+	b->site_seed = seed;
+	for (unsigned i = 0; i < n; i++)
+		b->sites[hook_place(sites[i].rip, seed)] = sites[i];
+	return true;
 }
 
 static uint64_t head_of(const struct hook *h, unsigned v)
@@ -127,7 +164,7 @@ static void release(struct hook *h)
 	if (h->last < 0)
 		return;
 	r = &h->skel->bss->rings[h->last];
-	__atomic_store_n(&r->tail, r->tail + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->tail, r->tail + h->last_len, __ATOMIC_RELEASE);
 	h->last = -1;
 }
 
@@ -142,14 +179,16 @@ const struct hook_copy *hook_next(struct hook *h, unsigned *vcpu)
 
 		if (head_of(h, v) == tail)
 			continue;
-		c = &h->copies[v * h->size + (tail & (h->size - 1))];
+		c = (const void *)(h->bytes + v * h->stride + (tail & (h->size - 1)));
 		if (!best || c->time_ns < best->time_ns) {
 			best = c;
 			*vcpu = v;
 		}
 	}
-	if (best)
+	if (best) {
 		h->last = (int)*vcpu;
+		h->last_len = HOOK_STEP(best->len);
+	}
 	return best;
 }
 
@@ -171,7 +210,7 @@ bool hook_lost(struct hook *h, uint64_t *full, uint64_t *fail)
 bool hook_empty(const struct hook *h)
 {
 	for (unsigned v = 0; v < h->vcpus; v++)
-		if (head_of(h, v) != h->skel->bss->rings[v].tail + (h->last == (int)v))
+		if (head_of(h, v) != h->skel->bss->rings[v].tail + (h->last == (int)v ? h->last_len : 0))
 			return false;
 	return true;
 }

@@ -25,12 +25,13 @@ struct hook {
 	 * second it never holds the VM.
 	 */
 	int worker_life, guardian_life;
-	struct hook_copy *copies;
-	size_t copies_len;
+	const uint8_t *bytes; /* the rings, mapped: one each @stride bytes */
+	size_t bytes_len, stride;
 	unsigned vcpus;
-	uint32_t size; /* copies per vCPU */
+	uint32_t size; /* bytes per vCPU, a power of 2 */
 	uint64_t *seen_full, *seen_fail; /* per vCPU: counters told already */
 	int last; /* vCPU whose copy was handed out and is not released yet, or -1 */
+	uint64_t last_len; /* what it takes in the ring */
 };
 
 /* Which VM: as scan.bpf.c names it. */
@@ -42,14 +43,27 @@ struct hook_vm {
 
 void hook_init(struct hook *h);
 /*
- * Load the program for @vm, whose vCPUs have a ring of @copies (rounded up to a power of 2) each. 0, or
- * -errno with @e.
+ * Load the program for @vm, whose vCPUs have a ring of @bytes (rounded up to a power of 2, at least
+ * HOOK_RING_MIN) each. 0, or -errno with @e.
  */
-int hook_load(struct hook *h, const struct hook_vm *vm, unsigned copies, struct err *e);
+#define HOOK_RING_MIN (64u << 10)
+int hook_load(struct hook *h, const struct hook_vm *vm, unsigned bytes, struct err *e);
 /* From now on the VM's traps come to the program. Errors: gate_open()'s, gate_enter()'s. */
 int hook_attach(struct hook *h, struct err *e);
 /* Also of what is not loaded. Takes the VM out of the gate unless the guardian is to (gate.h). */
 void hook_unload(struct hook *h);
+
+/*
+ * Put these @n sites into the program's table; those that were there go. The VM is stopped. false: they do not
+ * fit, and nothing was changed.
+ */
+bool hook_publish(struct hook *h, const struct hook_site *sites, unsigned n);
+
+/*
+ * An odd number with which no two of these sites have one place (hook_rec.h), tried from @seed on; 0: there
+ * is none among some thousands.
+ */
+uint64_t hook_seed(const struct hook_site *sites, unsigned n, uint64_t seed);
 
 /* The oldest copy not taken yet, or NULL. Valid until the next call; *@vcpu says whose. */
 const struct hook_copy *hook_next(struct hook *h, unsigned *vcpu);

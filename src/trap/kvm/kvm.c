@@ -109,12 +109,12 @@ static bool take_copy(struct kvm_vm *k, struct trap_event *ev)
 	if (!c)
 		return false;
 	ev->type = TRAP_COPY;
-	ev->owner = c->owner;
-	ev->tag = c->tag;
+	ev->owner = (uint32_t)(c->who >> 32);
+	ev->tag = (uint32_t)c->who;
 	ev->vcpu = vcpu;
 	ev->time_us = wall_us(c->time_ns);
-	ev->data = &c->copy;
-	ev->len = c->len <= sizeof(c->copy) ? c->len : sizeof(c->copy);
+	ev->data = c + 1;
+	ev->len = c->len;
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #ifndef LOGVISOR_TRAP_KVM_KVM_H
 #define LOGVISOR_TRAP_KVM_KVM_H
 
+#include "guest/arch/x86.h"
 #include "trap/vmm/ram.h"
 #include "trap/kvm/guardian.h"
 #include "trap/kvm/hook.h"
@@ -20,7 +21,8 @@ struct kvm_site {
 	uint32_t owner, tag;
 	uint64_t gva; /* of the five bytes */
 	uint64_t gpa;
-	struct prb_geometry arg; /* the fetcher's, with the VMM's addresses */
+	uint32_t fetch; /* enum fetch_id */
+	unsigned arg; /* which of the program's arguments */
 	uint8_t bytes[SITE_LEN]; /* as planted */
 	int64_t doubt_ms; /* monotonic: found changed since, and the guest may be another; 0: not */
 	int64_t since_ms; /* monotonic: retired at */
@@ -66,6 +68,15 @@ int kvm_refuse(uint32_t flags, struct err *e);
 int kvm_privilege(struct err *e);
 /* The command name of process @pid, "?" if it is gone. */
 void kvm_command(pid_t pid, char *buf, size_t cap);
+
+/* fetch.c: @site's argument as the program wants it, HOOK_ARG_MAX bytes; -EINVAL, -ENOTSUP. */
+int kvm_fetch_arg(const struct kvm_vm *k, const struct ptable *t, const struct trap_site *site, uint8_t *out,
+	struct err *e);
+/*
+ * fetch.c: give it to the program, for @s. Sites of one fetcher with the same argument share it, and with it
+ * what the fetcher remembers from one call to the next. The VM is stopped. -ENOSPC.
+ */
+int kvm_fetch_set(struct kvm_vm *k, struct kvm_site *s, const uint8_t *arg, struct err *e);
 
 /* plant.c */
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e);

@@ -15,7 +15,6 @@
 #include "guest/arch/x86.h"
 #include "trap/kvm/kvm.h"
 
-#include "trap/kvm/bpf/hook.skel.h"
 #include "util/clock.h"
 
 /*
@@ -70,73 +69,6 @@ static int find_table(struct kvm_vm *k, uint64_t gva, struct ptable *t, struct e
 	return err_set(e, EFAULT, "no vCPU's page table maps 0x%" PRIx64, gva);
 }
 
-static uint64_t hva_of(const struct kvm_vm *k, uint64_t gpa, uint64_t *left)
-{
-	const struct ram_seg *s = ram_find(&k->ram, gpa);
-
-	if (!s)
-		return 0;
-	*left = s->len - (gpa - s->gpa);
-	return s->hva + (gpa - s->gpa);
-}
-
-/*
- * Where the VMM has the ring's array of @len bytes at @gva. It stays there: kernel image and direct map
- * do not move, nor do memory slots of RAM. @gva itself if it is not one run of the VMM's memory (a ring
- * across two slots): then it is translated page by page in the exit.
- */
-static uint64_t array_hva(const struct kvm_vm *k, const struct ptable *t, uint64_t gva, uint64_t len)
-{
-	uint64_t first = 0, done = 0;
-
-	while (done < len) {
-		struct mapping m;
-		uint64_t left, hva, step;
-
-		if (ptable_walk(t, gva + done, &m))
-			return gva;
-		hva = hva_of(k, m.gpa, &left);
-		if (!hva || (done && hva != first + done))
-			return gva;
-		if (!done)
-			first = hva;
-		step = m.size - (m.gpa & (m.size - 1));
-		step = step < left ? step : left;
-		done += step < len - done ? step : len - done;
-	}
-	return first;
-}
-
-/* A site's argument @g as the program wants it: with the arrays where the VMM has them. */
-static struct prb_geometry in_vmm(const struct kvm_vm *k, const struct ptable *t, const struct prb_geometry *g)
-{
-	struct prb_geometry out = *g;
-
-	out.descs = array_hva(k, t, g->descs, (g->desc_mask + 1) * PRB_DESC_SIZE);
-	out.infos = array_hva(k, t, g->infos, (g->desc_mask + 1) * g->info_size);
-	out.data = array_hva(k, t, g->data, g->data_mask + 1);
-	return out;
-}
-
-/*
- * The program has one argument for all sites, and what it remembers goes with it. The VM is stopped: else a
- * record could be copied by one half of the old and one of the new.
- */
-static int set_geometry(struct kvm_vm *k, const struct kvm_site *s, struct err *e)
-{
-	struct hook_bpf__bss *b = k->hook.skel->bss;
-
-	if (!memcmp(&b->geometry, &s->arg, sizeof(s->arg)))
-		return 0;
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
-		if (&k->site[i] != s && k->site[i].use == KVM_SITE_ACTIVE)
-			return err_set(e, EBUSY, "a site of another ring is planted");
-	memset(b->pages, 0, sizeof(b->pages));
-	b->newest = s->arg.first_id - 1;
-	b->geometry = s->arg;
-	return 0;
-}
-
 /* ---- writing ---- */
 
 /* Change a site from @from to @to, in steps of which each is harmless (site.h). */
@@ -147,7 +79,7 @@ static int write_site(struct kvm_vm *k, uint64_t gpa, const uint8_t *from, const
 
 	/* A page boundary may lie inside the site, and then another slot. */
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t left, hva = hva_of(k, gpa + step[i].at, &left);
+		uint64_t left, hva = ram_hva(&k->ram, gpa + step[i].at, &left);
 
 		if (!hva)
 			return -EFAULT;
@@ -164,29 +96,25 @@ static bool site_is(const struct kvm_vm *k, const struct kvm_site *s, const uint
 	return !gmem_read(&k->t.mem, s->gpa, now, SITE_LEN) && !memcmp(now, bytes, SITE_LEN);
 }
 
-/* The hook's list of sites: those in use, without holes. The VM is stopped. */
-static void publish(struct kvm_vm *k)
+/* The program's table of sites. The VM is stopped. */
+static bool publish(struct kvm_vm *k)
 {
-	struct hook_bpf__bss *b = k->hook.skel->bss;
+	struct hook_site list[HOOK_SITES_MAX];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		const struct kvm_site *s = &k->site[i];
 
-		if (s->use != KVM_SITE_ACTIVE)
-			continue;
-		b->sites[n].tag = s->tag;
-		b->sites[n].owner = s->owner;
-		b->sites[n].rip = s->gva + SITE_LEN;
-		n++;
+		if (s->use == KVM_SITE_ACTIVE)
+			list[n++] = (struct hook_site){.rip = s->gva + SITE_LEN, .who = hook_who(s->owner, s->tag),
+				.fetch = s->fetch, .arg = s->arg};
 	}
-	for (; n < HOOK_SITES_MAX; n++)
-		b->sites[n].rip = 0;
+	return hook_publish(&k->hook, list, n);
 }
 
 /* Find where and what to write, while the VM runs: the kernel's text stays where it is. */
 static int prepare(struct kvm_vm *k, const struct trap_site *site, struct kvm_site *s, uint8_t *now,
-	struct err *e)
+	uint8_t *arg, struct err *e)
 {
 	uint8_t code[SITE_LOOK];
 	struct mapping first, last;
@@ -207,26 +135,28 @@ static int prepare(struct kvm_vm *k, const struct trap_site *site, struct kvm_si
 		.use = KVM_SITE_ACTIVE,
 		.owner = site->owner,
 		.tag = site->tag,
+		.fetch = site->fetch->id,
 		.gva = site->gva + off,
 		.gpa = first.gpa + off,
 	};
 	memcpy(now, code + off, SITE_LEN);
 	site_plant(now, s->bytes);
-	s->arg = in_vmm(k, &t, site->arg);
-	return 0;
+	return kvm_fetch_arg(k, &t, site, arg, e);
 }
 
 /* All that is done while the VM stands still. The program knows of the site before the guest can meet it. */
-static int plant_held(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now, struct err *e)
+static int plant_held(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now, const uint8_t *arg,
+	struct err *e)
 {
 	int r;
 
 	if (!site_is(k, s, now))
 		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " changed meanwhile", s->gva);
-	r = set_geometry(k, s, e);
+	r = kvm_fetch_set(k, s, arg, e);
 	if (r)
 		return r;
-	publish(k);
+	if (!publish(k))
+		return err_set(e, ENOSPC, "the site at 0x%" PRIx64 " finds no place beside the others", s->gva);
 	r = write_site(k, s->gpa, now, s->bytes);
 	if (!r)
 		return 0;
@@ -237,25 +167,22 @@ static int plant_held(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now, 
 
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 {
-	uint8_t now[SITE_LEN];
+	uint8_t now[SITE_LEN], arg[HOOK_ARG_MAX];
 	struct kvm_site *s = NULL;
 	int r;
 
-	if (site->kind != SITE_CODE || !site->fetch || site->fetch->id != FETCH_PRINTK)
+	if (site->kind != SITE_CODE || !site->fetch)
 		return err_set(e, ENOTSUP, "the kvm backend takes code sites only");
-	if (site->arg_len != site->fetch->arg_len)
-		return err_set(e, EINVAL, "a site has %zu bytes of argument instead of %u", site->arg_len,
-			site->fetch->arg_len);
 	for (unsigned i = 0; i < HOOK_SITES_MAX && !s; i++)
 		if (k->site[i].use == KVM_SITE_UNUSED)
 			s = &k->site[i];
 	if (!s)
 		return err_set(e, ENOSPC, "at most %d sites can be planted", HOOK_SITES_MAX);
-	r = prepare(k, site, s, now, e);
+	r = prepare(k, site, s, now, arg, e);
 	if (!r)
 		r = enter(k, e);
 	if (!r) {
-		r = plant_held(k, s, now, e);
+		r = plant_held(k, s, now, arg, e);
 		leave(k);
 	}
 	if (r)

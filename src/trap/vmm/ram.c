@@ -144,6 +144,16 @@ bool ram_vmm_gone(const struct ram *r)
 	return r->pidfd >= 0 && poll(&p, 1, 0) == 1;
 }
 
+uint64_t ram_hva(const struct ram *r, uint64_t gpa, uint64_t *left)
+{
+	const struct ram_seg *s = ram_find(r, gpa);
+
+	if (!s || !s->hva)
+		return 0;
+	*left = s->len - (gpa - s->gpa);
+	return s->hva + (gpa - s->gpa);
+}
+
 int ram_read(const struct ram *r, uint64_t gpa, void *buf, size_t len)
 {
 	char *to = buf;

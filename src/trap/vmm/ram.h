@@ -43,6 +43,8 @@ void ram_unbind(struct ram *r);
 uint64_t ram_total(const struct ram *r);
 /* The segment that holds @gpa, or NULL. */
 const struct ram_seg *ram_find(const struct ram *r, uint64_t gpa);
+/* Where the VMM has @gpa, 0 if nowhere or unknown; *@left bytes are there in one run. */
+uint64_t ram_hva(const struct ram *r, uint64_t gpa, uint64_t *left);
 /* As gmem.read and gmem.next (guest/gmem.h). */
 int ram_read(const struct ram *r, uint64_t gpa, void *buf, size_t len);
 int ram_next(const struct ram *r, uint64_t gpa, uint64_t *start, uint64_t *end);

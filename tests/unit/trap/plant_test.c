@@ -136,33 +136,59 @@ static struct trap_site site_at(uint64_t off, uint32_t tag, const struct prb_geo
 
 static const uint8_t planted[] = {0x0f, 0x1f, 0x00, 0x0f, 0x08};
 
+/* Where the program looks for a trap at @off, and what it finds. */
+static const struct hook_site *known(uint64_t off)
+{
+	const struct hook_site *s = &bss.sites[hook_place(TEXT_GVA + off + SITE_LEN, bss.site_seed)];
+
+	return s->rip == TEXT_GVA + off + SITE_LEN ? s : NULL;
+}
+
 /* The second site of a log must not make the program forget what it copied at the first. */
 static void second_site(void **state)
 {
 	struct prb_geometry g = geometry_of(0x10000);
 	struct trap_site a = site_at(0x100, 1, &g), b = site_at(0x200, 2, &g);
+	const struct prb_geometry *in;
+	struct hook_arg *arg;
 	struct err e;
 
 	(void)state;
 	assert_int_equal(kvm_plant(&vm, &a, &e), 0);
 	look();
 	assert_memory_equal(ram + TEXT_GPA + 0x100, planted, SITE_LEN);
-	assert_int_equal(bss.newest, 99);
-	assert_int_equal(bss.geometry.data, vm.ram.seg[0].hva + TEXT_GPA + 0x12000);
-	bss.newest = seen.newest = 1234; /* a record is copied; then the other site is planted */
-	bss.pages[3].gva = seen.pages[3].gva = 77;
+	assert_int_equal(known(0x100)->who, hook_who(3, 1));
+	arg = &bss.args[known(0x100)->arg];
+	in = (const void *)arg->bytes;
+	assert_int_equal(arg->state[0], 99);
+	assert_int_equal(in->data, vm.ram.seg[0].hva + TEXT_GPA + 0x12000);
+	assert_int_equal(in->data_gva, g.data_gva);
+	arg->state[0] = 1234; /* a record is copied; then the other site is planted */
+	bss.pages[3].gva = 77;
+	memcpy(&seen, &bss, sizeof(bss));
 	assert_int_equal(kvm_plant(&vm, &b, &e), 0);
 	look();
 	assert_memory_equal(ram + TEXT_GPA + 0x204, planted, SITE_LEN);
-	assert_int_equal(bss.newest, 1234);
+	assert_int_equal(known(0x204)->who, hook_who(3, 2));
+	assert_int_equal(known(0x204)->arg, known(0x100)->arg);
+	assert_int_equal(arg->state[0], 1234);
 	assert_int_equal(bss.pages[3].gva, 77);
+	/* When both are gone and come back, the guest may be another. */
+	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	assert_int_equal(kvm_unplant(&vm, 3, 2, &e), 0);
+	assert_null(known(0x100));
+	assert_null(known(0x204));
+	assert_int_equal(kvm_plant(&vm, &a, &e), 0);
+	assert_int_equal(bss.args[known(0x100)->arg].state[0], 99);
+	look();
 }
 
 /* What does not come about leaves nothing behind, in the guest or in the program. */
 static void refused(void **state)
 {
-	struct prb_geometry g = geometry_of(0x10000), h = geometry_of(0x20000);
-	struct trap_site a = site_at(0x100, 1, &g), b = site_at(0x200, 2, &h);
+	static const struct fetch unknown = {.id = FETCH_END, .arg_len = 0};
+	struct prb_geometry g = geometry_of(0x10000);
+	struct trap_site a = site_at(0x100, 1, &g), b = a;
 	struct err e;
 
 	(void)state;
@@ -170,17 +196,54 @@ static void refused(void **state)
 	assert_int_equal(kvm_plant(&vm, &a, &e), -ETIMEDOUT);
 	look();
 	stop_result = 0;
-	assert_int_equal(kvm_plant(&vm, &a, &e), 0);
-	/* Of another ring while the first is live. */
+	b.arg_len--;
+	assert_int_equal(kvm_plant(&vm, &b, &e), -EINVAL);
+	b = a;
+	b.fetch = &unknown;
+	b.arg_len = 0;
+	assert_int_equal(kvm_plant(&vm, &b, &e), -ENOTSUP);
+	b = a;
+	b.kind = SITE_WATCH;
+	assert_int_equal(kvm_plant(&vm, &b, &e), -ENOTSUP);
+	b = a;
+	b.gva = TEXT_GVA + 0x300; /* no NOP is there */
 	assert_int_equal(kvm_plant(&vm, &b, &e), -EBUSY);
 	look();
-	assert_int_equal(bss.geometry.rb, g.rb);
-	/* Once that is gone. */
-	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
-	look();
+	assert_null(known(0x100));
+}
+
+/* Each site has its own argument: two rings are followed side by side. */
+static void two_rings(void **state)
+{
+	struct prb_geometry g = geometry_of(0x10000), h = geometry_of(0x20000);
+	struct trap_site a = site_at(0x100, 1, &g), b = site_at(0x200, 2, &h);
+	struct err e;
+
+	(void)state;
+	assert_int_equal(kvm_plant(&vm, &a, &e), 0);
 	assert_int_equal(kvm_plant(&vm, &b, &e), 0);
 	look();
-	assert_int_equal(bss.geometry.rb, h.rb);
+	assert_int_equal(((const struct prb_geometry *)bss.args[known(0x100)->arg].bytes)->rb, g.rb);
+	assert_int_equal(((const struct prb_geometry *)bss.args[known(0x204)->arg].bytes)->rb, h.rb);
+}
+
+/* As many sites as the program takes, each found at its place, and not one more. */
+static void many_sites(void **state)
+{
+	struct prb_geometry g = geometry_of(0x10000);
+	struct trap_site s;
+	struct err e;
+
+	(void)state;
+	for (uint32_t i = 0; i <= HOOK_SITES_MAX; i++) {
+		memcpy(ram + TEXT_GPA + 0x1000 + 0x30 * i, NOP5, SITE_LEN);
+		s = site_at(0x1000 + 0x30 * i, i, &g);
+		kvm_guardian_cont(NULL, NULL); /* the guest wrote */
+		assert_int_equal(kvm_plant(&vm, &s, &e), i < HOOK_SITES_MAX ? 0 : -ENOSPC);
+		look();
+	}
+	for (uint32_t i = 0; i < HOOK_SITES_MAX; i++)
+		assert_int_equal(known(0x1000 + 0x30 * i)->who, hook_who(3, i));
 }
 
 /* A site belongs to its owner: another's of the same tag is left alone. */
@@ -203,7 +266,8 @@ static void owners(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(second_site), TEST(refused), TEST(owners)};
+	const struct CMUnitTest tests[] = {
+		TEST(second_site), TEST(refused), TEST(two_rings), TEST(many_sites), TEST(owners)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

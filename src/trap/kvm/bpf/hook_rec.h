@@ -1,22 +1,52 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * hook_rec.h - what hook.bpf.c and user space share: the sites, what is known of the VM's memory, and
- * the rings through which copies of records leave the exit.
+ * the rings through which copies leave the exit.
  */
 #ifndef LOGVISOR_TRAP_KVM_BPF_HOOK_REC_H
 #define LOGVISOR_TRAP_KVM_BPF_HOOK_REC_H
 
-#include "fetch/printk_rec.h"
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#include "fetch/fetch.h"
 
 #define HOOK_VCPUS_MAX 1024 /* KVM_MAX_VCPUS of Linux 6.1 */
-#define HOOK_SITES_MAX 8
+#define HOOK_SITES_MAX 64
+#define HOOK_PLACE_BITS 9
+#define HOOK_PLACES (1 << HOOK_PLACE_BITS)
+#define HOOK_ARGS_MAX 64 /* a power of 2 */
+#define HOOK_ARG_MAX 224
 #define HOOK_SLOTS_MAX 32
 #define HOOK_PAGES 64 /* cached translations, a power of 2 */
 
 /* A planted site. */
 struct hook_site {
-	__u64 rip; /* after the trap's instruction: the site + 5 */
-	__u32 owner, tag;
+	__u64 rip; /* after the trap's instruction: the site + 5; 0: none is here */
+	__u64 who; /* owner and tag, as one word (hook_who()) */
+	__u32 fetch; /* enum fetch_id */
+	__u32 arg; /* index into the arguments */
+};
+
+/*
+ * Where a site stands in the table of HOOK_PLACES. User space chooses @seed, an odd number, so that no two
+ * sites have one place (hook.c): looking one up takes as long for one as for many.
+ */
+FETCH_INLINE __u32 hook_place(__u64 rip, __u64 seed)
+{
+	return (__u32)(rip * seed >> (64 - HOOK_PLACE_BITS));
+}
+
+FETCH_INLINE __u64 hook_who(__u32 owner, __u32 tag)
+{
+	return (__u64)owner << 32 | tag;
+}
+
+/* A fetcher's argument, and what it keeps from one call to the next. */
+struct hook_arg {
+	__u64 state[4];
+	__u8 bytes[HOOK_ARG_MAX];
 };
 
 /* A memory slot; the largest first. */
@@ -40,14 +70,14 @@ struct hook_near {
  * lock nor an atomic operation is needed; x86 keeps stores in order.
  */
 struct hook_ring {
-	__u64 head; /* copies made, written by the vCPU */
-	__u64 tail; /* copies consumed, written by the worker */
+	__u64 head; /* bytes written so far, by the vCPU */
+	__u64 tail; /* bytes consumed, by the worker */
 	__u64 full; /* not copied: the ring was full */
 	__u64 fail; /* not copied: the guest's memory could not be followed */
 	/* Of the vCPU alone: the pages it read last, true as long as the VM's mmu_invalidate_seq is seq. */
 	__u64 seq;
-	struct hook_near near[PRB_NEAR_END];
-	__u64 pad[5];
+	struct hook_near near[FETCH_NEAR_MAX];
+	__u64 pad;
 };
 
 struct hook_stats {
@@ -59,13 +89,16 @@ struct hook_stats {
 	__u64 holds;   /* times the VM was stopped because a ring was nearly full */
 };
 
-/* One copy. `copy` is the last member: only what it holds is written and read. */
+/* A copy: this, then `len` bytes that the site's fetcher wrote. The next begins at a multiple of 8. */
 struct hook_copy {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
-	__u32 owner, tag; /* the site's */
-	__u32 len; /* bytes of copy that are valid */
-	__u32 pad;
-	struct prb_copy copy;
+	__u64 who; /* the site's */
+	__u64 len;
 };
+
+/* The most a fetcher may write, and what a copy takes at most; the least a ring may have is 64 KiB. */
+#define HOOK_OUT_MAX 8192
+#define HOOK_SLACK (sizeof(struct hook_copy) + HOOK_OUT_MAX)
+#define HOOK_STEP(len) (sizeof(struct hook_copy) + (((len) + 7) & ~7ull))
 
 #endif

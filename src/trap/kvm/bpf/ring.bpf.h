@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ring.bpf.h - the rings of bytes through which copies leave the exit, and holding the VM when one of them is
+ * nearly full. Included once, by hook.bpf.c.
+ */
+#ifndef LOGVISOR_TRAP_KVM_BPF_RING_BPF_H
+#define LOGVISOR_TRAP_KVM_BPF_RING_BPF_H
+
+#include "trap/kvm/bpf/mem.bpf.h"
+
+#define SIGCONT 18
+#define SIGSTOP 19
+
+/* Where a ring begins again: its size, a power of 2, less 1. */
+const volatile __u64 ring_mask;
+/* A ring with so many bytes taken stops the VM, if holding is wanted; and with so many it takes no more. */
+const volatile __u64 high_water, full_water;
+
+struct hook_ring rings[HOOK_VCPUS_MAX];
+__u32 may_hold; /* by the worker: stop the VM rather than lose */
+__u32 max_hold_ms; /* for the guardian */
+__u64 held_ns;  /* when the VM was stopped; the guardian lets it go and sets 0 */
+
+/* A ring for each vCPU, and room behind it for a copy that begins at its end (sizes: hook.c). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, HOOK_SLACK);
+} copies SEC(".maps");
+
+/*
+ * Maps without contents: the worker and the guardian have one descriptor each, so the kernel's count of
+ * their users says who lives, at any moment and however it ended (hook.h).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} worker_life SEC(".maps"), guardian_life SEC(".maps");
+
+/* Wakes the guardian when a hold begins. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} wake SEC(".maps");
+
+static __always_inline bool lives(void *life)
+{
+	return ((struct bpf_map *)life)->usercnt.counter != 0;
+}
+
+/*
+ * Stop the VM. Only while both live who would let it go, and looked at again afterwards: whoever dies
+ * later than this makes the kernel continue the VM (guardian.c, lifeline), whoever died before is seen
+ * here. And only while it is allowed: the guardian forbids it, then looks for a mark to undo; here the mark
+ * is set, then looked whether it is allowed. One of the two sees the other (the barrier: x86 has a load
+ * overtake a store).
+ */
+static __always_inline void hold(void)
+{
+	__u64 event = 0;
+
+	if (!lives(&worker_life) || !lives(&guardian_life))
+		return;
+	/* In this order: whoever sees held_ns may rely on the signal being there to be undone. */
+	bpf_send_signal(SIGSTOP);
+	held_ns = bpf_ktime_get_ns() | 1;
+	__sync_fetch_and_add(&stats.holds, 1);
+	if (*(volatile __u32 *)&may_hold && lives(&worker_life) && lives(&guardian_life))
+		bpf_ringbuf_output(&wake, &event, sizeof(event), BPF_RB_FORCE_WAKEUP);
+	else
+		bpf_send_signal(SIGCONT);
+}
+
+/* @used bytes of @r are taken, more than may be without a question: may this copy be made nevertheless? */
+static __noinline bool room(struct hook_ring *r, __u64 used)
+{
+	if (may_hold && !held_ns)
+		hold();
+	if (used < full_water)
+		return true;
+	r->full++;
+	return false;
+}
+
+#endif
