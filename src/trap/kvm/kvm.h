@@ -23,7 +23,9 @@ struct kvm_site {
 	uint64_t gpa;
 	uint32_t fetch; /* enum fetch_id */
 	unsigned arg; /* which of the program's arguments */
-	uint8_t bytes[SITE_LEN]; /* as planted */
+	struct site code;
+	uint8_t now[SITE_LEN]; /* by the guard; */
+	bool read;             /* could it be read? */
 	int64_t doubt_ms; /* monotonic: found changed since, and the guest may be another; 0: not */
 	int64_t since_ms; /* monotonic: retired at */
 };
@@ -87,7 +89,12 @@ unsigned kvm_left(const struct kvm_vm *k);
 void kvm_finish_retired(struct kvm_vm *k);
 /* Is any site still to be finished? */
 bool kvm_any_retired(const struct kvm_vm *k);
-/* Compare the sites with what was planted. True: @ev is an alert. */
+/* Does the guest have @bytes at @s? */
+bool kvm_site_is(const struct kvm_vm *k, const struct kvm_site *s, const uint8_t *bytes);
+/* Plant @s again over @b, if that may be and it still stands there with the VM stopped. */
+bool kvm_replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b);
+
+/* guard.c: compare the sites with what was planted. True: @ev is an alert. */
 bool kvm_guard(struct kvm_vm *k, struct trap_event *ev);
 
 #endif

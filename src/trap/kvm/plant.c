@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * plant.c - put traps over NOPs of the running guest's kernel, take them back, watch over them.
+ * plant.c - put traps into the running guest's kernel, and take them back.
  *
  * Whenever guest text is written every thread of the VMM is stopped, so no vCPU executes it; on its
  * next entry the CPU serialises. A site is taken back in two phases, since a vCPU (or a task it
@@ -23,9 +23,6 @@
  * interrupted by an NMI or by the host.
  */
 #define GRACE_MS 50
-/* So long a site may be found changed in a guest that no CPU seems to run: it is about to boot, mostly. */
-#define DOUBT_MS 3000
-#define GUARD_SPAN 4096 /* sites so near to each other are read at once (6.1: 2,208 bytes) */
 
 /* Stop the VM unless hold() did; the result is for leave(). */
 static int enter(struct kvm_vm *k, struct err *e)
@@ -71,25 +68,27 @@ static int find_table(struct kvm_vm *k, uint64_t gva, struct ptable *t, struct e
 
 /* ---- writing ---- */
 
-/* Change a site from @from to @to, in steps of which each is harmless (site.h). */
-static int write_site(struct kvm_vm *k, uint64_t gpa, const uint8_t *from, const uint8_t *to)
+/* Change @s from @from to @to, in steps of which each is harmless (site.h). */
+static int write_site(struct kvm_vm *k, const struct kvm_site *s, const uint8_t *from, const uint8_t *to)
 {
 	struct site_step step[SITE_STEPS_MAX];
-	unsigned n = site_steps(from, to, step);
+	unsigned n = site_steps(&s->code, from, to, step);
 
 	/* A page boundary may lie inside the site, and then another slot. */
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t left, hva = ram_hva(&k->ram, gpa + step[i].at, &left);
+		uint64_t left, hva = ram_hva(&k->ram, s->gpa + step[i].at, &left);
 
 		if (!hva)
 			return -EFAULT;
-		if (pwrite(k->wr, &step[i].byte, 1, (off_t)hva) != 1)
+		if (left < step[i].len)
+			return -EFAULT;
+		if (pwrite(k->wr, step[i].byte, step[i].len, (off_t)hva) != (ssize_t)step[i].len)
 			return errno ? -errno : -EIO;
 	}
 	return 0;
 }
 
-static bool site_is(const struct kvm_vm *k, const struct kvm_site *s, const uint8_t *bytes)
+bool kvm_site_is(const struct kvm_vm *k, const struct kvm_site *s, const uint8_t *bytes)
 {
 	uint8_t now[SITE_LEN];
 
@@ -140,7 +139,8 @@ static int prepare(struct kvm_vm *k, const struct trap_site *site, struct kvm_si
 		.gpa = first.gpa + off,
 	};
 	memcpy(now, code + off, SITE_LEN);
-	site_plant(now, s->bytes);
+	if (site_trap(&s->code, now))
+		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " is no function's entry", site->gva);
 	return kvm_fetch_arg(k, &t, site, arg, e);
 }
 
@@ -150,14 +150,14 @@ static int plant_held(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now, 
 {
 	int r;
 
-	if (!site_is(k, s, now))
+	if (!kvm_site_is(k, s, now))
 		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " changed meanwhile", s->gva);
 	r = kvm_fetch_set(k, s, arg, e);
 	if (r)
 		return r;
 	if (!publish(k))
 		return err_set(e, ENOSPC, "the site at 0x%" PRIx64 " finds no place beside the others", s->gva);
-	r = write_site(k, s->gpa, now, s->bytes);
+	r = write_site(k, s, now, s->code.planted);
 	if (!r)
 		return 0;
 	s->use = KVM_SITE_UNUSED;
@@ -194,11 +194,9 @@ int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 
 static void retire(struct kvm_vm *k, struct kvm_site *s)
 {
-	uint8_t bytes[SITE_LEN];
-
-	site_retire(s->bytes, bytes);
 	/* Only what is still ours: the guest may have rebooted, or another tracer come. */
-	if (s->use != KVM_SITE_ACTIVE || !site_is(k, s, s->bytes) || write_site(k, s->gpa, s->bytes, bytes)) {
+	if (s->use != KVM_SITE_ACTIVE || !kvm_site_is(k, s, s->code.planted) ||
+		write_site(k, s, s->code.planted, s->code.retired)) {
 		s->use = KVM_SITE_UNUSED;
 		return;
 	}
@@ -242,14 +240,13 @@ bool kvm_any_retired(const struct kvm_vm *k)
 
 unsigned kvm_left(const struct kvm_vm *k)
 {
-	uint8_t retired[SITE_LEN];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		const struct kvm_site *s = &k->site[i];
 
-		site_retire(s->bytes, retired);
-		n += s->use != KVM_SITE_UNUSED && (site_is(k, s, s->bytes) || site_is(k, s, retired));
+		n += s->use != KVM_SITE_UNUSED &&
+			(kvm_site_is(k, s, s->code.planted) || kvm_site_is(k, s, s->code.retired));
 	}
 	return n;
 }
@@ -267,7 +264,6 @@ static bool inside(struct kvm_vm *k, const struct kvm_site *s)
 
 void kvm_finish_retired(struct kvm_vm *k)
 {
-	uint8_t now[SITE_LEN], original[SITE_LEN];
 	int64_t t = clock_mono_ms();
 	bool due = false;
 
@@ -280,146 +276,20 @@ void kvm_finish_retired(struct kvm_vm *k)
 
 		if (s->use != KVM_SITE_RETIRED || t - s->since_ms < GRACE_MS || inside(k, s))
 			continue;
-		site_retire(s->bytes, now);
-		site_original(s->bytes, original);
-		if (site_is(k, s, now))
-			write_site(k, s->gpa, now, original);
+		if (kvm_site_is(k, s, s->code.retired))
+			write_site(k, s, s->code.retired, s->code.original);
 		s->use = KVM_SITE_UNUSED;
 	}
 	leave(k);
 }
 
-/* ---- the guard ---- */
-
-static bool can_plant(const uint8_t *bytes)
-{
-	size_t off;
-	uint8_t look[SITE_LOOK] = {0};
-
-	memcpy(look, bytes, SITE_LEN);
-	return site_look(look, &off) != SITE_TAKEN && off == 0;
-}
-
-/* Plant @s again if what stands there, @b, allows it, and still does with the VM stopped. */
-static bool replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b)
+bool kvm_replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b)
 {
 	bool done;
 
-	if (!can_plant(b) || enter(k, NULL))
+	if (site_state(&s->code, b) == SITE_TAKEN || enter(k, NULL))
 		return false;
-	done = site_is(k, s, b) && !write_site(k, s->gpa, b, s->bytes);
+	done = kvm_site_is(k, s, b) && !write_site(k, s, b, s->code.planted);
 	leave(k);
 	return done;
-}
-
-/* Is a change of @s the doing of the guest it was planted in, and not the next boot's? */
-static bool still_ours(struct kvm_vm *k, struct kvm_site *s)
-{
-	int same = k->t.same_guest ? k->t.same_guest(k->t.same_guest_ctx) : 1;
-
-	if (same) {
-		s->doubt_ms = 0;
-		return same > 0;
-	}
-	if (!s->doubt_ms)
-		s->doubt_ms = clock_mono_ms();
-	return clock_mono_ms() - s->doubt_ms >= DOUBT_MS;
-}
-
-static unsigned without_trap(const struct kvm_vm *k)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
-		n += (k->site[i].use == KVM_SITE_ACTIVE || k->site[i].use == KVM_SITE_LOST) &&
-			!site_is(k, &k->site[i], k->site[i].bytes);
-	return n;
-}
-
-/* @s holds @b instead of what was planted. True: @ev is an alert. */
-static bool changed(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b, struct trap_event *ev)
-{
-	bool was_lost = s->use == KVM_SITE_LOST, again;
-
-	if ((was_lost && !can_plant(b)) || !still_ours(k, s))
-		return false;
-	again = replant(k, s, b);
-	if (was_lost && !again)
-		return false;
-	s->use = again ? KVM_SITE_ACTIVE : KVM_SITE_LOST;
-	ev->type = TRAP_ALERT;
-	ev->owner = s->owner;
-	ev->tag = s->tag;
-	ev->lost = without_trap(k);
-	if (was_lost)
-		snprintf(ev->text, sizeof(ev->text), "the site at 0x%" PRIx64 " is free again (%02x %02x %02x "
-			"%02x %02x): planted again", s->gva, b[0], b[1], b[2], b[3], b[4]);
-	else
-		snprintf(ev->text, sizeof(ev->text), "the trap at 0x%" PRIx64 " was overwritten with %02x %02x "
-			"%02x %02x %02x (%s); %s", s->gva, b[0], b[1], b[2], b[3], b[4],
-			can_plant(b) ? "a NOP" : site_guess(b),
-			again ? "planted again" : "the ring is polled until it is free");
-	return true;
-}
-
-static bool guarded(const struct kvm_site *s)
-{
-	return s->use == KVM_SITE_ACTIVE || s->use == KVM_SITE_LOST;
-}
-
-/*
- * Read the bytes of all guarded sites. The two functions stand side by side in the image, so that one
- * read mostly serves for all of them. Bit i of the result: @bytes[i] was read.
- */
-static unsigned read_sites(const struct kvm_vm *k, uint8_t (*bytes)[SITE_LEN])
-{
-	uint8_t span[GUARD_SPAN];
-	uint64_t lo = UINT64_MAX, hi = 0;
-	unsigned got = 0;
-	bool whole;
-
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
-		if (guarded(&k->site[i])) {
-			lo = k->site[i].gpa < lo ? k->site[i].gpa : lo;
-			hi = k->site[i].gpa > hi ? k->site[i].gpa : hi;
-		}
-	whole = lo <= hi && hi - lo <= GUARD_SPAN - SITE_LEN &&
-		!gmem_read(&k->t.mem, lo, span, hi - lo + SITE_LEN);
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
-		if (!guarded(&k->site[i]))
-			continue;
-		if (whole)
-			memcpy(bytes[i], span + (k->site[i].gpa - lo), SITE_LEN);
-		if (whole || !gmem_read(&k->t.mem, k->site[i].gpa, bytes[i], SITE_LEN))
-			got |= 1u << i;
-	}
-	return got;
-}
-
-bool kvm_guard(struct kvm_vm *k, struct trap_event *ev)
-{
-	uint8_t bytes[HOOK_SITES_MAX][SITE_LEN];
-	unsigned got = read_sites(k, bytes);
-
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
-		struct kvm_site *s = &k->site[i];
-		const uint8_t *b = bytes[i];
-
-		if (!(got >> i & 1))
-			continue;
-		if (memcmp(b, s->bytes, SITE_LEN)) {
-			if (changed(k, s, b, ev))
-				return true;
-		} else if (s->use == KVM_SITE_LOST) { /* somebody put ours back, a restored snapshot for one */
-			s->use = KVM_SITE_ACTIVE;
-			ev->type = TRAP_ALERT;
-			ev->owner = s->owner;
-			ev->tag = s->tag;
-			ev->lost = without_trap(k);
-			snprintf(ev->text, sizeof(ev->text), "the trap at 0x%" PRIx64 " is in place again",
-				s->gva);
-			return true;
-		}
-	}
-	return false;
 }

@@ -2,6 +2,7 @@
 /* site.c - recognise and compose the bytes of a site. */
 #include "trap/kvm/site.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -20,6 +21,10 @@ static const struct gate {
 	unsigned at;
 	uint8_t closed;
 } gate_p6 = {2, 0x44}, gate_k8 = {0, 0xa9};
+
+#define PAGE 4096
+#define CALL 0xe8 /* both with a distance of 32 bits from their own end */
+#define JMP  0xe9
 
 /* ENDBR64, and what Linux seals it with when nothing calls the function indirectly (6.2, 6.19). */
 static const uint8_t endbr[][4] = {
@@ -64,38 +69,99 @@ enum site_state site_look(const uint8_t *code, size_t *off)
 	return look(code);
 }
 
-void site_plant(const uint8_t *from, uint8_t *to)
+static struct gate gate_of(const struct site *s)
 {
-	memcpy(to, is_k8(from) ? trap_k8 : trap_p6, SITE_LEN);
+	/* A jump is closed like the NOP that has four free bytes behind its first. */
+	return s->kind == SITE_JUMP || is_k8(s->planted) ? gate_k8 : gate_p6;
 }
 
-void site_retire(const uint8_t *planted, uint8_t *to)
+int site_trap(struct site *s, const uint8_t *now)
 {
-	const struct gate g = is_k8(planted) ? gate_k8 : gate_p6;
+	bool k8 = is_k8(now);
 
-	memcpy(to, planted, SITE_LEN);
-	to[g.at] = g.closed;
+	if (look(now) == SITE_TAKEN)
+		return -EBUSY;
+	s->kind = SITE_TRAP;
+	memcpy(s->original, k8 ? nop_k8 : nop_p6, SITE_LEN);
+	memcpy(s->planted, k8 ? trap_k8 : trap_p6, SITE_LEN);
+	memcpy(s->retired, s->planted, SITE_LEN);
+	s->retired[gate_of(s).at] = gate_of(s).closed;
+	return 0;
 }
 
-void site_original(const uint8_t *planted, uint8_t *to)
+/* The distance of a jump or call at @gva to @to; false if there is no such. */
+static bool distance(uint64_t gva, uint64_t to, uint8_t *rel)
 {
-	memcpy(to, is_k8(planted) ? nop_k8 : nop_p6, SITE_LEN);
+	int64_t far = (int64_t)(to - gva - SITE_LEN);
+	uint32_t low = (uint32_t)far;
+
+	for (unsigned i = 0; i < 4; i++)
+		rel[i] = (uint8_t)(low >> 8 * i);
+	return far == (int32_t)low;
 }
 
-unsigned site_steps(const uint8_t *from, const uint8_t *to, struct site_step *step)
+int site_jump(struct site *s, const uint8_t *now, uint64_t gva, uint64_t to)
 {
-	const struct gate g = is_k8(from) ? gate_k8 : gate_p6;
+	if (look(now) != SITE_FREE)
+		return -EBUSY;
+	s->kind = SITE_JUMP;
+	memcpy(s->original, now, SITE_LEN);
+	memcpy(s->retired, now, SITE_LEN);
+	s->planted[0] = JMP;
+	return distance(gva, to, s->planted + 1) ? 0 : -ERANGE;
+}
+
+int site_call(struct site *s, const uint8_t *now, uint64_t gva, uint64_t from, uint64_t to)
+{
+	s->kind = SITE_CALL;
+	s->original[0] = s->planted[0] = CALL;
+	if (!distance(gva, from, s->original + 1) || memcmp(now, s->original, SITE_LEN))
+		return -EBUSY;
+	memcpy(s->retired, s->original, SITE_LEN);
+	if (!distance(gva, to, s->planted + 1))
+		return -ERANGE;
+	return (gva + 1) / PAGE == (gva + SITE_LEN - 1) / PAGE ? 0 : -EINVAL;
+}
+
+/* Is each byte of @c one of the two that stand there before and after, but for the closed gate? */
+static bool between(const struct site *s, const uint8_t *c)
+{
+	return s->kind != SITE_CALL && retired(c, s->original, s->planted, gate_of(s));
+}
+
+enum site_state site_state(const struct site *s, const uint8_t *now)
+{
+	if (!memcmp(now, s->original, SITE_LEN))
+		return SITE_FREE;
+	if (!memcmp(now, s->planted, SITE_LEN))
+		return SITE_PLANTED;
+	return between(s, now) ? SITE_RETIRED : SITE_TAKEN;
+}
+
+static struct site_step one_byte(unsigned at, uint8_t byte)
+{
+	return (struct site_step){at, 1, {byte}};
+}
+
+unsigned site_steps(const struct site *s, const uint8_t *from, const uint8_t *to, struct site_step *step)
+{
+	const struct gate g = gate_of(s);
 	unsigned n = 0;
 
 	if (!memcmp(from, to, SITE_LEN))
 		return 0;
+	if (s->kind == SITE_CALL) {
+		step[0] = (struct site_step){1, SITE_LEN - 1, {0}};
+		memcpy(step[0].byte, to + 1, SITE_LEN - 1);
+		return 1;
+	}
 	if (from[g.at] != g.closed)
-		step[n++] = (struct site_step){g.at, g.closed};
+		step[n++] = one_byte(g.at, g.closed);
 	for (unsigned i = SITE_LEN; i-- > 0;)
 		if (i != g.at && from[i] != to[i])
-			step[n++] = (struct site_step){i, to[i]};
+			step[n++] = one_byte(i, to[i]);
 	if (to[g.at] != g.closed)
-		step[n++] = (struct site_step){g.at, to[g.at]};
+		step[n++] = one_byte(g.at, to[g.at]);
 	return n;
 }
 
@@ -107,9 +173,9 @@ const char *site_guess(const uint8_t *code)
 		if (!memcmp(code, endbr[i], sizeof(endbr[i])))
 			at = sizeof(endbr[i]);
 	switch (code[at]) {
-	case 0xe8:
+	case CALL:
 		return "a call, as ftrace, fentry BPF, livepatch and kprobes put it";
-	case 0xe9:
+	case JMP:
 	case 0xeb:
 		return "a jump, as an optimized kprobe puts it";
 	case 0xcc:

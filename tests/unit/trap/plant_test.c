@@ -71,9 +71,12 @@ int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e)
 	return 0;
 }
 
+static unsigned reads;
+
 static int mem_read(void *ctx, uint64_t gpa, void *buf, size_t len)
 {
 	(void)ctx;
+	reads++;
 	if (gpa > RAM_BYTES || len > RAM_BYTES - gpa)
 		return -EFAULT;
 	memcpy(buf, ram + gpa, len);
@@ -262,12 +265,67 @@ static void owners(void **state)
 	look();
 }
 
+/* The guest writes @bytes over the site at @off. */
+static void overwrite(uint64_t off, const uint8_t *bytes)
+{
+	memcpy(ram + TEXT_GPA + off, bytes, SITE_LEN);
+	kvm_guardian_cont(NULL, NULL);
+}
+
+static void guarded(void **state)
+{
+	static const uint8_t call[] = {0xe8, 1, 2, 3, 4};
+	static const uint64_t at[] = {0x100, 0x9000, 0x204, 0x9100}; /* two and two near to each other */
+	struct prb_geometry g = geometry_of(0x10000);
+	struct trap_event ev;
+	struct trap_site s;
+	struct err e;
+
+	(void)state;
+	overwrite(0x9000, NOP5);
+	overwrite(0x9100, NOP5);
+	for (uint32_t i = 0; i < 4; i++) {
+		s = site_at(at[i], i, &g);
+		s.gva = TEXT_GVA + at[i];
+		assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	}
+	reads = 0;
+	assert_false(kvm_guard(&vm, &ev));
+	assert_int_equal(reads, 2);
+	/* Removed: planted again, and told once. */
+	overwrite(0x9000, NOP5);
+	assert_true(kvm_guard(&vm, &ev));
+	assert_int_equal(ev.type, TRAP_ALERT);
+	assert_int_equal(ev.owner, 3);
+	assert_int_equal(ev.tag, 1);
+	assert_int_equal(ev.lost, 0);
+	assert_non_null(strstr(ev.text, "planted again"));
+	assert_memory_equal(ram + TEXT_GPA + 0x9000, planted, SITE_LEN);
+	assert_false(kvm_guard(&vm, &ev));
+	/* Another tracer's: left alone, told once, and taken again when it is free. */
+	overwrite(0x9100, call);
+	assert_true(kvm_guard(&vm, &ev));
+	assert_int_equal(ev.tag, 3);
+	assert_int_equal(ev.lost, 1);
+	assert_non_null(strstr(ev.text, "ftrace"));
+	assert_false(kvm_guard(&vm, &ev));
+	assert_memory_equal(ram + TEXT_GPA + 0x9100, call, SITE_LEN);
+	overwrite(0x9100, NOP5);
+	assert_true(kvm_guard(&vm, &ev));
+	assert_int_equal(ev.lost, 0);
+	assert_memory_equal(ram + TEXT_GPA + 0x9100, planted, SITE_LEN);
+	/* Taking a trap back leaves another's bytes where they are. */
+	overwrite(0x9100, call);
+	assert_int_equal(kvm_unplant(&vm, 3, 3, &e), 0);
+	assert_memory_equal(ram + TEXT_GPA + 0x9100, call, SITE_LEN);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(second_site), TEST(refused), TEST(two_rings), TEST(many_sites), TEST(owners)};
+		TEST(second_site), TEST(refused), TEST(two_rings), TEST(many_sites), TEST(owners), TEST(guarded)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
