@@ -24,6 +24,7 @@
 #include "util/clock.h"
 
 #define VM_JIFFIES (FAKE_TASK + 0x1000)
+#define VM_TOY (FAKE_TASK + 0x2000) /* the ring of toy_source.h */
 #define VM_SITES 32
 
 static struct vm {
@@ -135,8 +136,10 @@ static const char vm_note[] =
 
 static const struct fake_extra vm_symbols[] = {
 	{"jiffies_64", 'D', VM_JIFFIES},
+	{"toy_ring", 'D', VM_TOY},
 	{"prb_commit", 'T', FAKE_IMAGE + 0x9000},
 	{"prb_final_commit", 'T', FAKE_IMAGE + 0xa000},
+	{"toy_commit", 'T', FAKE_IMAGE + 0xb000},
 	{NULL, 0, 0},
 };
 
