@@ -32,6 +32,7 @@ struct show {
 	struct pattern *pattern;
 	struct scan scan;
 	struct record r;
+	bool narrow;        /* not every record is wanted: look before decoding */
 	bool counting;      /* find the last `lines`, print nothing */
 	uint64_t found, at; /* while counting: how many, and the index of the last found */
 	uint64_t printed;
@@ -144,11 +145,8 @@ static int visit(void *ctx, struct span leaf, uint64_t index)
 	int64_t time_us;
 	uint8_t severity;
 
-	if (record_peek(leaf.p, leaf.n, &time_us, &severity)) {
-		report_damage(s, index, index + 1, "its beginning is not a record's");
-		return 0;
-	}
-	if (!wanted_undecoded(s, leaf, time_us, severity))
+	if (s->narrow && !record_peek(leaf.p, leaf.n, &time_us, &severity) &&
+	    !wanted_undecoded(s, leaf, time_us, severity))
 		return 0;
 	if (record_decode(leaf.p, leaf.n, &s->r, s->scratch, sizeof(s->scratch), &e)) {
 		report_damage(s, index, index + 1, e.text);
@@ -337,6 +335,8 @@ static int show(struct show *s, struct err *e)
 		.select = s->pattern ? select_by_literal : NULL,
 		.since_us = s->o.has_since ? s->o.since_us : INT64_MIN,
 		.until_us = s->o.has_until ? s->o.until_us : INT64_MAX};
+	s->narrow = s->o.has_since || s->o.has_until || s->pattern || s->o.severity_from > 0 ||
+		s->o.severity_to < 7;
 	signal(SIGPIPE, SIG_IGN);
 	if (s->o.has_boot && !*s->o.boot)
 		find_latest_boot(s);

@@ -21,7 +21,7 @@ static int bad(const struct in *in, const char *what)
 	return -EBADMSG;
 }
 
-static bool take(struct in *in, const char *s, size_t n)
+static inline bool take(struct in *in, const char *s, size_t n)
 {
 	if ((size_t)(in->end - in->p) < n || memcmp(in->p, s, n) != 0)
 		return false;
@@ -30,6 +30,23 @@ static bool take(struct in *in, const char *s, size_t n)
 }
 
 #define take_literal(in, s) take(in, s, sizeof(s) - 1)
+
+/* Is the literal or name @b what stands at @p, of which @n bytes are there? Names are short: without a call. */
+static inline bool stands(const char *p, size_t n, struct span b)
+{
+	size_t i = 0;
+
+	if (n < b.n)
+		return false;
+	while (i < b.n && p[i] == b.p[i])
+		i++;
+	return i == b.n;
+}
+
+/* What a PARAM-NAME consists of (RFC 5424 section 6.3.3, SD-NAME). */
+static const bool name_byte[256] = {
+	['!'] = true, ['#' ... '<'] = true, ['>' ... '\\'] = true, ['^' ... '~'] = true,
+};
 
 /* A decimal number as put_u64 writes it, no more than @max. */
 static bool number(struct span s, uint64_t max, uint64_t *out)
@@ -158,12 +175,10 @@ static int get_value_escaped(struct in *in, struct span *out)
 	return 0;
 }
 
-static int get_value(struct in *in, struct span *out)
+static inline int get_value(struct in *in, struct span *out)
 {
-	const char *p = in->p;
+	const char *p = leaf_plain_end(in->p, in->end);
 
-	while (p < in->end && leaf_plain[(unsigned char)*p])
-		p++;
 	if (p == in->end)
 		return bad(in, "parameter without end");
 	if (*p != '"')
@@ -174,7 +189,7 @@ static int get_value(struct in *in, struct span *out)
 }
 
 /* 1: a parameter; 0: the element's end; -errno. */
-static int get_param(struct in *in, struct span *name, struct span *value)
+static inline int get_param(struct in *in, struct span *name, struct span *value)
 {
 	const char *p;
 	int r;
@@ -183,9 +198,8 @@ static int get_param(struct in *in, struct span *name, struct span *value)
 		return 0;
 	if (!take_literal(in, " "))
 		return bad(in, "no parameter and no end of element");
-	for (p = in->p; p < in->end && *p > ' ' && *p < 0x7f && *p != '='; p++)
-		if (*p == ']' || *p == '"')
-			break;
+	for (p = in->p; p < in->end && name_byte[(unsigned char)*p];)
+		p++;
 	*name = (struct span){in->p, (size_t)(p - in->p)};
 	if (name->n == 0 || name->n > LEAF_NAME_MAX || in->end - p < 2 || p[0] != '=' || p[1] != '"')
 		return bad(in, "bad parameter name");
@@ -194,22 +208,12 @@ static int get_param(struct in *in, struct span *name, struct span *value)
 	return r ? r : 1;
 }
 
-static int name_index(struct span v, const char *(*name)(unsigned int), unsigned int n)
+static int name_index(struct span v, const struct span *names, int n)
 {
-	for (unsigned int i = 0; i < n; i++)
-		if (span_is(v, name(i)))
-			return (int)i;
+	for (int i = 0; i < n; i++)
+		if (v.n == names[i].n && stands(v.p, v.n, names[i]))
+			return i;
 	return -1;
-}
-
-static const char *channel_name(unsigned int i)
-{
-	return record_channel_name((enum record_channel)i);
-}
-
-static const char *fidelity_name(unsigned int i)
-{
-	return record_fidelity_name((enum record_fidelity)i);
 }
 
 /* A header field whose exact value stands in SD because the header could not show it. */
@@ -238,11 +242,11 @@ static bool set_known(struct record *r, enum leaf_param which, struct span v, st
 
 	switch (which) {
 	case LEAF_CH:
-		i = name_index(v, channel_name, RECORD_CHANNELS);
+		i = name_index(v, record_channel_names, RECORD_CHANNELS);
 		r->channel = (enum record_channel)i;
 		return i >= 0;
 	case LEAF_FID:
-		i = name_index(v, fidelity_name, RECORD_FIDELITIES);
+		i = name_index(v, record_fidelity_names, RECORD_FIDELITIES);
 		r->fidelity = (enum record_fidelity)i;
 		return i >= 0;
 	case LEAF_SEQ:
@@ -286,6 +290,44 @@ static bool set_known(struct record *r, enum leaf_param which, struct span v, st
 	return false;
 }
 
+/* Is one of leaf_param_name from @from on the next parameter's? LEAF_PARAMS if not; else to its value. */
+static inline unsigned int known_name(struct in *in, unsigned int from)
+{
+	size_t left = (size_t)(in->end - in->p);
+
+	for (unsigned int i = from; i < LEAF_PARAMS; i++) {
+		struct span name = leaf_param_name[i];
+
+		if (left < name.n + 3 || in->p[1] != name.p[0] || !stands(in->p + 1, left - 1, name))
+			continue;
+		if (in->p[0] != ' ' || in->p[name.n + 1] != '=' || in->p[name.n + 2] != '"')
+			continue;
+		in->p += name.n + 3;
+		return i;
+	}
+	return LEAF_PARAMS;
+}
+
+/* The parameters of leaf_param_name; *@next is the first that may still come. */
+static int get_known(struct in *in, struct record *r, struct extra *x, unsigned int *next)
+{
+	struct span value;
+	unsigned int i;
+	int ret;
+
+	while ((i = known_name(in, *next)) < LEAF_PARAMS) {
+		if (*next <= LEAF_FID && i != *next)
+			return bad(in, "ch and fid do not come first");
+		ret = get_value(in, &value);
+		if (ret)
+			return ret;
+		if (!set_known(r, (enum leaf_param)i, value, x))
+			return bad(in, "bad value of an observed parameter");
+		*next = i + 1;
+	}
+	return *next <= LEAF_FID ? bad(in, "ch and fid do not come first") : 0;
+}
+
 static int get_observed(struct in *in, struct record *r, struct extra *x)
 {
 	unsigned int next = LEAF_CH;
@@ -294,29 +336,16 @@ static int get_observed(struct in *in, struct record *r, struct extra *x)
 
 	if (!take_literal(in, "[" RECORD_SD_OBSERVED))
 		return bad(in, "no [" RECORD_SD_OBSERVED);
+	got = get_known(in, r, x, &next);
+	if (got)
+		return got;
 	while ((got = get_param(in, &name, &value)) > 0) {
-		unsigned int i = next;
-
-		while (i < LEAF_PARAMS && (name.p[0] != leaf_param_name[i].p[0] ||
-						  !span_eq(name, leaf_param_name[i])))
-			i++;
-		if (next <= LEAF_FID && i != next)
-			return bad(in, "ch and fid do not come first");
-		if (i < LEAF_PARAMS) {
-			if (!set_known(r, (enum leaf_param)i, value, x))
-				return bad(in, "bad value of an observed parameter");
-			next = i + 1;
-			continue;
-		}
 		if (leaf_name_reserved(name))
 			return bad(in, "observed parameter out of order");
 		if (r->n_observed == RECORD_PARAMS_MAX)
 			return bad(in, "too many observed parameters");
-		next = LEAF_PARAMS;
 		r->observed[r->n_observed++] = (struct record_param){name, value};
 	}
-	if (got == 0 && next <= LEAF_FID)
-		return bad(in, "ch and fid missing");
 	return got;
 }
 

@@ -12,18 +12,20 @@
 #define BOOT_PAD "6c6f677669736f72"
 #define BOOT_NONE "0000000000000000"
 
+#define DIGITS 20 /* of 2^64 - 1 */
+
 #define LITERAL(s) ((struct span){s, sizeof(s) - 1})
 #define KEY(s) LITERAL(",\"" s "\":\"") /* struct form_field, json_key */
 
-static struct span keep(struct form_fields *o, const char *s, size_t n)
+static struct span keep(struct form_fields *o, struct span s)
 {
-	struct span out = {o->text + o->used, n};
+	char *to = o->text + o->used;
 
-	if (n > sizeof(o->text) - o->used)
-		out.n = sizeof(o->text) - o->used;
-	memcpy(o->text + o->used, s, out.n);
-	o->used += out.n;
-	return out;
+	if (s.n > sizeof(o->text) - o->used)
+		s.n = sizeof(o->text) - o->used;
+	span_copy(to, s);
+	o->used += s.n;
+	return (struct span){to, s.n};
 }
 
 static inline void add(struct form_fields *o, struct span key, struct span value)
@@ -32,18 +34,22 @@ static inline void add(struct form_fields *o, struct span key, struct span value
 		o->field[o->n++] = (struct form_field){key, value, false};
 }
 
-/* A value of digits, or one of our words. */
+/* A value of digits, one of our words, or what the rules of struct record make as harmless. */
 static inline void add_plain(struct form_fields *o, struct span key, struct span value)
 {
 	if (o->n < FORM_FIELDS_MAX)
 		o->field[o->n++] = (struct form_field){key, value, true};
 }
 
-static struct span decimal(struct form_fields *o, uint64_t v)
+static inline struct span decimal(struct form_fields *o, uint64_t v)
 {
-	char digits[20], *end = digits + sizeof(digits), *p = leaf_decimal(end, v);
+	char *end = o->text + o->used + DIGITS, *p;
 
-	return keep(o, p, (size_t)(end - p));
+	if (sizeof(o->text) - o->used < DIGITS)
+		return (struct span){o->text, 0};
+	p = leaf_decimal(end, v);
+	o->used += DIGITS;
+	return (struct span){p, (size_t)(end - p)};
 }
 
 static void add_u64(struct form_fields *o, struct span key, uint64_t v)
@@ -78,7 +84,7 @@ static void add_params(struct form_fields *o, const struct record_param *p, size
 			key[len++] = c;
 		}
 		memcpy(key + len, "\":\"", 3);
-		add(o, keep(o, key, len + 3), p[i].value);
+		add(o, keep(o, (struct span){key, len + 3}), p[i].value);
 	}
 }
 
@@ -114,15 +120,13 @@ static uint64_t monotonic(struct form *f, uint64_t us, const char boot[33])
 	return us;
 }
 
-/* The cursor; *@index is the part of it that is the index. */
-static struct span cursor(struct form_fields *o, const struct record *r, uint64_t i, struct span *index)
+static struct span cursor(struct form_fields *o, const struct record *r, struct span index)
 {
-	struct span s = keep(o, "vm=", 3);
+	struct span s = keep(o, LITERAL("vm="));
 
-	s.n += keep(o, r->host.p, r->host.n).n;
-	s.n += keep(o, ";i=", 3).n;
-	*index = decimal(o, i);
-	s.n += index->n;
+	s.n += keep(o, r->host).n;
+	s.n += keep(o, LITERAL(";i=")).n;
+	s.n += keep(o, index).n;
 	return s;
 }
 
@@ -138,13 +142,14 @@ void form_fields(struct form *f, const struct record *r, uint64_t index, struct 
 	o->may_repeat = r->n_observed + r->n_claimed > 0;
 	if (r->boot.n == 16)
 		memcpy(boot, r->boot.p, 16);
-	add(o, KEY("__CURSOR"), cursor(o, r, index, &at));
+	at = decimal(o, index);
+	add_plain(o, KEY("__CURSOR"), cursor(o, r, at));
 	add_u64(o, KEY("__REALTIME_TIMESTAMP"), (uint64_t)r->time_us);
 	shown = monotonic(f, us, boot);
 	monotonic_us = decimal(o, shown);
 	add_plain(o, KEY("__MONOTONIC_TIMESTAMP"), monotonic_us);
-	add(o, KEY("_BOOT_ID"), keep(o, boot, 32));
-	add(o, KEY("_HOSTNAME"), r->host);
+	add_plain(o, KEY("_BOOT_ID"), keep(o, (struct span){boot, 32}));
+	add_plain(o, KEY("_HOSTNAME"), r->host);
 	add_plain(o, KEY("_TRANSPORT"), transport(r, meta));
 	add_u64(o, KEY("PRIORITY"), r->severity);
 	add_u64(o, KEY("SYSLOG_FACILITY"), r->facility);
@@ -159,10 +164,10 @@ void form_fields(struct form *f, const struct record *r, uint64_t index, struct 
 	add_if(o, KEY("_KERNEL_SUBSYSTEM"), r->subsystem);
 	add_if(o, KEY("_KERNEL_DEVICE"), r->device);
 	add_plain(o, KEY("_LOGVISOR_INDEX"), at);
-	add_plain(o, KEY("_LOGVISOR_CHANNEL"), span_of(record_channel_name(r->channel)));
+	add_plain(o, KEY("_LOGVISOR_CHANNEL"), record_channel_names[r->channel]);
 	if (meta)
 		add_plain(o, KEY("_LOGVISOR_KIND"), span_of(meta_kind_name(kind)));
-	add_plain(o, KEY("_LOGVISOR_FIDELITY"), span_of(record_fidelity_name(r->fidelity)));
+	add_plain(o, KEY("_LOGVISOR_FIDELITY"), record_fidelity_names[r->fidelity]);
 	if (r->has_seq)
 		add_u64(o, KEY("_LOGVISOR_SEQ"), r->seq);
 	if (r->has_guest_ns)

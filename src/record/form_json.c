@@ -58,6 +58,8 @@ static inline size_t plain_run(struct span s, size_t i)
 
 	while (s.n - i >= 8 && !special(s.p + i))
 		i += 8;
+	if (i > from && s.n - i < 8 && !special(s.p + s.n - 8))
+		return s.n - from; /* the last eight, some of them again */
 	while (i < s.n && plain[(unsigned char)s.p[i]])
 		i++;
 	return i - from;
@@ -172,26 +174,6 @@ static size_t next_of_same(const struct form_fields *f, size_t i)
 	return k;
 }
 
-/* Without a call for what is short, as most pieces are. */
-static inline void copy(char *to, const char *from, size_t n)
-{
-	if (n > 64) {
-		memcpy(to, from, n);
-	} else if (n >= 32) {
-		memcpy(to, from, 32);
-		memcpy(to + n - 32, from + n - 32, 32);
-	} else if (n >= 16) {
-		memcpy(to, from, 16);
-		memcpy(to + n - 16, from + n - 16, 16);
-	} else if (n >= 8) {
-		memcpy(to, from, 8);
-		memcpy(to + n - 8, from + n - 8, 8);
-	} else {
-		for (size_t i = 0; i < n; i++)
-			to[i] = from[i];
-	}
-}
-
 static void put_field(struct json *j, const struct form_field *f, bool first, bool ascii)
 {
 	struct span key = json_key(f, first), value = f->value;
@@ -199,8 +181,8 @@ static void put_field(struct json *j, const struct form_field *f, bool first, bo
 	if ((f->plain || plain_run(value, 0) == value.n) && key.n + value.n < sizeof(j->buf)) {
 		if ((size_t)(j->end - j->p) <= key.n + value.n)
 			flush(j);
-		copy(j->p, key.p, key.n);
-		copy(j->p + key.n, value.p, value.n);
+		span_copy(j->p, key);
+		span_copy(j->p + key.n, value);
 		j->p += key.n + value.n;
 		*j->p++ = '"';
 		return;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "record/leaf.h"
 
+#define LEAF_MINUTE_LEN 16 /* of a TIMESTAMP, up to and with its minute */
+
 #define NAME(s) {s, sizeof(s) - 1}
 
 const struct span leaf_param_name[LEAF_PARAMS] = {
@@ -25,26 +27,17 @@ const bool leaf_plain[256] = {
 	[' ' ... '!'] = true, ['#' ... '['] = true, ['^' ... '~'] = true,
 };
 
-/* Days since 1970-01-01 of a civil date and back, proleptic Gregorian, years counted from March. */
-static int64_t days_of(int64_t y, unsigned int m, unsigned int d)
+/* Days since 1970-01-01 of a civil date of 1970 or later and back, proleptic Gregorian, years from March. */
+static unsigned int days_of(unsigned int y, unsigned int m, unsigned int d)
 {
-	int64_t era, doy;
-
 	y -= m <= 2;
-	era = y / 400;
-	y -= era * 400;
-	doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return era * 146097 + y * 365 + y / 4 - y / 100 + doy - 719468;
+	m += m > 2 ? -3 : 9;
+	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + d - 1 - 719468;
 }
 
 const char leaf_digits[201] = "00010203040506070809101112131415161718192021222324252627282930313233343536"
 			      "37383940414243444546474849505152535455565758596061626364656667686970717273"
 			      "7475767778798081828384858687888990919293949596979899";
-
-static void put2(char *out, unsigned int v)
-{
-	memcpy(out, &leaf_digits[v * 2], 2);
-}
 
 static void put_date(char *out, unsigned int days)
 {
@@ -53,12 +46,12 @@ static void put_date(char *out, unsigned int days)
 	unsigned int doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
 	unsigned int m = mp < 10 ? mp + 3 : mp - 9, y = yoe + era * 400 + (m <= 2);
 
-	put2(out, y / 100);
-	put2(out + 2, y % 100);
+	leaf_digits2(out, y / 100);
+	leaf_digits2(out + 2, y % 100);
 	out[4] = '-';
-	put2(out + 5, m);
+	leaf_digits2(out + 5, m);
 	out[7] = '-';
-	put2(out + 8, doy - (153 * mp + 2) / 5 + 1);
+	leaf_digits2(out + 8, doy - (153 * mp + 2) / 5 + 1);
 }
 
 void leaf_time_put(char *out, int64_t us)
@@ -69,47 +62,67 @@ void leaf_time_put(char *out, int64_t us)
 
 	put_date(out, (unsigned int)(secs / 86400));
 	out[10] = 'T';
-	put2(out + 11, sod / 3600);
+	leaf_digits2(out + 11, sod / 3600);
 	out[13] = ':';
-	put2(out + 14, sod / 60 % 60);
+	leaf_digits2(out + 14, sod / 60 % 60);
 	out[16] = ':';
-	put2(out + 17, sod % 60);
+	leaf_digits2(out + 17, sod % 60);
 	out[19] = '.';
-	put2(out + 20, frac / 10000);
-	put2(out + 22, frac / 100 % 100);
-	put2(out + 24, frac % 100);
+	leaf_digits2(out + 20, frac / 10000);
+	leaf_digits2(out + 22, frac / 100 % 100);
+	leaf_digits2(out + 24, frac % 100);
 	out[26] = 'Z';
 }
 
-/* Two digits, or something above 99. */
-static unsigned int get2(const char *p)
+/* Two digits; what is none sets *@bad. */
+static inline unsigned int get2(const char *p, bool *bad)
 {
 	unsigned int a = (unsigned char)p[0] - '0', b = (unsigned char)p[1] - '0';
 
-	return a > 9 || b > 9 ? 100 : a * 10 + b;
+	*bad |= (a > 9) | (b > 9);
+	return a * 10 + b;
 }
 
-bool leaf_time_get(const char *p, int64_t *us)
+/* "YYYY-MM-DDThh:mm" in minutes since 1970. */
+static bool get_minute(const char *p, int64_t *minute)
 {
 	static const unsigned char month_days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	unsigned int c = get2(p), yy = get2(p + 2), m = get2(p + 5), d = get2(p + 8);
-	unsigned int h = get2(p + 11), min = get2(p + 14), s = get2(p + 17);
-	unsigned int f1 = get2(p + 20), f2 = get2(p + 22), f3 = get2(p + 24), y = c * 100 + yy, last;
+	bool bad = p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':';
+	unsigned int y = get2(p, &bad) * 100 + get2(p + 2, &bad), m = get2(p + 5, &bad);
+	unsigned int d = get2(p + 8, &bad), h = get2(p + 11, &bad), min = get2(p + 14, &bad), last;
 
-	if (p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':' ||
-	    p[19] != '.' || p[26] != 'Z')
-		return false;
-	if (c > 99 || yy > 99 || y < 1970 || m < 1 || m > 12 || h > 23 || min > 59 || s > 59 ||
-	    f1 > 99 || f2 > 99 || f3 > 99)
+	if (bad || y < 1970 || m < 1 || m > 12 || h > 23 || min > 59)
 		return false;
 	last = month_days[m - 1];
 	if (m == 2 && y % 4 == 0 && (y % 100 != 0 || y % 400 == 0))
 		last = 29;
 	if (d < 1 || d > last)
 		return false;
-	*us = (((days_of(y, m, d) * 24 + h) * 60 + min) * 60 + s) * INT64_C(1000000) + f1 * 10000 +
-		f2 * 100 + f3;
+	*minute = ((int64_t)days_of(y, m, d) * 24 + h) * 60 + min;
 	return true;
+}
+
+bool leaf_time_get(const char *p, int64_t *us)
+{
+	/* Leaves are read in the order of their times: most are of the minute of the one before. */
+	static _Thread_local struct {
+		bool known;
+		char text[LEAF_MINUTE_LEN];
+		int64_t minute;
+	} last;
+	unsigned int s, frac;
+	bool bad = p[16] != ':' || p[19] != '.' || p[26] != 'Z';
+
+	if (!last.known || memcmp(p, last.text, sizeof(last.text)) != 0) {
+		last.known = get_minute(p, &last.minute);
+		if (!last.known)
+			return false;
+		memcpy(last.text, p, sizeof(last.text));
+	}
+	s = get2(p + 17, &bad);
+	frac = (get2(p + 20, &bad) * 100 + get2(p + 22, &bad)) * 100 + get2(p + 24, &bad);
+	*us = (last.minute * 60 + s) * 1000000 + frac;
+	return !bad && s <= 59;
 }
 
 size_t leaf_value_step(const char *s, size_t n, char out[4], size_t *outn)

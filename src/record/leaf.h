@@ -20,6 +20,7 @@
 #ifndef LOGVISOR_RECORD_LEAF_H
 #define LOGVISOR_RECORD_LEAF_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -70,25 +71,67 @@ bool leaf_time_get(const char *p, int64_t *us);
 /* "00" "01" ... "99" */
 extern const char leaf_digits[201];
 
+/* The two digits of @v < 100. */
+static inline void leaf_digits2(char *out, uint32_t v)
+{
+	memcpy(out, &leaf_digits[v * 2], 2);
+}
+
 /* Write @v in decimal so that it ends just before @end (20 bytes always suffice). Returns its begin. */
 static inline char *leaf_decimal(char *end, uint64_t v)
 {
-	while (v >= 100) {
-		end -= 2;
-		memcpy(end, &leaf_digits[v % 100 * 2], 2);
-		v /= 100;
+	uint32_t low;
+
+	/* Eight digits at a time: their divisions are short, and do not wait for each other. */
+	while (v >= 100000000) {
+		uint32_t eight = (uint32_t)(v % 100000000), a = eight / 10000, b = eight % 10000;
+
+		v /= 100000000;
+		end -= 8;
+		leaf_digits2(end, a / 100);
+		leaf_digits2(end + 2, a % 100);
+		leaf_digits2(end + 4, b / 100);
+		leaf_digits2(end + 6, b % 100);
 	}
-	if (v >= 10) {
+	for (low = (uint32_t)v; low >= 100; low /= 100) {
 		end -= 2;
-		memcpy(end, &leaf_digits[v * 2], 2);
+		leaf_digits2(end, low % 100);
+	}
+	if (low >= 10) {
+		end -= 2;
+		leaf_digits2(end, low);
 	} else {
-		*--end = (char)('0' + v);
+		*--end = (char)('0' + low);
 	}
 	return end;
 }
 
 /* Bytes that stand for themselves in a PARAM-VALUE: printable US-ASCII but '"', '\' and ']'. */
 extern const bool leaf_plain[256];
+
+/* The first byte at or after @p, before @end, that does not stand for itself in a PARAM-VALUE; or @end. */
+static inline const char *leaf_plain_end(const char *p, const char *end)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+
+	/* Eight at a time. A byte above another's may be found by its borrow or carry, never the lowest. */
+	for (; end - p >= 8; p += 8) {
+		uint64_t x, quote, slash, bracket, found;
+
+		memcpy(&x, p, sizeof(x));
+		x = le64toh(x);
+		quote = x ^ ones * '"';
+		slash = x ^ ones * '\\';
+		bracket = x ^ ones * ']';
+		found = (x | (x - ones * ' ') | (x + ones) | (quote - ones) | (slash - ones) |
+			(bracket - ones)) & high;
+		if (found)
+			return p + __builtin_ctzll(found) / 8;
+	}
+	while (p < end && leaf_plain[(unsigned char)*p])
+		p++;
+	return p;
+}
 
 /*
  * One step of a value's encoding: takes 1-4 bytes from @s (@n > 0), puts 1-4 into @out (*@outn), and

@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "record/record.h"
 
-static const char *const channel_names[RECORD_CHANNELS] = {
-	[RECORD_META] = "meta",
-	[RECORD_KMSG] = "kmsg",
-	[RECORD_SYSLOG] = "syslog",
-	[RECORD_JOURNAL] = "journal",
-	[RECORD_AUDIT] = "audit",
-	[RECORD_STREAM] = "stream",
-	[RECORD_FILE] = "file",
+#define NAME(s) {s, sizeof(s) - 1}
+
+const struct span record_channel_names[RECORD_CHANNELS] = {
+	[RECORD_META] = NAME("meta"),
+	[RECORD_KMSG] = NAME("kmsg"),
+	[RECORD_SYSLOG] = NAME("syslog"),
+	[RECORD_JOURNAL] = NAME("journal"),
+	[RECORD_AUDIT] = NAME("audit"),
+	[RECORD_STREAM] = NAME("stream"),
+	[RECORD_FILE] = NAME("file"),
 };
 
-static const char *const fidelity_names[RECORD_FIDELITIES] = {
-	[RECORD_LIVE] = "live",
-	[RECORD_BACKFILL] = "backfill",
-	[RECORD_LATE] = "late",
-	[RECORD_PARTIAL] = "partial",
+const struct span record_fidelity_names[RECORD_FIDELITIES] = {
+	[RECORD_LIVE] = NAME("live"),
+	[RECORD_BACKFILL] = NAME("backfill"),
+	[RECORD_LATE] = NAME("late"),
+	[RECORD_PARTIAL] = NAME("partial"),
 };
 
 const char *record_channel_name(enum record_channel c)
 {
-	return (unsigned int)c < RECORD_CHANNELS ? channel_names[c] : "?";
+	return (unsigned int)c < RECORD_CHANNELS ? record_channel_names[c].p : "?";
 }
 
 const char *record_fidelity_name(enum record_fidelity f)
 {
-	return (unsigned int)f < RECORD_FIDELITIES ? fidelity_names[f] : "?";
+	return (unsigned int)f < RECORD_FIDELITIES ? record_fidelity_names[f].p : "?";
 }
 
 static bool alnum(char c)

@@ -113,6 +113,8 @@ int record_peek(const char *leaf, size_t n, int64_t *time_us, uint8_t *severity)
 bool record_name_ok(const char *name);
 bool record_name_span_ok(struct span name);
 
+extern const struct span record_channel_names[RECORD_CHANNELS];
+extern const struct span record_fidelity_names[RECORD_FIDELITIES];
 const char *record_channel_name(enum record_channel c);
 const char *record_fidelity_name(enum record_fidelity f);
 

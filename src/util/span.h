@@ -30,12 +30,44 @@ static inline bool span_is(struct span a, const char *s)
 	return span_eq(a, span_of(s));
 }
 
+/* Copy to @to, where there is room; without a call if it is short. */
+static inline void span_copy(char *to, struct span s)
+{
+	if (s.n > 64) {
+		memcpy(to, s.p, s.n);
+	} else if (s.n >= 32) {
+		memcpy(to, s.p, 32);
+		memcpy(to + s.n - 32, s.p + s.n - 32, 32);
+	} else if (s.n >= 16) {
+		memcpy(to, s.p, 16);
+		memcpy(to + s.n - 16, s.p + s.n - 16, 16);
+	} else if (s.n >= 8) {
+		memcpy(to, s.p, 8);
+		memcpy(to + s.n - 8, s.p + s.n - 8, 8);
+	} else if (s.n >= 4) {
+		memcpy(to, s.p, 4);
+		memcpy(to + s.n - 4, s.p + s.n - 4, 4);
+	} else {
+		for (size_t i = 0; i < s.n; i++)
+			to[i] = s.p[i];
+	}
+}
+
 /* Decimal digits and nothing else, leading zeroes allowed; false too if the number needs more than 64 bits. */
 static inline bool span_digits(struct span s, uint64_t *out)
 {
 	uint64_t v = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < s.n; i++) {
+	/* 18 digits always fit. */
+	for (; s.n - i >= 2 && i < 18; i += 2) {
+		unsigned int a = (unsigned char)s.p[i] - '0', b = (unsigned char)s.p[i + 1] - '0';
+
+		if (a > 9 || b > 9)
+			return false;
+		v = v * 100 + a * 10 + b;
+	}
+	for (; i < s.n; i++) {
 		unsigned int d = (unsigned char)s.p[i] - '0';
 
 		if (d > 9 || v > (UINT64_MAX - d) / 10)
