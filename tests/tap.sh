@@ -43,6 +43,17 @@ within() {
 	done
 }
 
+# scenes [NAME...]: run the functions scene_NAME of this script, all of them when none is named; then done_testing.
+# tests/run runs each alone, so that a scene brings along what it needs, and leaves nothing that another meets.
+scenes() {
+	[ $# -gt 0 ] || eval "set -- $(sed -n 's/^scene_\([a-z0-9_]*\)().*/\1/p' "$0" | tr '\n' ' ')"
+	for tap_scene; do
+		echo "# scene $tap_scene"
+		"scene_$tap_scene"
+	done
+	done_testing
+}
+
 done_testing() {
 	echo "1..$tap_n"
 	[ $tap_failed -eq 0 ] && [ $tap_n -gt 0 ]
