@@ -1,0 +1,212 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154
+# SPDX-License-Identifier: BSD-3-Clause
+# host.sh - the machine of a nested host: what is in it, the emulator and its arguments, a snapshot of it
+# booted. Sourced by tests/lab/nested, which sets $top, $work, $host, $guests, $boot, $cpus, $mem, $icount.
+#
+# A snapshot is taken where tests/lab/nested-init waits for a scene: KVM is loaded, the guests of $boot are at
+# their prompts. Two files: state, and ram, which a scene's machine maps for itself, so that it runs in about
+# a second and nothing is copied but what it writes to. Snapshots lie beside the kernels in the lab's cache, one
+# for each different machine; those that nobody has used for a week are removed.
+
+# Put an executable into directory $2 of the root $root, and its libraries where the loader looks.
+add() {
+	mkdir -p "$root/$2"
+	cp -L "$1" "$root/$2/"
+	ldd "$1" 2>/dev/null | grep -o '/[^ ]*' | while read -r lib; do
+		[ -e "$root$lib" ] || { mkdir -p "$root$(dirname "$lib")" && cp -L "$lib" "$root$lib"; }
+	done
+}
+
+# module NAME [optional]: into the nested host, with a fixed name and uncompressed.
+module() {
+	f=$(find "$kernel_dir/" -name "$1.ko*" | head -n 1)
+	case $f in
+	*.ko) cp "$f" "$root/lib/modules/" ;;
+	*.ko.xz) xz -dc "$f" >"$root/lib/modules/$1.ko" ;;
+	*) [ -n "${2-}" ] || die "$host has no module $1" ;;
+	esac
+}
+
+# Sets $emulator, $accel, $cpu for what was asked, $kernel_dir, and $guest_dirs.
+host_machine() {
+	vmm=$(command -v qemu-system-x86_64) || die "qemu-system-x86_64 is missing"
+	busybox=$(command -v busybox) || die "busybox is missing"
+	accel="tcg,thread=multi" cpu=max emulator=$vmm
+	if [ -n "$icount" ]; then
+		accel="tcg,thread=single"
+		cpus=1 cpu=max,-erms
+	elif [ "$cpus" -gt 1 ]; then
+		emulator=$top/tests/lab/emulator
+		"$emulator" || exit 2 # fetched before the time runs
+	fi
+	kernel_dir=$("$top/tests/lab/kernel" "$host") || die "no kernel of $host"
+	guest_dirs=''
+	for g in $guests; do
+		case $g in
+		*:*) gdir=$("$top/tests/lab/kernel" --flavour "${g#*:}" "${g%:*}") ;;
+		*) gdir=$("$top/tests/lab/kernel" "$g") ;;
+		esac || die "no kernel of $g"
+		guest_dirs="$guest_dirs $gdir"
+	done
+	programs=''
+	for program in flock stat tail socat setpriv; do programs="$programs $(command -v $program)"; done
+	# what of this tree is in the host before a scene arrives
+	parts="tests/lab/vm tests/lab/kernel tests/lab/apt.sh build/lab/say build/lab/initramfs"
+}
+
+# The initramfs of the nested host, $1: everything that a guest needs to boot in it.
+host_root() {
+	root=$work/root
+	mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/out" "$root/etc" \
+		"$root/usr/share/qemu" "$root/lib/modules" "$root/lab/build/lab/kernels"
+	cp "$busybox" "$root/bin/busybox"
+	ln -s busybox "$root/bin/sh"
+	add "$vmm" usr/bin
+	for program in $programs; do add "$program" bin; done
+	cp -L /usr/share/seabios/bios-256k.bin /usr/share/qemu/kvmvapic.bin /usr/share/qemu/linuxboot_dma.bin \
+		"$root/usr/share/qemu/"
+	module kvm
+	module kvm-amd
+	module brd
+	module virtio_blk
+	for m in irqbypass ccp virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci; do
+		module $m optional
+	done
+	for gdir in $guest_dirs; do
+		to=$root/lab/build/lab/kernels/$(basename "$gdir")
+		mkdir -p "$to"
+		cp "$gdir/vmlinuz" "$gdir/release" "$to/"
+	done
+	for f in $parts; do install -D "$top/$f" "$root/lab/$f"; done
+	echo "$guests" >"$root/lab/suites"
+	printf '%s\n' "$boot" >"$root/lab/booted"
+	printf 'root:x:0:0:root:/:/bin/sh\nlogvisor:x:64000:64000::/:/bin/sh\n' >"$root/etc/passwd"
+	printf 'root:x:0:\nlogvisor:x:64000:\n' >"$root/etc/group"
+	cp "$top/tests/lab/nested-init" "$root/init"
+	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$1"
+	rm -rf "$root"
+}
+
+# A name for all that a snapshot depends on.
+host_key() {
+	{
+		echo "$host $guests / $boot / $cpus $mem $accel $cpu"
+		"$emulator" --version
+		{ for program in "$vmm" $programs; do ldd "$program"; done; } | grep -o '/[^ ]*' | sort -u |
+			xargs stat -L -c '%n %s %Y'
+		cd "$top" && cat "$vmm" $parts tests/lab/nested-init tests/lab/host.sh
+		for d in "$kernel_dir" $guest_dirs; do cat "$d/package"; done
+	} 2>&1 | sha256sum | cut -c1-16
+}
+
+# host_start INITRD [QEMU'S ARGUMENT...]: the machine, with its channels in $work/run; sets $qemu. $payload is
+# the disk that it finds a scene on.
+host_start() {
+	run=$work/run initrd=$1
+	shift
+	rm -rf "$run"
+	mkdir "$run"
+	mkfifo "$run/go.in" "$run/go.out"
+	exec 7<>"$run/go.in"
+	: >"$run/report"
+	: >"$run/console"
+	[ -z "$icount" ] || set -- -icount shift=0,sleep=off "$@"
+	"$emulator" -nodefaults -no-user-config -display none -no-reboot -accel "$accel" -cpu "$cpu" \
+		-smp "$cpus" -m "$mem" -kernel "$kernel_dir/vmlinuz" -initrd "$initrd" \
+		-append "console=ttyS0 quiet loglevel=5 panic=-1 mitigations=off random.trust_cpu=on" \
+		-serial "file:$run/console" -serial "file:$run/report" -serial "file:$run/out.tar" \
+		-chardev "pipe,id=go,path=$run/go" -serial chardev:go \
+		-drive "if=virtio,format=raw,readonly=on,file=$payload" \
+		-monitor "unix:$run/monitor,server=on,wait=off" "$@" </dev/null >"$run/qemu.log" 2>&1 7>&- 8>&- &
+	qemu=$!
+}
+# host_restore: the same from $snapshot.
+host_restore() {
+	host_start "$snapshot/initrd" \
+		-object "memory-backend-file,id=ram,size=${mem}M,mem-path=$snapshot/ram,share=off" \
+		-machine memory-backend=ram -incoming defer
+	monitor 'migrate_set_capability x-ignore-shared on' "migrate_incoming \"exec:cat $snapshot/state\""
+}
+host_stop() {
+	[ -n "$qemu" ] || return 0
+	kill -9 "$qemu" 2>/dev/null || :
+	wait "$qemu" 2>/dev/null || :
+	qemu=''
+}
+host_ended() {
+	! kill -0 "$qemu" 2>/dev/null
+}
+
+# Nothing runs in the host any more, not even the loop that says so every two seconds; or one of its CPUs stays in
+# a guest for ever: its watchdog says so, and nothing is reported for a minute. A test that hangs in a host that
+# lives is none of both.
+host_hangs() {
+	size=$(stat -c %s "$run/report") beats=$(grep -ac '^nested: alive' "$run/console" || :)
+	[ "$size" = "$was_size" ] || told=$now
+	[ "$beats" = "$was_beats" ] || beat=$now
+	was_size=$size was_beats=$beats
+	[ $((now - beat)) -ge 90 ] ||
+		{ [ $((now - told)) -ge 60 ] && grep -aq 'soft lockup - CPU#.*qemu-system' "$run/console"; }
+}
+
+# host_wait SECONDS COMMAND: until COMMAND succeeds. Fails with 1 when it has not by then, 2 when the host ended
+# before, 3 when it hung; then $why says so.
+# shellcheck disable=SC2034
+host_wait() {
+	limit_s=$1
+	shift
+	started=$(date +%s)
+	told=$started beat=$started was_size='' was_beats=''
+	until "$@"; do
+		now=$(date +%s)
+		if host_ended; then why='ended without a result' && return 2; fi
+		if host_hangs; then why=hung && return 3; fi
+		if [ $((now - started)) -ge "$limit_s" ]; then why="did not come to an end in $limit_s s" && return 1; fi
+		[ -n "$icount" ] || echo >&7 # the life line
+		sleep 0.4
+	done
+}
+
+# monitor LINE...: to the machine's monitor; returns when it has answered all of them, or ended.
+monitor() {
+	: >"$run/answer"
+	until [ -S "$run/monitor" ] || host_ended; do sleep 0.05; done
+	{
+		printf '%s\n' "$@"
+		until [ "$(grep -o '(qemu)' "$run/answer" | wc -l)" -gt $# ] || host_ended; do sleep 0.05; done
+	} | socat -t 0.1 - "UNIX-CONNECT:$run/monitor" >"$run/answer" 2>&1 || :
+}
+
+# The machine has booted up to where it waits for a scene.
+host_booted() {
+	grep -aq '^nested: booted' "$run/console"
+}
+
+# Sets $snapshot to a directory with initrd, ram and state of the machine booted; makes it when there is none.
+# Fails when the host did not boot in $1 seconds.
+host_snapshot() {
+	hosts=${LOGVISOR_LAB_CACHE:-$top/build/lab/kernels}/hosts
+	mkdir -p "$hosts"
+	snapshot=$hosts/$(host_key)
+	exec 8>"$snapshot.lock"
+	flock 8
+	if [ ! -e "$snapshot/state" ]; then
+		find "$hosts" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
+		rm -rf "$snapshot.new"
+		mkdir "$snapshot.new"
+		host_root "$snapshot.new/initrd"
+		host_start "$snapshot.new/initrd" \
+			-object "memory-backend-file,id=ram,size=${mem}M,mem-path=$snapshot.new/ram,share=on" \
+			-machine memory-backend=ram
+		host_wait "$1" host_booted || return 1
+		monitor 'migrate_set_capability x-ignore-shared on' "migrate \"exec:cat >$snapshot.new/state.new\"" quit
+		host_stop
+		[ -s "$snapshot.new/state.new" ] || { cat "$run/answer" "$run/qemu.log" >&2; return 1; }
+		mv "$snapshot.new/state.new" "$snapshot.new/state"
+		rm -rf "$snapshot"
+		mv "$snapshot.new" "$snapshot"
+	fi
+	touch "$snapshot"
+	exec 8>&-
+}
