@@ -37,6 +37,7 @@ static struct vm {
 	int plant_error; /* of plant(), 0: none */
 	bool held, gone;
 	unsigned holds, plants, cpus; /* calls */
+	unsigned long waits;
 	uint64_t runs;   /* see trap.h */
 	struct gcpu cpu; /* what cpu() answers */
 } vm;
@@ -177,7 +178,7 @@ static inline void vm_make(unsigned caps, bool has_runs)
 		.runs = has_runs ? vm_runs : NULL};
 	vm.t.ops = &vm.ops;
 	vm.t.vcpus = 1;
-	vm_boot(0);
+	vm_boot(0x2000000);
 }
 
 static inline void vm_free(void)

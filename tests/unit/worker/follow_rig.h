@@ -78,6 +78,7 @@ static inline int pass(int64_t ms)
 		left = follow_due(&f, 100) * 1000000ll;
 		left = left < 1000000 ? 1000000 : left;
 		vm_ns += left < until - vm_ns ? left : until - vm_ns;
+		vm.waits++;
 		r = follow_event(&f, &none, &e);
 		store_tick(&store);
 	}

@@ -295,22 +295,34 @@ static void stands_still(void **state)
 	assert_int_equal(pass(9000), 0);
 	assert_string_equal(all(), "boot b:a p:last words ");
 	assert_int_equal(vm.n_planted, 0);
+	/* It was asleep: what is stored is not stored again. */
+	vm.cpu = vm.f.cpu;
+	vm_print("awake");
+	assert_int_equal(pass(2000), 0);
+	assert_string_equal(all(), "boot b:a p:last words b:awake ");
 	end();
 }
 
-/* An idle guest is asked ever less often. */
+/* An idle guest is asked ever less often, and costs a few reads a second. */
 static void idles(void **state)
 {
-	unsigned n;
-
 	(void)state;
-	begin(TRAP_WATCH, false);
-	assert_int_equal(pass(60000), 0);
-	n = vm.cpus;
-	assert_int_equal(pass(600000), 0);
-	assert_in_range(vm.cpus - n, 8, 14);
-	assert_string_equal(all(), "boot ");
-	end();
+	for (int code = 0; code < 2; code++) {
+		unsigned n;
+
+		begin(code ? TRAP_CODE : TRAP_WATCH, code);
+		assert_int_equal(pass(60000), 0);
+		n = vm.cpus;
+		vm.f.reads = vm.waits = 0;
+		assert_int_equal(pass(600000), 0);
+		assert_in_range(vm.cpus - n, 8, 14);
+		assert_in_range(vm.waits, 600, 7000); /* ten a second */
+		assert_in_range(vm.f.reads, 600, 13000);
+		assert_string_equal(all(), "boot ");
+		end();
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+	}
 }
 
 /* A snapshot is being loaded: what is seen before CPUs run again says nothing. */
