@@ -27,7 +27,8 @@ struct row {
 	char name[RECORD_NAME_MAX + 1], target[128];
 	const char *state; /* attached, detached, ended, dead, unreadable */
 	pid_t pid;
-	uint64_t records, lost, bytes;
+	uint64_t records, bytes;
+	struct lost_sum lost;
 	bool has_lost;
 	int64_t last_us; /* 0: none */
 };
@@ -124,9 +125,9 @@ static void print_json(const struct row *row)
 	printf(",\"state\":\"%s\",\"pid\":%d,\"records\":%" PRIu64 ",\"lost\":", row->state,
 		(int)row->pid, row->records);
 	if (row->has_lost)
-		printf("%" PRIu64, row->lost);
+		printf("%" PRIu64 ",\"blind\":%" PRIu64, row->lost.lost, row->lost.blind);
 	else
-		fputs("null", stdout);
+		fputs("null,\"blind\":null", stdout);
 	printf(",\"bytes\":%" PRIu64 ",\"last_us\":%" PRId64 "}\n", row->bytes, row->last_us);
 }
 
@@ -156,7 +157,7 @@ static void print_row(const struct row *row, int name_w, int target_w)
 	if (row->last_us && localtime_r(&t, &tm))
 		strftime(last, sizeof(last), "%Y-%m-%d %H:%M:%S", &tm);
 	if (row->has_lost)
-		snprintf(lost, sizeof(lost), "%" PRIu64, row->lost);
+		snprintf(lost, sizeof(lost), "%" PRIu64 "%s", row->lost.lost, row->lost.blind ? "+?" : "");
 	print_safe(row->name, name_w + 2);
 	print_safe(row->target[0] ? row->target : "-", target_w + 2);
 	printf("%-19s %10" PRIu64 " %7s %6s  %s\n", state, row->records, lost, size, last);

@@ -72,6 +72,7 @@ static void print_json(const struct verify_sum *s, bool pinned)
 	cli_json_string(key);
 	printf(",\"pinned\":%s,\"boots\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"lost\":%" PRIu64,
 		pinned ? "true" : "false", s->boots, s->gaps, s->lost);
+	printf(",\"blind\":%" PRIu64, s->blind);
 	if (s->has_time) {
 		printf(",\"since\":\"%s\"", when(s->min_us, a));
 		printf(",\"until\":\"%s\"", when(s->max_us, a));
@@ -109,6 +110,8 @@ static void print_text(const char *name, const struct verify_sum *s, bool pinned
 		printf(", %s to %s", when(s->min_us, a), when(s->max_us, b));
 	printf(", %" PRIu64 " boot%s, %" PRIu64 " gap%s, %" PRIu64 " lost", s->boots,
 		s->boots == 1 ? "" : "s", s->gaps, s->gaps == 1 ? "" : "s", s->lost);
+	if (s->blind)
+		printf(" and %" PRIu64 " time%s an unknown number", s->blind, s->blind == 1 ? "" : "s");
 	if (s->since && !s->findings)
 		printf(", consistent with the checkpoint of %" PRIu64, s->since_size);
 	printf("; root %s, key %s%s", root, key, pinned ? "" : " (not pinned)");

@@ -105,6 +105,9 @@ void continuity_add(struct continuity *c, const struct record *r, uint64_t index
 		meta_get_u64(r, META_TOTAL_LOST, &c->total)) {
 		c->has_total = true;
 		c->before = c->lost;
+		if (!meta_get_u64(r, META_TOTAL_BLIND, &c->total_blind))
+			c->total_blind = 0;
+		c->before_blind = c->blind;
 	}
 	if (r->channel == RECORD_META && r->boot.n == 0)
 		return;
@@ -116,10 +119,11 @@ void continuity_add(struct continuity *c, const struct record *r, uint64_t index
 			add_lost(c, s, &l);
 			c->lost = lost_add(c->lost, l.count);
 		}
+		c->blind += meta_is_blind(r);
 	} else if (r->has_seq) {
 		add_run(c, s, &(struct run){.first = r->seq, .last = r->seq, .first_at = index,
 			.last_at = index, .late = r->fidelity == RECORD_LATE,
-			.partial = r->fidelity == RECORD_PARTIAL});
+			.partial = r->fidelity == RECORD_PARTIAL || r->fidelity == RECORD_DIFFERS});
 	}
 }
 
@@ -130,8 +134,11 @@ void continuity_join(struct continuity *c, const struct continuity *part)
 		c->has_total = true;
 		c->total = part->total;
 		c->before = lost_add(c->lost, part->before);
+		c->total_blind = part->total_blind;
+		c->before_blind = c->blind + part->before_blind;
 	}
 	c->lost = lost_add(c->lost, part->lost);
+	c->blind += part->blind;
 	for (size_t i = 0; i < part->n; i++) {
 		const struct stream *p = &part->streams[i];
 		struct stream *s = stream(c, p->channel, p->boot, p->boot_len);
@@ -282,6 +289,9 @@ int continuity_end(struct continuity *c, struct continuity_sum *sum,
 	if (c->failed)
 		return -ENOMEM;
 	sum->lost = c->lost;
+	sum->blind = c->blind;
+	sum->earlier_blind = c->has_total && c->total_blind > c->before_blind ?
+		c->total_blind - c->before_blind : 0;
 	sum->earlier = c->has_total && c->total > c->before ? c->total - c->before : 0;
 	for (size_t i = 0; i < c->n; i++) {
 		struct stream *s = &c->streams[i];

@@ -21,7 +21,7 @@
 struct run {
 	uint64_t first, last, first_at, last_at;
 	uint64_t expected; /* the number that would have followed what came before, 0: none did */
-	bool late, partial;
+	bool late, partial; /* partial: it does not keep others from having its number */
 };
 
 struct lost {
@@ -42,8 +42,10 @@ struct continuity {
 	struct stream *streams;
 	size_t n, cap, last; /* last: the one used last */
 	uint64_t lost;       /* sum of all gap records */
+	uint64_t blind;      /* gap records that know no number */
 	bool has_total;      /* a record carries the ledger's total of lost records: */
 	uint64_t total, before; /* the first of them, and the sum of the gap records before it */
+	uint64_t total_blind, before_blind; /* the same of those that know no number */
 	bool failed;         /* out of memory: say so, do not guess */
 };
 
@@ -69,13 +71,14 @@ struct continuity_break {
 };
 
 struct continuity_sum {
-	uint64_t boots, gaps, lost;
-	uint64_t earlier; /* lost before the first record here, by what the records say */
+	uint64_t boots, gaps, lost, blind;
+	uint64_t earlier, earlier_blind; /* lost before the first record here, by what the records say */
 };
 
 /*
  * Tell each break through @tell, once everything is joined; the runs are sorted by this. *sum counts
- * boots, gap records and the records these say were lost, but for those that followed late after all.
+ * boots, gap records and the records these say were lost, but for those that followed late after all, and
+ * the gap records that do not know how many.
  * 0 or -ENOMEM.
  */
 int continuity_end(struct continuity *c, struct continuity_sum *sum,

@@ -17,16 +17,17 @@ uint64_t lost_add(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-int lost_total(struct ledger_reader *r, uint64_t most, uint64_t *lost, struct err *e)
+int lost_total(struct ledger_reader *r, uint64_t most, struct lost_sum *sum, struct err *e)
 {
 	_cleanup_free_ struct record *rec = malloc(sizeof(*rec));
 	_cleanup_free_ char *scratch = malloc(RECORD_LEAF_MAX);
-	uint64_t index, first, count, total, since = 0;
+	uint64_t index, first, count, total;
+	struct lost_sum since = {0, 0};
 	enum meta_kind kind;
 	struct span leaf;
 	int x;
 
-	*lost = 0;
+	*sum = (struct lost_sum){0, 0};
 	if (!rec || !scratch)
 		return err_set(e, ENOMEM, "out of memory");
 	x = ledger_reader_seek(r, ledger_reader_end(r), e);
@@ -37,18 +38,22 @@ int lost_total(struct ledger_reader *r, uint64_t most, uint64_t *lost, struct er
 		if (x < 0)
 			return x;
 		if (x == 0) {
-			*lost = since;
+			*sum = since;
 			return 1;
 		}
 		if (!memmem(leaf.p, leaf.n < HEADER_MAX ? leaf.n : HEADER_MAX, APP, strlen(APP)) ||
 			record_decode(leaf.p, leaf.n, rec, scratch, RECORD_LEAF_MAX, NULL))
 			continue;
 		if (meta_get_gap(rec, &first, &count)) {
-			since = lost_add(since, count);
+			since.lost = lost_add(since.lost, count);
 		} else if (meta_is(rec, &kind) && meta_get_u64(rec, META_TOTAL_LOST, &total)) {
-			*lost = lost_add(total, since);
+			sum->lost = lost_add(total, since.lost);
+			sum->blind = since.blind;
+			if (meta_get_u64(rec, META_TOTAL_BLIND, &total))
+				sum->blind = lost_add(total, since.blind);
 			return 1;
 		}
+		since.blind += meta_is_blind(rec);
 	}
 	return 0;
 }

@@ -14,10 +14,16 @@
 /* @a + @b, or the most there is. */
 uint64_t lost_add(uint64_t a, uint64_t b);
 
+/* What the gap records say in all. */
+struct lost_sum {
+	uint64_t lost;
+	uint64_t blind; /* gaps of which nobody knows the size */
+};
+
 /*
- * Look back from the end of @r's ledger, over at most @most records. 1 with the total in *lost; 0: no record
+ * Look back from the end of @r's ledger, over at most @most records. 1 with the total in *sum; 0: no record
  * that carries one is among them, nor is the ledger's first; -errno (-ENOMEM). The reader's position moves.
  */
-int lost_total(struct ledger_reader *r, uint64_t most, uint64_t *lost, struct err *e);
+int lost_total(struct ledger_reader *r, uint64_t most, struct lost_sum *sum, struct err *e);
 
 #endif

@@ -69,6 +69,7 @@ struct verify_sum {
 	bool has_time;
 	int64_t min_us, max_us;
 	uint64_t boots, gaps, lost;
+	uint64_t blind; /* gaps of which nobody knows the size: capture could not see the log */
 	bool since;                   /* consistent with the remembered checkpoint of... */
 	uint64_t since_size;
 };

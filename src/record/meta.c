@@ -178,6 +178,16 @@ void meta_gap(struct meta *m, enum record_channel ch, uint64_t first, uint64_t c
 		record_channel_name(ch), first, or(reason, "unknown reason"));
 }
 
+void meta_blind(struct meta *m, enum record_channel ch, uint64_t first, const char *reason)
+{
+	m->r.channel = ch;
+	meta_u64(m, "first", first);
+	meta_str(m, "count", "unknown");
+	str_if(m, "reason", reason);
+	meta_text(m, "an unknown number of records of %s may be lost from sequence number %" PRIu64 " on: %s",
+		record_channel_name(ch), first, or(reason, "unknown reason"));
+}
+
 void meta_heartbeat(struct meta *m, const struct meta_counters *c)
 {
 	meta_counters(m, c);
@@ -241,6 +251,13 @@ bool meta_get_gap(const struct record *r, uint64_t *first, uint64_t *count)
 	return meta_is(r, &kind) && kind == META_GAP && span_decimal(meta_get(r, "first"), first) &&
 		span_decimal(meta_get(r, "count"), count) && *count &&
 		!__builtin_add_overflow(*first, *count - 1, &last);
+}
+
+bool meta_is_blind(const struct record *r)
+{
+	enum meta_kind kind;
+
+	return meta_is(r, &kind) && kind == META_GAP && span_is(meta_get(r, "count"), "unknown");
 }
 
 bool meta_get_u64(const struct record *r, const char *name, uint64_t *value)

@@ -81,6 +81,8 @@ void meta_boot(struct meta *m, const char *release, const char *build_id);
 /* Records @first .. @first + @count - 1 of @ch. ch of the leaf is @ch, so that it is found beside them. */
 void meta_gap(struct meta *m, enum record_channel ch, uint64_t first, uint64_t count,
 	const char *reason);
+/* The same where nobody knows how many: from @first on capture could not see @ch. */
+void meta_blind(struct meta *m, enum record_channel ch, uint64_t first, const char *reason);
 void meta_heartbeat(struct meta *m, const struct meta_counters *c);
 void meta_recovery(struct meta *m, uint64_t torn_bytes, uint64_t unsigned_kept,
 	uint64_t hashes_rebuilt);
@@ -96,12 +98,17 @@ void meta_prune(struct meta *m, uint64_t from, uint64_t first, const char *root,
 
 /* Parameter of attach, heartbeat, detach and end: records lost up to there, in all the ledger's time. */
 #define META_TOTAL_LOST "total_lost"
+/* The same of gaps of which nobody knows the size; absent: 0. */
+#define META_TOTAL_BLIND "total_blind"
 
 /*
  * The numbers that a gap record accounts for; false if @r is none, or one that accounts for nothing: its
  * figures are no decimals, its count is 0, or its last number is beyond 64 bits.
  */
 bool meta_get_gap(const struct record *r, uint64_t *first, uint64_t *count);
+
+/* Is @r the gap record of meta_blind()? */
+bool meta_is_blind(const struct record *r);
 
 /* The value of observed parameter @name as a number; false if absent or not a number. */
 bool meta_get_u64(const struct record *r, const char *name, uint64_t *value);

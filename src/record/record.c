@@ -18,6 +18,7 @@ const struct span record_fidelity_names[RECORD_FIDELITIES] = {
 	[RECORD_BACKFILL] = NAME("backfill"),
 	[RECORD_LATE] = NAME("late"),
 	[RECORD_PARTIAL] = NAME("partial"),
+	[RECORD_DIFFERS] = NAME("differs"),
 };
 
 const char *record_channel_name(enum record_channel c)

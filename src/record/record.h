@@ -43,6 +43,7 @@ enum record_fidelity {
 	RECORD_BACKFILL, /* found in the ring at attach: older than the attachment */
 	RECORD_LATE,     /* from the ring while the guest ran on: in a flood, or a trap was missed */
 	RECORD_PARTIAL,  /* committed, never finalized before the VM ended */
+	RECORD_DIFFERS,  /* its number is another record's too, with another text: one is forged or altered */
 	RECORD_FIDELITIES
 };
 

@@ -35,15 +35,18 @@ static int make_parent(const char *dir, struct err *e)
 	return 0;
 }
 
-static int find_lost(const char *dir, uint64_t *lost, struct err *e)
+static int find_lost(const char *dir, struct store *s, struct err *e)
 {
 	struct ledger_reader *reader;
+	struct lost_sum sum;
 	int r = ledger_reader_open(&reader, dir, e);
 
 	if (r)
 		return r;
-	r = lost_total(reader, UINT64_MAX, lost, e);
+	r = lost_total(reader, UINT64_MAX, &sum, e);
 	ledger_reader_close(reader);
+	s->lost = sum.lost;
+	s->blind = sum.blind;
 	return r < 0 ? r : 0;
 }
 
@@ -64,7 +67,7 @@ int store_open(struct store *s, const char *dir, const char *name, struct ledger
 		return err_set(e, ENOMEM, "out of memory");
 	r = ledger_open(&s->ledger, dir, name, rec, e);
 	if (!r && !rec->created)
-		r = find_lost(dir, &s->lost, e);
+		r = find_lost(dir, s, e);
 	if (!r && (s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		r = err_set(e, errno, "%s: %s", dir, strerror(errno));
 	if (r) {
@@ -113,6 +116,7 @@ int store_put(struct store *s, struct record *r, struct err *e)
 		s->unsigned_ms = 1; /* long ago: signed by the next store_tick() */
 	if (meta_get_gap(r, &first, &count))
 		s->lost = lost_add(s->lost, count);
+	s->blind += meta_is_blind(r);
 	return 0;
 }
 
@@ -138,8 +142,11 @@ int store_put_meta(struct store *s, struct err *e)
 	enum meta_kind kind;
 
 	if (meta_is(&s->meta.r, &kind) && (kind == META_ATTACH || kind == META_HEARTBEAT ||
-		kind == META_DETACH || kind == META_END))
+		kind == META_DETACH || kind == META_END)) {
 		meta_u64(&s->meta, META_TOTAL_LOST, s->lost);
+		if (s->blind)
+			meta_u64(&s->meta, META_TOTAL_BLIND, s->blind);
+	}
 	return store_put(s, &s->meta.r, e);
 }
 

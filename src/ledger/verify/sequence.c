@@ -47,6 +47,7 @@ int verify_sequence(struct verify *v, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	v->sum->boots = c.boots;
 	v->sum->gaps = c.gaps;
+	v->sum->blind = v->sum->first ? lost_add(c.blind, c.earlier_blind) : c.blind;
 	/* The gap records of what was pruned are gone; the total carried on is not. */
 	v->sum->lost = v->sum->first ? lost_add(c.lost, c.earlier) : c.lost;
 	return 0;

@@ -97,7 +97,7 @@ static int look_again(struct printk *p, int64_t now_us, struct err *e)
 		return PRINTK_DONE; /* it was being overwritten */
 	r = printk_differs(p, p->reconciled, now_us, e);
 	if (!r)
-		r = printk_emit(p, &p->entry, RECORD_LATE, now_us, e);
+		r = printk_emit(p, &p->entry, RECORD_DIFFERS, now_us, e);
 	return r ? r : PRINTK_DONE;
 }
 

@@ -193,7 +193,7 @@ static int committed_again(struct printk *p, const struct given *g, struct err *
 		}
 	copy_to_entry(p, c);
 	r = was_open ? 0 : printk_differs(p, seq, g->time_us, e);
-	return r ? r : printk_emit(p, &p->entry, was_open ? RECORD_LATE : RECORD_LIVE, g->time_us, e);
+	return r ? r : printk_emit(p, &p->entry, was_open ? RECORD_LATE : RECORD_DIFFERS, g->time_us, e);
 }
 
 static bool same_copy(const struct printk_waiting *w, const struct prb_copy *c)

@@ -184,16 +184,18 @@ static void check_lost(uint64_t want)
 	struct ledger_reader *reader;
 	struct verify_sum sum;
 	struct err e = {""};
-	uint64_t lost;
+	struct lost_sum lost;
 
 	assert_int_equal(s.lost, want);
 	assert_int_equal(ledger_commit(s.ledger, &e), 0);
 	assert_int_equal(ledger_reader_open(&reader, ledger, &e), 0);
 	assert_int_equal(lost_total(reader, 1000, &lost, &e), 1);
-	assert_int_equal(lost, want);
+	assert_int_equal(lost.lost, want);
+	assert_int_equal(lost.blind, s.blind);
 	ledger_reader_close(reader);
 	assert_int_equal(ledger_verify(ledger, &opt, &sum, &e), 0);
 	assert_int_equal(sum.lost, want);
+	assert_int_equal(sum.blind, s.blind);
 }
 
 static void put_heartbeat(void)
@@ -231,6 +233,20 @@ static void total_of_lost_records(void **state)
 	put_gap(BOOT_A, UINT64_MAX, 2);
 	put_gap(BOOT_A, 3, 0);
 	check_lost(12);
+	/* Nor is what nobody knows, but that it is so. */
+	for (uint64_t i = 1; i < 3; i++) {
+		meta_blind(store_meta(&s, META_GAP), RECORD_KMSG, seq, "not to be seen");
+		assert_int_equal(store_put_meta(&s, NULL), 0);
+		check_lost(12);
+		assert_int_equal(s.blind, i);
+	}
+	ledger_abandon(s.ledger);
+	free(s.leaf);
+	open_store();
+	check_lost(12);
+	put_heartbeat();
+	check_lost(12);
+	assert_int_equal(s.blind, 2);
 	for (int i = 0; i < 2 * LEDGER_SEGMENT; i++) {
 		if (i == LEDGER_SEGMENT) {
 			put_gap(BOOT_A, seq, 100);
