@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ledger/entries.h"
 #include "ledger/file.h"
 #include "ledger/writer.h"
 #include "util/io.h"
@@ -97,7 +96,8 @@ static void up(void *ctx, unsigned level, uint64_t index, const struct hash *h)
 	l->ups[l->n_ups++].h = *h;
 }
 
-void writer_put(struct ledger *l, const void *leaf, size_t n, const struct hash *h, int64_t time_us)
+/* Put one leaf, hashed already, into the buffers, which have room for it. */
+static void put(struct ledger *l, const void *leaf, size_t n, const struct hash *h, int64_t time_us)
 {
 	uint8_t *p = l->buf + l->used;
 
@@ -121,44 +121,95 @@ void writer_put(struct ledger *l, const void *leaf, size_t n, const struct hash 
 	}
 }
 
-/*
- * Hashes first: after a kill (not a crash) each entry in the files then has its hash beside it, by
- * which recovery knows it for whole.
- */
-int writer_flush(struct ledger *l, struct err *e)
+static int write_rows(struct ledger *l)
 {
-	uint64_t at = l->flushed - l->segment * LEDGER_SEGMENT;
 	uint8_t row[LAYOUT_ROW];
 	int r = 0;
 
-	if (l->used == 0)
-		return 0;
-	r = file_pwrite(l->fd_hashes, l->hashes, l->n_hashes * LEDGER_HASH, at * LEDGER_HASH);
-	if (!r)
-		r = file_pwrite(l->fd_entries, l->buf, l->used, l->off);
-	for (size_t i = 0; i < l->n_rows && !r; i++) {
-		index_row_put(&l->rows[i].at, row);
-		r = file_pwrite(l->fd_index, row, sizeof(row), l->rows[i].row * LAYOUT_ROW);
+	for (; l->rows_out < l->n_rows && !r; l->rows_out += !r) {
+		index_row_put(&l->rows[l->rows_out].at, row);
+		r = file_pwrite(l->fd_index, row, sizeof(row), l->rows[l->rows_out].row * LAYOUT_ROW);
 	}
-	for (size_t i = 0; i < l->n_ups && !r; i++) {
-		int fd = writer_level(l, l->ups[i].level);
+	return r;
+}
 
-		r = fd < 0 ? fd : file_pwrite(fd, &l->ups[i].h, LEDGER_HASH,
-			l->ups[i].index * LEDGER_HASH);
+static int write_ups(struct ledger *l)
+{
+	int r = 0;
+
+	for (; l->ups_out < l->n_ups && !r; l->ups_out += !r) {
+		int fd = writer_level(l, l->ups[l->ups_out].level);
+
+		r = fd < 0 ? fd : file_pwrite(fd, &l->ups[l->ups_out].h, LEDGER_HASH,
+			l->ups[l->ups_out].index * LEDGER_HASH);
 	}
+	return r;
+}
+
+/*
+ * Write the buffers out. Hashes first: after a kill (not a crash) each entry in the files then has its hash
+ * beside it, by which recovery knows it for whole.
+ */
+int writer_flush(struct ledger *l, struct err *e)
+{
+	uint64_t at = l->committed - l->segment * LEDGER_SEGMENT + l->hashes_out;
+	int r = 0;
+
+	if (l->hashes_out < l->n_hashes)
+		r = file_pwrite(l->fd_hashes, l->hashes + l->hashes_out,
+			(l->n_hashes - l->hashes_out) * LEDGER_HASH, at * LEDGER_HASH);
+	if (!r && l->used_out < l->used)
+		r = file_pwrite(l->fd_entries, l->buf + l->used_out, l->used - l->used_out,
+			l->off + l->used_out);
+	if (!r)
+		r = write_rows(l);
+	if (!r)
+		r = write_ups(l);
 	if (r)
 		return trouble(e, r, "write");
-	l->off += l->used;
-	l->flushed = l->tree.size;
-	l->used = l->n_hashes = l->n_rows = l->n_ups = 0;
+	l->used_out = l->used;
+	l->hashes_out = l->n_hashes;
 	return 0;
 }
 
 int writer_sync_levels(struct ledger *l, struct err *e)
 {
-	for (unsigned i = 1; i < LAYOUT_LEVELS; i++)
+	int r = write_ups(l);
+
+	for (unsigned i = 1; i < LAYOUT_LEVELS && !r; i++)
 		if (l->fd_up[i] >= 0 && io->fdatasync(l->fd_up[i]))
-			return trouble(e, -errno, "sync the hash files");
+			r = -errno;
+	l->ups_out = 0;
+	if (r)
+		return trouble(e, r, "sync the hash files");
+	l->n_ups = 0;
+	return 0;
+}
+
+static int sync_index(struct ledger *l, struct err *e)
+{
+	int r = write_rows(l);
+
+	if (!r && l->fd_index >= 0 && io->fdatasync(l->fd_index))
+		r = -errno;
+	l->rows_out = 0;
+	if (r)
+		return trouble(e, r, "sync the index");
+	l->n_rows = 0;
+	return 0;
+}
+
+/* A file of the segment about to begin holds what an attempt before left, at most. */
+static int check_new(const struct ledger *l, struct err *e)
+{
+	int fds[] = {l->fd_entries, l->fd_hashes, l->fd_index};
+
+	if (file_size(l->fd_entries))
+		return err_set(e, EEXIST, "ledger: 'log/%08" PRIu64 ".entries' is there already, and not of this "
+			"ledger's making; see what it is and move it away", l->segment);
+	for (unsigned i = 0; i < 3; i++)
+		if (file_size(fds[i]) && io->ftruncate(fds[i], 0))
+			return trouble(e, -errno, "begin a segment");
 	return 0;
 }
 
@@ -167,8 +218,8 @@ static int next_segment(struct ledger *l, struct err *e)
 {
 	int r = ledger_commit(l, e);
 
-	if (!r && l->fd_index >= 0 && io->fdatasync(l->fd_index))
-		r = trouble(e, -errno, "sync the index");
+	if (!r)
+		r = sync_index(l, e);
 	if (!r)
 		r = writer_sync_levels(l, e);
 	if (r)
@@ -176,14 +227,18 @@ static int next_segment(struct ledger *l, struct err *e)
 	writer_segment_close(l);
 	r = writer_segment(l, l->tree.size, e);
 	if (!r)
-		l->off = l->safe_off = 0;
+		r = check_new(l, e);
+	if (r)
+		writer_segment_close(l);
+	else
+		l->off = 0;
 	return r;
 }
 
 int ledger_append(struct ledger *l, const void *leaf, size_t n, int64_t time_us, struct err *e)
 {
 	struct hash h;
-	int r;
+	int r = 0;
 
 	if (n == 0 || n > LAYOUT_LEAF_MAX)
 		return err_set(e, EINVAL, "ledger: a leaf has 1 to %d bytes, not %zu", LAYOUT_LEAF_MAX, n);
@@ -192,49 +247,14 @@ int ledger_append(struct ledger *l, const void *leaf, size_t n, int64_t time_us,
 		if (r)
 			return r;
 	}
-	if (l->used + LAYOUT_PREFIX + n > WRITER_BYTES || l->n_hashes == WRITER_HASHES) {
+	if (l->used + LAYOUT_PREFIX + n > WRITER_BYTES || l->n_hashes == WRITER_HASHES)
+		r = ledger_commit(l, e);
+	else if (l->used - l->used_out + LAYOUT_PREFIX + n > WRITER_CHUNK)
 		r = writer_flush(l, e);
-		if (r)
-			return r;
-	}
-	tree_leaf_hash(leaf, n, &h);
-	writer_put(l, leaf, n, &h, time_us);
-	return 0;
-}
-
-/*
- * After a failed fdatasync the kernel may have dropped the pages and marked them clean, so that another
- * fdatasync would succeed over nothing. Write again all since the last commit, from the page cache, and
- * only if it still hashes to what was appended.
- */
-static int write_again(struct ledger *l, struct err *e)
-{
-	struct tree t = l->safe_tree;
-	struct hash a, b, h;
-	struct entries s;
-	struct span leaf;
-	int r;
-
-	r = entries_open(&s, l->fd_entries, l->safe_off, l->off);
-	while (!r && (r = entries_next(&s, &leaf)) == 1) {
-		uint64_t at = t.size % LEDGER_SEGMENT;
-
-		tree_leaf_hash(leaf.p, leaf.n, &h);
-		r = file_pwrite(l->fd_hashes, &h, LEDGER_HASH, at * LEDGER_HASH);
-		if (!r)
-			r = file_pwrite(l->fd_entries, leaf.p - LAYOUT_PREFIX,
-				leaf.n + LAYOUT_PREFIX, s.off - leaf.n - LAYOUT_PREFIX);
-		tree_add(&t, &h, NULL, NULL);
-	}
-	entries_close(&s);
 	if (r)
-		return trouble(e, r, "write again after a failed sync");
-	tree_root(&t, &a);
-	tree_root(&l->tree, &b);
-	if (t.size != l->tree.size || memcmp(&a, &b, sizeof(a)))
-		return err_set(e, EIO, "ledger: a failed sync lost records %" PRIu64 " to %" PRIu64
-			" (never acknowledged); close and open the ledger again", l->committed,
-			l->tree.size - 1);
+		return r;
+	tree_leaf_hash(leaf, n, &h);
+	put(l, leaf, n, &h, time_us);
 	return 0;
 }
 
@@ -245,20 +265,18 @@ int ledger_commit(struct ledger *l, struct err *e)
 	if (l->committed == l->tree.size)
 		return 0;
 	r = writer_flush(l, e);
-	if (!r && l->sync_failed)
-		r = write_again(l, e);
 	if (r)
 		return r;
-	l->sync_failed = true;
+	/* Until both are synced, all of it may be lost, and is written again. */
+	l->used_out = l->hashes_out = 0;
 	if (l->dir_dirty && io->fsync(l->logdir))
 		return trouble(e, -errno, "sync the directory");
 	l->dir_dirty = false;
 	if (io->fdatasync(l->fd_hashes) || io->fdatasync(l->fd_entries))
 		return trouble(e, -errno, "sync");
-	l->sync_failed = false;
-	l->committed = l->flushed;
-	l->safe_tree = l->tree;
-	l->safe_off = l->off;
+	l->committed = l->tree.size;
+	l->off += l->used;
+	l->used = l->n_hashes = 0;
 	return 0;
 }
 

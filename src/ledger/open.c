@@ -19,8 +19,8 @@
 
 #include "ledger/file.h"
 #include "ledger/ledger.h"
+#include "ledger/plan.h"
 #include "ledger/seal.h"
-#include "ledger/slots.h"
 #include "ledger/writer.h"
 #include "util/cleanup.h"
 #include "util/io.h"
@@ -131,7 +131,6 @@ int writer_lock(struct ledger *l, struct err *e)
 	return 0;
 }
 
-/* The directory and its entry in the parent. */
 static int make_dir(const char *dir, struct err *e)
 {
 	_cleanup_free_ char *copy = strdup(dir);
@@ -152,8 +151,44 @@ static int make_dir(const char *dir, struct err *e)
 		return err_set(e, errno, "cannot open the store directory: %s", strerror(errno));
 	if (io->mkdirat(parent, slash ? slash + 1 : copy, 0700) && errno != EEXIST)
 		return err_set(e, errno, "cannot create the ledger's directory: %s", strerror(errno));
-	if (io->fsync(parent))
+	return 0;
+}
+
+/* The ledger's name in the store. */
+static int sync_parent(const struct ledger *l, struct err *e)
+{
+	_cleanup_fd_ int parent = openat(l->dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (parent < 0 || io->fsync(parent))
 		return err_set(e, errno, "cannot sync the store directory: %s", strerror(errno));
+	return 0;
+}
+
+/* The key and vkey of a ledger that is being created, if it got so far: l->key, or NULL. */
+static int find_key(struct ledger *l, const char *origin, struct err *e)
+{
+	_cleanup_free_ char *pem = NULL, *text = NULL;
+	struct vkey vkey;
+	size_t n, len;
+	int r;
+
+	r = file_load(l->dir, "key", 4096, &pem, &n);
+	if (r && r != -ENOENT)
+		return err_set(e, -r, "cannot read its key: %s", file_strerror(r));
+	if (!r) {
+		r = note_key_load(pem, n, origin, &l->key, e);
+		explicit_bzero(pem, n);
+		if (r)
+			return r;
+	}
+	r = file_load(l->dir, "vkey", 1024, &text, &len);
+	if (r == -ENOENT)
+		return 0;
+	if (r)
+		return err_set(e, -r, "cannot read its vkey: %s", file_strerror(r));
+	if (vkey_parse(text, len, &vkey, NULL) || !l->key ||
+		memcmp(note_key_vkey(l->key)->pub, vkey.pub, sizeof(vkey.pub)))
+		return err_set(e, EBADMSG, "it has a 'vkey', no checkpoint, and no 'key' that belongs to it");
 	return 0;
 }
 
@@ -164,74 +199,71 @@ static int make_key(struct ledger *l, const char *origin, struct err *e)
 	size_t n;
 	int r;
 
-	if (!origin || !note_name_ok(origin))
-		return err_set(e, EINVAL, "'%.80s' cannot be a log's origin: 1-255 printable "
-			"characters, no space, no plus", origin ? origin : "");
-	r = file_load(l->dir, "key", 4096, &pem, &n);
-	if (r == -ENOENT) {
+	if (!l->key) {
 		r = note_key_generate(&pem, &n, e);
 		if (r)
 			return r;
 		r = file_replace(l->dir, "key", pem, n, 0600);
+		if (r)
+			err_set(e, -r, "cannot write its key: %s", file_strerror(r));
+		else
+			r = note_key_load(pem, n, origin, &l->key, e);
+		explicit_bzero(pem, n);
+		if (r)
+			return r;
 	}
-	if (r)
-		return err_set(e, -r, "cannot write its key: %s", file_strerror(r));
-	r = note_key_load(pem, n, origin, &l->key, e);
-	explicit_bzero(pem, n);
-	if (r)
-		return r;
 	vkey_format(note_key_vkey(l->key), vkey);
 	strcat(vkey, "\n");
 	r = file_replace(l->dir, "vkey", vkey, strlen(vkey), 0644);
 	return r ? err_set(e, -r, "cannot write its vkey: %s", file_strerror(r)) : 0;
 }
 
-/* The two records of `size`: the larger is what may have been signed. */
-static int load_size(struct ledger *l, uint64_t sealed, const struct hash *root, struct err *e)
+/* Does a directory without a checkpoint hold nothing but what a crash in creation leaves? Reads only. */
+static int check_creation(struct ledger *l, const char *origin, struct err *e)
 {
-	struct slots slots;
-	const struct slot *s = slots.s;
+	struct tree empty = {0};
+	struct plan p = {0};
 	int r;
 
-	l->fd_size = file_create(l->dir, "size");
-	r = l->fd_size < 0 ? l->fd_size : slots_read(l->fd_size, &slots);
-	if (r)
-		return err_set(e, -r, "cannot read its file 'size': %s", file_strerror(r));
-	for (unsigned i = 0; i < SLOTS; i++)
-		if (s[i].valid && s[i].size == sealed && memcmp(&s[i].root, root, sizeof(*root)))
-			return slots_forked(&s[i], e);
-	if (!s[0].valid && !s[1].valid && sealed)
-		return err_set(e, EBADMSG, "its file 'size' is damaged or missing ('logvisor verify' "
-			"tells more)");
-	l->must = slots_most(&slots) > sealed ? slots_most(&slots) : sealed;
-	l->size_slot = !s[0].valid ? 0 : !s[1].valid ? 1 : s[0].size > s[1].size;
-	return 0;
+	if (!origin || !note_name_ok(origin))
+		return err_set(e, EINVAL, "'%.80s' cannot be a log's origin: 1-255 printable "
+			"characters, no space, no plus", origin ? origin : "");
+	tree_root(&empty, &p.root);
+	r = plan_load_size(&p, l->dir, e);
+	if (!r) {
+		r = survey_load(l->dir, &p.survey);
+		r = r == -ENOENT ? 0 : r ? err_set(e, -r, "cannot read its directory 'log': %s",
+			file_strerror(r)) : 0;
+	}
+	if (!r && (p.survey.n || p.survey.n_stray || *p.survey.odd_name || p.must))
+		r = err_set(e, EBADMSG, "it has records and no checkpoint: the checkpoint was "
+			"removed ('logvisor verify' tells more)");
+	plan_free(&p);
+	return r ? r : find_key(l, origin, e);
 }
 
 static int create(struct ledger *l, const char *origin, struct err *e)
 {
-	uint64_t low, high, count;
 	struct tree empty = {0};
 	struct hash root;
 	char note[NOTE_SIGNED_MAX];
 	long n;
 	int r;
 
+	r = check_creation(l, origin, e);
+	if (r)
+		return r;
 	if (io->mkdirat(l->dir, "log", 0755) && errno != EEXIST)
 		return err_set(e, errno, "cannot create 'log': %s", strerror(errno));
-	r = layout_segments(l->dir, &low, &high, &count);
+	l->fd_size = file_create(l->dir, "size");
+	if (l->fd_size < 0)
+		return err_set(e, -l->fd_size, "cannot create its file 'size': %s", file_strerror(l->fd_size));
+	r = sync_parent(l, e);
+	if (!r)
+		r = make_key(l, origin, e);
 	if (r)
-		return err_set(e, -r, "cannot read its directory 'log': %s", strerror(-r));
+		return r;
 	tree_root(&empty, &root);
-	r = load_size(l, 0, &root, e);
-	if (r)
-		return r;
-	if (count || l->must)
-		return err_set(e, EBADMSG, "it has records and no checkpoint: the checkpoint was "
-			"removed ('logvisor verify' tells more)");
-	r = make_key(l, origin, e);
-	if (r)
-		return r;
 	n = note_sign_checkpoint(l->key, 0, &root, note, e);
 	if (n < 0)
 		return (int)n;
@@ -256,50 +288,25 @@ static int load_key(struct ledger *l, const struct vkey *vkey, struct err *e)
 	return r;
 }
 
-/* What was pruned, and that a signed record says so; only of what earlier versions pruned none does. */
-static int load_pruned(struct ledger *l, uint64_t sealed, struct err *e)
-{
-	struct prune_record record;
-	struct pruned p;
-	char name[LAYOUT_NAME];
-	_cleanup_fd_ int fd = -1;
-	struct hash leaf;
-	int r;
-
-	r = pruned_load(l->dir, &p);
-	if (r || p.first > sealed)
-		return err_set(e, EBADMSG, "its file 'first' is damaged%s%s", r && r != -EBADMSG ? ": " : "",
-			r && r != -EBADMSG ? file_strerror(r) : "");
-	l->first = l->unproven = p.first;
-	if (p.at == PRUNED_NOWHERE)
-		return 0;
-	layout_segment(name, p.at / LEDGER_SEGMENT, "entries");
-	fd = file_open(l->dir, name);
-	r = fd < 0 ? fd : p.at < sealed ? prune_record_read(fd, &p, &record, &leaf) : -EBADMSG;
-	if (r == -EBADMSG || file_absent(r))
-		return err_set(e, EBADMSG, "its file 'first' says that records 0 to %" PRIu64 " are pruned, and no "
-			"signed record says so ('logvisor verify' tells more)", p.first - 1);
-	if (r)
-		return err_set(e, -r, "cannot read '%s': %s", name, file_strerror(r));
-	l->unproven = record.unproven;
-	return 0;
-}
-
 static int open_existing(struct ledger *l, const struct seal *seal, struct ledger_recovery *rec,
 	struct err *e)
 {
 	const struct checkpoint *c = &seal->checkpoint;
+	struct plan p = {.sealed = c->size, .root = c->root};
 	int r;
 
 	r = load_key(l, &seal->key, e);
 	if (!r)
-		r = load_size(l, c->size, &c->root, e);
-	if (r)
-		return r;
-	r = load_pruned(l, c->size, e);
-	if (r)
-		return r;
-	return writer_recover(l, c->size, &c->root, rec, e);
+		r = plan_decide(&p, l->dir, e);
+	if (!r)
+		r = plan_repair(&p, l, &rec->hashes_rebuilt, e);
+	if (!r) {
+		rec->torn_bytes = p.torn_bytes;
+		rec->unsigned_kept = p.tree.size - p.sealed;
+		rec->needed = rec->torn_bytes || rec->unsigned_kept || rec->hashes_rebuilt;
+	}
+	plan_free(&p);
+	return r;
 }
 
 static void release(struct ledger *l)

@@ -22,6 +22,9 @@
 #include "record/meta.h"
 #include "util/base64.h"
 #include "util/cleanup.h"
+#include "util/io.h"
+
+#define SEGMENT_MAX ((uint64_t)LEDGER_SEGMENT * (LAYOUT_PREFIX + LAYOUT_LEAF_MAX))
 
 /* Bytes of the entries of @segment; 0 if it has none. */
 static uint64_t segment_bytes(const struct ledger *l, uint64_t segment)
@@ -30,7 +33,10 @@ static uint64_t segment_bytes(const struct ledger *l, uint64_t segment)
 	struct stat st;
 
 	layout_segment(name, segment, "entries");
-	return fstatat(l->dir, name, &st, AT_SYMLINK_NOFOLLOW) ? 0 : (uint64_t)st.st_size;
+	if (fstatat(l->dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+		return 0;
+	/* A file's size is a claim: no more than the largest entries have. */
+	return (uint64_t)st.st_size < SEGMENT_MAX ? (uint64_t)st.st_size : SEGMENT_MAX;
 }
 
 /* The latest time in @segment, or the end of time if its index does not tell. */
@@ -136,6 +142,33 @@ static int say(struct ledger *l, uint64_t first, const struct hash *root,
 	return r ? r : ledger_checkpoint(l, e);
 }
 
+int writer_drop_segment(struct ledger *l, uint64_t segment, struct err *e)
+{
+	static const char *const kinds[] = {"entries", "index", "hashes"};
+	char name[LAYOUT_NAME];
+
+	for (unsigned i = 0; i < 3; i++) {
+		layout_segment(name, segment, kinds[i]);
+		if (io->unlinkat(l->dir, name, 0) && errno != ENOENT)
+			return err_set(e, errno, "ledger: cannot remove '%s': %s", name, strerror(errno));
+	}
+	return 0;
+}
+
+/* The files of what `first` says is pruned, those too that an attempt before could not remove. */
+static int remove_files(struct ledger *l, struct err *e)
+{
+	int r = 0;
+
+	for (uint64_t s = l->left; s < l->first / LEDGER_SEGMENT && !r; s++)
+		r = writer_drop_segment(l, s, e);
+	if (!r && l->left < l->first / LEDGER_SEGMENT && io->fsync(l->logdir))
+		r = err_set(e, errno, "ledger: cannot sync the directory: %s", strerror(errno));
+	if (!r)
+		l->left = l->first / LEDGER_SEGMENT;
+	return r;
+}
+
 int ledger_prune(struct ledger *l, const struct ledger_retention *keep, uint64_t *pruned, struct err *e)
 {
 	uint64_t low = l->first / LEDGER_SEGMENT, cut, first;
@@ -144,6 +177,9 @@ int ledger_prune(struct ledger *l, const struct ledger_retention *keep, uint64_t
 	int r;
 
 	*pruned = 0;
+	r = remove_files(l, e);
+	if (r)
+		return r;
 	choose(l, keep, &cut);
 	if (cut == low)
 		return 0;
@@ -166,10 +202,8 @@ int ledger_prune(struct ledger *l, const struct ledger_retention *keep, uint64_t
 	r = file_replace(l->dir, "first", text, (size_t)pruned_put(&l->said, text), 0644);
 	if (r)
 		return err_set(e, -r, "ledger: cannot write 'first': %s", strerror(-r));
-	r = writer_drop_segments(l, low, cut, e);
-	if (r)
-		return r;
 	*pruned = first - l->first;
+	l->left = low;
 	l->first = first;
-	return 0;
+	return remove_files(l, e);
 }

@@ -3,10 +3,14 @@
  * writer.h - the open ledger of the one writer; shared by the files of this room that append, recover
  * and prune.
  *
- * Of the `tree.size` leaves appended, `flushed` are in the files, `committed` survive a crash, `sealed`
- * are under the checkpoint. What lies between flushed and tree.size is in the buffers below. Writing a
- * buffer out leaves no trace in this struct until all of it is written, so a failed flush is simply
- * done again, to the same offsets.
+ * Of the `tree.size` leaves appended, `committed` survive a crash, `sealed` are under the checkpoint. All
+ * that was not synced yet is kept in the buffers below, whether it is in the files or not: after a failed
+ * fdatasync Linux calls the pages it could not write clean, so that the next fdatasync succeeds over
+ * nothing. Therefore a failed write or fdatasync is done again from here, never from the files. Entries and
+ * leaf hashes are synced by each commit, index rows and upper hashes with each full segment.
+ *
+ * A directory whose fsync failed is synced again: its blocks are metadata, and a file system that cannot
+ * write these stops.
  */
 #ifndef LOGVISOR_LEDGER_WRITER_H
 #define LOGVISOR_LEDGER_WRITER_H
@@ -17,10 +21,11 @@
 #include "ledger/pruned.h"
 #include "ledger/tree.h"
 
-#define WRITER_BYTES (256 * 1024) /* entries held back before a write */
-#define WRITER_HASHES 2048        /* and their hashes: 64 KiB */
-#define WRITER_ROWS (WRITER_HASHES / LEDGER_BUNDLE + 2)
-#define WRITER_UPS (2 * WRITER_ROWS + LAYOUT_LEVELS)
+#define WRITER_CHUNK (256 * 1024)      /* bytes of entries held back before a write */
+#define WRITER_BYTES (4 * 1024 * 1024) /* and until a commit: more than a second's flood */
+#define WRITER_HASHES 16384            /* their hashes */
+/* Level 1 of a segment, and one hash of each level above: synced before the next segment begins. */
+#define WRITER_UPS (LAYOUT_ROWS + LAYOUT_LEVELS)
 
 struct ledger {
 	int dir, logdir, lock;
@@ -30,10 +35,11 @@ struct ledger {
 	pid_t owner;
 
 	struct tree tree;
-	uint64_t first, flushed, committed, sealed;
+	uint64_t first, committed, sealed;
 	uint64_t must;       /* the size about to be signed last time: never sign less */
 	struct pruned said;  /* the prune record appended last, and */
 	uint64_t unproven;   /* what was pruned before any such record was written */
+	uint64_t left;       /* segments from this one up to `first` may still have files */
 
 	uint64_t segment;    /* the one that grows */
 	int fd_entries, fd_hashes, fd_index;
@@ -41,54 +47,44 @@ struct ledger {
 	unsigned size_slot;  /* where the next `size` record goes: 0 or 1 */
 	bool dir_dirty;      /* files were made that the directory may forget */
 
-	uint64_t off;        /* of buf[0] in .entries */
+	/* Since the last commit: entries from offset @off on, hashes from leaf @committed on. */
+	uint64_t off;
 	uint8_t *buf;
-	size_t used;
+	size_t used, used_out; /* of these, *_out are in the files */
 	struct hash *hashes;
-	size_t n_hashes;
+	size_t n_hashes, hashes_out;
+	/* Since their files were synced. */
 	struct {
 		uint64_t row;
 		struct index_row at;
-	} rows[WRITER_ROWS];
-	size_t n_rows;
+	} rows[LAYOUT_ROWS];
+	size_t n_rows, rows_out;
 	struct {
 		unsigned level;
 		uint64_t index;
 		struct hash h;
 	} ups[WRITER_UPS];
-	size_t n_ups;
+	size_t n_ups, ups_out;
 	int64_t min_us, max_us; /* of the bundle that grows */
-
-	/* To write again what a failed fdatasync may have lost: where the last commit ended. */
-	bool sync_failed;
-	struct tree safe_tree;
-	uint64_t safe_off;
 };
 
 /* Open (create) the files of the segment that holds leaf @index, for appending at leaf @index. */
 int writer_segment(struct ledger *l, uint64_t index, struct err *e);
 void writer_segment_close(struct ledger *l);
 
-/* Put one leaf, hashed already, into the buffers, which have room for it. */
-void writer_put(struct ledger *l, const void *leaf, size_t n, const struct hash *h, int64_t time_us);
-
-/* Write the buffers out. */
+/* Write out what is held back. */
 int writer_flush(struct ledger *l, struct err *e);
 
 /* Open hash.@level for writing. A descriptor kept in @l, or -errno. */
 int writer_level(struct ledger *l, unsigned level);
 
-/* fdatasync all hash.L files that are open. */
+/* Write what is held back of the hash.L files, and fdatasync all of them that are open. */
 int writer_sync_levels(struct ledger *l, struct err *e);
 
 /* Take the lock, or -EBUSY with the holder's pid in @e. */
 int writer_lock(struct ledger *l, struct err *e);
 
-/* Remove the files of segments below @l->first that an interrupted pruning left. */
-int writer_drop_segments(struct ledger *l, uint64_t low, uint64_t high, struct err *e);
-
-/* Bring an existing ledger's files to the state the rest of the writer counts on (recover.c). */
-int writer_recover(struct ledger *l, uint64_t sealed, const struct hash *root,
-	struct ledger_recovery *rec, struct err *e);
+/* Remove the files of one segment, those that are there. */
+int writer_drop_segment(struct ledger *l, uint64_t segment, struct err *e);
 
 #endif

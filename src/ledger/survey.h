@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * survey.h - what stands in a ledger's log/: its segments by their files' names. Names are as hostile as
+ * contents: anyone who can write there can make "99999999.entries". So what belongs to the log is decided
+ * by where it follows on, never by the highest number.
+ */
+#ifndef LOGVISOR_LEDGER_SURVEY_H
+#define LOGVISOR_LEDGER_SURVEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ledger/layout.h"
+
+struct survey {
+	uint64_t *segment;      /* those with a regular .entries file, rising */
+	size_t n, cap;
+	uint64_t *stray;        /* with an .index or .hashes and nothing named .entries, rising */
+	size_t n_stray, cap_stray;
+	uint64_t odd;           /* the highest segment with a file that is no regular one: */
+	char odd_name[LAYOUT_NAME]; /* its name, or "" */
+};
+
+/* 0, or -errno: no directory log/ (-ENOENT, -ENOTDIR, -ELOOP), -ENOMEM. survey_free() in any case. */
+int survey_load(int dir, struct survey *s);
+void survey_free(struct survey *s);
+
+bool survey_has(const struct survey *s, uint64_t segment);
+
+/* The lowest segment there that is @from or higher. False if there is none. */
+bool survey_next(const struct survey *s, uint64_t from, uint64_t *segment);
+
+/*
+ * Where to look for the log's end when @signed_size leaves are said to be signed and @first is the lowest
+ * kept: the highest segment there that is not beyond leaf signed_size - 1. From there on segments follow
+ * one on another. The segment of @first if none is there.
+ */
+uint64_t survey_start(const struct survey *s, uint64_t first, uint64_t signed_size);
+
+#endif
