@@ -77,7 +77,7 @@ static int read_ledger(struct row *row, const char *dir, struct record *r, char 
 
 	if (ret)
 		return ret;
-	row->records = ledger_reader_end(reader) - ledger_reader_first(reader);
+	row->records = ledger_reader_count(reader);
 	ret = ledger_reader_seek(reader, ledger_reader_end(reader), NULL);
 	for (unsigned n = 0; !ret && n < LOOK_BACK; n++) {
 		if (ledger_reader_prev(reader, &leaf, &index, NULL) != 1)

@@ -31,6 +31,21 @@ static bool out_of_time(const struct scan *s, uint64_t index)
 }
 
 /*
+ * Is @index in a segment whose file is not there? Then so are all of *begin to *end - 1, however many: told
+ * at once, as far as they are wanted, unless a pruning has removed them meanwhile.
+ */
+static bool in_hole(struct scan *s, uint64_t index, uint64_t from, uint64_t to, uint64_t *begin, uint64_t *end)
+{
+	if (!ledger_reader_hole(s->reader, index, begin, end))
+		return false;
+	if (ledger_reader_refresh(s->reader, NULL) >= 0 && ledger_reader_first(s->reader) > index)
+		return true;
+	s->damaged(s->ctx, *begin < from ? from : *begin, *end > to ? to : *end,
+		"the files of their segments are missing, or no regular files");
+	return true;
+}
+
+/*
  * Read the bundle of @index: entries *begin to *end - 1, as far as from <= entry < to is concerned.
  * What of them cannot be read is told. False if nothing of it is to be visited.
  */
@@ -41,6 +56,8 @@ static bool load(struct scan *s, uint64_t index, uint64_t from, uint64_t to, uin
 	struct err e = {"its bundle cannot be read"};
 	uint64_t count = 0;
 
+	if (in_hole(s, index, from, to, begin, end))
+		return false;
 	*begin = index / LEDGER_BUNDLE * LEDGER_BUNDLE;
 	*end = *begin + LEDGER_BUNDLE;
 	if (*begin < first)

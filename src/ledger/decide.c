@@ -145,12 +145,22 @@ static void take_up(void *ctx, unsigned level, uint64_t index, const struct hash
 		w->error = plan_up(w->p, level, index, h);
 }
 
+/* Was another tree of this size about to be signed? */
+static int check_slots(const struct plan *p, struct err *e)
+{
+	const struct slot *differs = NULL;
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (p->slots.s[i].valid && p->slots.s[i].size == p->tree.size)
+			differs = slots_differ(&p->slots, &p->tree);
+	return differs ? slots_forked(differs, e) : 0;
+}
+
 /* Entry after entry to the end of what counts. -EBADMSG: this was a fork, as @e says; or another -errno. */
 static int walk(struct walk *w, struct err *e)
 {
 	struct plan *p = w->p;
 	struct plan_tail *t = w->t;
-	const struct slot *differs;
 
 	p->min_us = INT64_MAX;
 	p->max_us = INT64_MIN;
@@ -169,9 +179,10 @@ static int walk(struct walk *w, struct err *e)
 			if (!hash_beside(w, t->n, &h))
 				return 0;
 			tree_add(&p->tree, &h, take_up, w);
-			differs = slots_differ(&p->slots, &p->tree);
-			if (w->error || differs)
-				return w->error ? w->error : slots_forked(differs, e);
+			if (w->error)
+				return w->error;
+			if (check_slots(p, e))
+				return -EBADMSG;
 		}
 		t->end = w->s.off;
 		plan_leaf_time(leaf, &p->min_us, &p->max_us);

@@ -104,6 +104,10 @@ int ledger_reader_refresh(struct ledger_reader *r, struct err *e);
 
 uint64_t ledger_reader_first(const struct ledger_reader *r); /* lowest index kept (pruning) */
 uint64_t ledger_reader_end(const struct ledger_reader *r);   /* one past the last whole entry */
+uint64_t ledger_reader_count(const struct ledger_reader *r); /* leaves in the files between the two */
+
+/* Is @index in a hole? Then the files of leaves *from to *to - 1 are not there (or no regular files). */
+bool ledger_reader_hole(const struct ledger_reader *r, uint64_t index, uint64_t *from, uint64_t *to);
 
 /*
  * Position at @index (first <= index <= end), then next() gives leaf after leaf: 1 with *leaf (valid

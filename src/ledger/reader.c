@@ -20,13 +20,20 @@
 #include "ledger/layout.h"
 #include "ledger/ledger.h"
 #include "ledger/pruned.h"
+#include "ledger/seal.h"
+#include "ledger/survey.h"
+
+#define BUNDLE_MAX (LEDGER_BUNDLE * (LAYOUT_PREFIX + LAYOUT_LEAF_MAX)) /* bytes of the largest bundle */
 
 struct ledger_reader {
 	int dir, watch;
 	uint64_t first;
+	struct survey survey; /* of when it was opened; later segments follow one on another */
 
 	/* The end: whole entries of the last segment, and the offset after them. */
 	uint64_t tail_segment, tail_n, tail_off;
+	uint64_t sealed;  /* what the checkpoint claimed when it was opened */
+	uint64_t claimed; /* the end, where the last segment cannot be read: what was signed */
 
 	/* The open segment and where its bundles end. */
 	bool have_segment, walked;
@@ -104,6 +111,18 @@ static void start_tail(struct ledger_reader *r, uint64_t segment, uint64_t size)
 	r->tail_off = n ? rows[n - 1].end : 0;
 }
 
+/* The last segment cannot be read to its end. What of it was signed is there for all that. */
+static int unreadable(struct ledger_reader *r, int error, struct err *e)
+{
+	if (error != -ENOENT && r->sealed > ledger_reader_end(r) &&
+		(r->sealed - 1) / LEDGER_SEGMENT == r->tail_segment) {
+		r->claimed = r->sealed;
+		return 0;
+	}
+	return err_set(e, -error, "ledger: cannot read segment %" PRIu64 ": %s", r->tail_segment,
+		file_strerror(error));
+}
+
 int ledger_reader_refresh(struct ledger_reader *r, struct err *e)
 {
 	struct pruned pruned;
@@ -129,8 +148,8 @@ int ledger_reader_refresh(struct ledger_reader *r, struct err *e)
 		if (size < 0) {
 			if (fd >= 0)
 				close(fd);
-			return err_set(e, (int)-size, "ledger: cannot read segment %" PRIu64 ": %s",
-				r->tail_segment, file_strerror((int)size));
+			x = unreadable(r, (int)size, e);
+			return x ? x : grew;
 		}
 		if ((uint64_t)size < r->tail_off || r->tail_off == 0) {
 			/* Cut by a recovery, or not looked at yet. */
@@ -143,9 +162,11 @@ int ledger_reader_refresh(struct ledger_reader *r, struct err *e)
 		}
 		x = walk_tail(r, fd);
 		close(fd);
-		if (x < 0)
-			return err_set(e, -x, "ledger: cannot read segment %" PRIu64 ": %s",
-				r->tail_segment, strerror(-x));
+		if (x < 0) {
+			x = unreadable(r, x, e);
+			return x ? x : grew;
+		}
+		r->claimed = 0;
 		grew |= x;
 		if (r->tail_n < LEDGER_SEGMENT)
 			return grew;
@@ -153,6 +174,8 @@ int ledger_reader_refresh(struct ledger_reader *r, struct err *e)
 		if (fd < 0)
 			return grew;
 		close(fd);
+		if (survey_add(&r->survey, r->tail_segment))
+			return err_set(e, ENOMEM, "out of memory");
 		r->tail_segment++;
 		r->tail_n = r->tail_off = 0;
 	}
@@ -161,7 +184,7 @@ int ledger_reader_refresh(struct ledger_reader *r, struct err *e)
 int ledger_reader_open(struct ledger_reader **out, const char *dir, struct err *e)
 {
 	struct ledger_reader *r = calloc(1, sizeof(*r));
-	uint64_t low, high, count;
+	struct pruned pruned;
 	int x;
 
 	if (!r)
@@ -172,19 +195,19 @@ int ledger_reader_open(struct ledger_reader **out, const char *dir, struct err *
 		x = err_set(e, errno, "ledger %.200s: %s", dir, strerror(errno));
 		goto fail;
 	}
-	x = layout_segments(r->dir, &low, &high, &count);
+	/* Before the segments: what it covers is then in them. Without one, all that follows on is read. */
+	seal_size_at(r->dir, &r->sealed);
+	x = survey_load(r->dir, &r->survey);
 	if (x) {
 		x = err_set(e, -x, "ledger %.200s: not a ledger (no directory 'log': %s)", dir,
 			strerror(-x));
 		goto fail;
 	}
-	r->tail_segment = high;
+	if (!pruned_load(r->dir, &pruned))
+		r->tail_segment = survey_start(&r->survey, pruned.first, r->sealed);
 	x = ledger_reader_refresh(r, e);
 	if (x < 0)
 		goto fail;
-	/* Segments can be missing at the front without a pruning: damage, for verify to name. */
-	if (count && r->first < low * LEDGER_SEGMENT)
-		r->first = low * LEDGER_SEGMENT;
 	r->pos = r->first;
 	*out = r;
 	return 0;
@@ -205,6 +228,7 @@ void ledger_reader_close(struct ledger_reader *r)
 	for (unsigned i = 0; i < 3; i++)
 		if (*fds[i] >= 0)
 			close(*fds[i]);
+	survey_free(&r->survey);
 	free(r->buf);
 	free(r);
 }
@@ -218,7 +242,33 @@ uint64_t ledger_reader_first(const struct ledger_reader *r)
 
 uint64_t ledger_reader_end(const struct ledger_reader *r)
 {
-	return r->tail_segment * LEDGER_SEGMENT + r->tail_n;
+	uint64_t end = r->tail_segment * LEDGER_SEGMENT + r->tail_n;
+
+	return end > r->claimed ? end : r->claimed;
+}
+
+bool ledger_reader_hole(const struct ledger_reader *r, uint64_t index, uint64_t *from, uint64_t *to)
+{
+	uint64_t segment = index / LEDGER_SEGMENT, next = r->tail_segment, before;
+
+	if (segment >= r->tail_segment || survey_has(&r->survey, segment))
+		return false;
+	if (survey_next(&r->survey, segment, &before) && before < next)
+		next = before;
+	*from = survey_before(&r->survey, segment, &before) ? (before + 1) * LEDGER_SEGMENT : 0;
+	if (*from < r->first)
+		*from = r->first;
+	*to = next * LEDGER_SEGMENT;
+	return true;
+}
+
+uint64_t ledger_reader_count(const struct ledger_reader *r)
+{
+	uint64_t tail = r->tail_segment * LEDGER_SEGMENT, first = ledger_reader_first(r), end = ledger_reader_end(r);
+
+	if (first >= tail)
+		return end - first;
+	return survey_count(&r->survey, first / LEDGER_SEGMENT, r->tail_segment) * LEDGER_SEGMENT + end - tail;
 }
 
 /*
@@ -303,6 +353,14 @@ static uint32_t parse(struct ledger_reader *r, size_t n, uint32_t max)
 	return k;
 }
 
+/* Do the first @n bytes of the buffer hold a length of zero, which no more bytes make an entry? */
+static bool stuck(const struct ledger_reader *r, size_t n)
+{
+	size_t at = r->at[r->count];
+
+	return n - at >= LAYOUT_PREFIX && !r->buf[at] && !r->buf[at + 1];
+}
+
 /* Bundle @b of the open segment, as far as rows tell. 1 loaded, 0 the rows are not right, -errno. */
 static int load_bundle(struct ledger_reader *r, uint64_t b)
 {
@@ -317,7 +375,7 @@ static int load_bundle(struct ledger_reader *r, uint64_t b)
 	if (r->segment == r->tail_segment && r->tail_n - b * LEDGER_BUNDLE < want)
 		want = (uint32_t)(r->tail_n - b * LEDGER_BUNDLE);
 	end = b < r->n_rows ? r->rows[b].end : UINT64_MAX;
-	if (b < r->n_rows && end - start > LEDGER_BUNDLE * (LAYOUT_PREFIX + LAYOUT_LEAF_MAX))
+	if (b < r->n_rows && end - start > BUNDLE_MAX)
 		return 0;
 	for (;;) {
 		if (b < r->n_rows)
@@ -329,7 +387,8 @@ static int load_bundle(struct ledger_reader *r, uint64_t b)
 		if (got < 0)
 			return (int)got;
 		r->count = parse(r, (size_t)got, want);
-		if (r->count == want || (size_t)got < chunk || b < r->n_rows)
+		if (r->count == want || (size_t)got < chunk || b < r->n_rows || chunk >= BUNDLE_MAX ||
+			stuck(r, (size_t)got))
 			break;
 		chunk *= 2;
 	}

@@ -65,19 +65,23 @@ int seal_load(int dir, const struct vkey *pin, struct seal *s, struct err *e)
 	return 0;
 }
 
-int seal_size(const char *dir, uint64_t *size)
+int seal_size_at(int dir, uint64_t *size)
 {
-	_cleanup_fd_ int d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct seal s = {0};
 	int r;
 
-	if (d < 0)
-		return -errno;
-	load_checkpoint(d, &s);
+	load_checkpoint(dir, &s);
 	r = s.on_checkpoint.error;
 	*size = r ? 0 : s.checkpoint.size;
 	seal_free(&s);
 	return r;
+}
+
+int seal_size(const char *dir, uint64_t *size)
+{
+	_cleanup_fd_ int d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return d < 0 ? -errno : seal_size_at(d, size);
 }
 
 void seal_free(struct seal *s)

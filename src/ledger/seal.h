@@ -37,5 +37,6 @@ void seal_free(struct seal *s);
 
 /* The size that the checkpoint of the ledger in @dir claims, unchecked. 0, or -errno if there is none. */
 int seal_size(const char *dir, uint64_t *size);
+int seal_size_at(int dir, uint64_t *size);
 
 #endif

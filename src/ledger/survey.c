@@ -142,6 +142,26 @@ bool survey_has(const struct survey *s, uint64_t segment)
 	return i < s->n && s->segment[i] == segment;
 }
 
+int survey_add(struct survey *s, uint64_t segment)
+{
+	size_t i = below(s, segment);
+	int r;
+
+	if (i < s->n && s->segment[i] == segment)
+		return 0;
+	r = add(&s->segment, &s->n, &s->cap, segment);
+	if (r)
+		return r;
+	memmove(s->segment + i + 1, s->segment + i, (s->n - 1 - i) * sizeof(*s->segment));
+	s->segment[i] = segment;
+	return 0;
+}
+
+uint64_t survey_count(const struct survey *s, uint64_t from, uint64_t to)
+{
+	return below(s, to) - below(s, from);
+}
+
 bool survey_next(const struct survey *s, uint64_t from, uint64_t *segment)
 {
 	size_t i = below(s, from);
@@ -151,13 +171,21 @@ bool survey_next(const struct survey *s, uint64_t from, uint64_t *segment)
 	return i < s->n;
 }
 
+bool survey_before(const struct survey *s, uint64_t to, uint64_t *segment)
+{
+	size_t i = below(s, to);
+
+	if (i)
+		*segment = s->segment[i - 1];
+	return i;
+}
+
 uint64_t survey_start(const struct survey *s, uint64_t first, uint64_t signed_size)
 {
-	uint64_t low = first / LEDGER_SEGMENT, last = signed_size ? (signed_size - 1) / LEDGER_SEGMENT : 0, next;
-	size_t i = below(s, last + 1);
+	uint64_t low = first / LEDGER_SEGMENT, last = signed_size ? (signed_size - 1) / LEDGER_SEGMENT : 0, at;
 
-	if (i && s->segment[i - 1] >= low)
-		return s->segment[i - 1];
+	if (survey_before(s, last + 1, &at) && at >= low)
+		return at;
 	/* Nothing of what is signed is there; if nobody knows what is, all that is there may be. */
-	return survey_next(s, low, &next) && (!signed_size || next == last + 1) ? next : low;
+	return survey_next(s, low, &at) && (!signed_size || at == last + 1) ? at : low;
 }

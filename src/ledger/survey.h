@@ -28,8 +28,15 @@ void survey_free(struct survey *s);
 
 bool survey_has(const struct survey *s, uint64_t segment);
 
-/* The lowest segment there that is @from or higher. False if there is none. */
+/* Take note of @segment, which was found there later. 0 or -ENOMEM. */
+int survey_add(struct survey *s, uint64_t segment);
+
+/* How many segments there are of @from to @to - 1. */
+uint64_t survey_count(const struct survey *s, uint64_t from, uint64_t to);
+
+/* The lowest segment there that is @from or higher; the highest below @to. False if there is none. */
 bool survey_next(const struct survey *s, uint64_t from, uint64_t *segment);
+bool survey_before(const struct survey *s, uint64_t to, uint64_t *segment);
 
 /*
  * Where to look for the log's end when @signed_size leaves are said to be signed and @first is the lowest
