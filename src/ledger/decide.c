@@ -310,18 +310,16 @@ static int read_tails(struct plan *p, int dir, struct err *e)
 /* Nothing stands where the log will grow that no crash leaves there. */
 static int check_foreign(const struct plan *p, int dir, struct err *e)
 {
-	uint64_t last = p->tail[p->n_tail - 1].segment, other;
+	uint64_t last = p->tail[p->n_tail - 1].segment;
 	char name[LAYOUT_NAME];
-	int r = 0;
+	int r = survey_foreign(&p->survey, dir, last, name);
 
-	if (survey_next(&p->survey, last + 1, &other)) {
-		layout_segment(name, other, "entries");
+	if (r == -EEXIST)
 		return err_set(e, EBADMSG, "'%s' does not belong to it: the log ends in segment %" PRIu64
 			" after %" PRIu64 " records; see what it is and move it away", name, last, p->tree.size);
-	}
-	if (*p->survey.odd_name && p->survey.odd > last)
-		return err_set(e, EBADMSG, "'%s' is no regular file, and where the log will grow; move it away",
-			p->survey.odd_name);
+	if (r)
+		return err_set(e, EBADMSG, "'%s' stands where the log will grow: %s; move it away", name,
+			file_strerror(r));
 	for (unsigned level = 1; level < LAYOUT_LEVELS && !r; level++) {
 		layout_level(name, level);
 		r = check_file(dir, name, e);

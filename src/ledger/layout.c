@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ledger/layout.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "ledger/file.h"
 #include "util/base64.h"
+#include "util/span.h"
 
 void layout_segment(char *out, uint64_t segment, const char *kind)
 {
@@ -50,41 +45,6 @@ void index_row_get(const uint8_t in[LAYOUT_ROW], struct index_row *row)
 	row->end = get64(in);
 	row->min_us = (int64_t)get64(in + 8);
 	row->max_us = (int64_t)get64(in + 16);
-}
-
-/* The number in "NNNNNNNN.entries". */
-static bool entries_name(const char *name, uint64_t *segment)
-{
-	return strlen(name) > 8 && span_digits((struct span){name, 8}, segment) &&
-		!strcmp(name + 8, ".entries");
-}
-
-int layout_segments(int dir, uint64_t *low, uint64_t *high, uint64_t *count)
-{
-	int fd = openat(dir, "log", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct dirent *d;
-	uint64_t n;
-	DIR *list;
-
-	*low = *high = *count = 0;
-	if (fd < 0)
-		return -errno;
-	list = fdopendir(fd);
-	if (!list) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while ((d = readdir(list))) {
-		if (!entries_name(d->d_name, &n))
-			continue;
-		if (!*count || n < *low)
-			*low = n;
-		if (!*count || n > *high)
-			*high = n;
-		++*count;
-	}
-	closedir(list);
-	return 0;
 }
 
 /* "DDDDDDDDDDDDDDDDDDDD <44 base64> <16 hex>\n": 20 + 1 + 44 + 1 + 16 + 1 = 83, then spaces. */

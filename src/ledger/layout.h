@@ -41,12 +41,6 @@ void layout_level(char *out, unsigned level);
 void index_row_put(const struct index_row *row, uint8_t out[LAYOUT_ROW]);
 void index_row_get(const uint8_t in[LAYOUT_ROW], struct index_row *row);
 
-/*
- * The lowest and highest segment of which there is an .entries file; *count of them. 0 or -errno; with
- * no segment *count is 0.
- */
-int layout_segments(int dir, uint64_t *low, uint64_t *high, uint64_t *count);
-
 /* Bytes of the `size` file: two records, each in a sector of its own. */
 #define LAYOUT_SIZE_SLOT 512
 #define LAYOUT_SIZE_TEXT 96

@@ -488,10 +488,8 @@ int plan_settle(struct plan *p, int dir, struct err *e)
 		found = try(&s, &attempts[i]);
 	if (!r && !found)
 		r = refuse(&s, e);
-	else if (r)
+	else if (r || (r = mend(&s)))
 		r = err_set(e, -r, "out of memory");
-	if (!r && mend(&s))
-		r = err_set(e, ENOMEM, "out of memory");
 	if (!r)
 		r = check_slots(&s, e);
 	hashes_close(&s.files);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ledger/file.h"
 #include "util/span.h"
 
 /* "NNNNNNNN.KIND" of one of the three kinds. */
@@ -188,4 +189,27 @@ uint64_t survey_start(const struct survey *s, uint64_t first, uint64_t signed_si
 		return at;
 	/* Nothing of what is signed is there; if nobody knows what is, all that is there may be. */
 	return survey_next(s, low, &at) && (!signed_size || at == last + 1) ? at : low;
+}
+
+int survey_foreign(const struct survey *s, int dir, uint64_t last, char *name)
+{
+	uint64_t other;
+	int fd = 0;
+
+	if (survey_next(s, last + 1, &other)) {
+		layout_segment(name, other, "entries");
+		return -EEXIST;
+	}
+	if (*s->odd_name && s->odd > last) {
+		strcpy(name, s->odd_name);
+		fd = file_open(dir, name);
+	}
+	for (unsigned level = 1; level < LAYOUT_LEVELS && fd >= 0; level++) {
+		layout_level(name, level);
+		fd = file_open(dir, name);
+		if (fd >= 0)
+			close(fd);
+		fd = fd == -ENOENT ? 0 : fd;
+	}
+	return fd < 0 ? fd : 0;
 }

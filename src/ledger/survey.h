@@ -45,4 +45,11 @@ bool survey_before(const struct survey *s, uint64_t to, uint64_t *segment);
  */
 uint64_t survey_start(const struct survey *s, uint64_t first, uint64_t signed_size);
 
+/*
+ * What stands where a log that ends in segment @last will grow, and is not of it: @name (LAYOUT_NAME bytes)
+ * gets its name. 0 if there is nothing; -EEXIST: an .entries file of a later segment; or file_open()'s
+ * -errno of what is no regular file.
+ */
+int survey_foreign(const struct survey *s, int dir, uint64_t last, char *name);
+
 #endif

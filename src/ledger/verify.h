@@ -36,6 +36,7 @@ enum finding_kind {
 	FINDING_INDEX,      /* the offset and time index is wrong; the records are intact */
 	FINDING_SEQUENCE,   /* numbers missing without a gap record, twice, or out of order */
 	FINDING_RECORD,     /* a leaf that is not a record */
+	FINDING_FOREIGN,    /* a file where the log will grow that is none of it */
 	FINDING_UNCHECKED,  /* nothing is wrong, but this cannot be told any more; not among the findings */
 	FINDING_KINDS
 };

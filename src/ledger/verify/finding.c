@@ -16,7 +16,7 @@ const char *finding_name(enum finding_kind k)
 		[FINDING_CHECKPOINT] = "checkpoint", [FINDING_ROLLED_BACK] = "rolled-back",
 		[FINDING_KEY] = "key", [FINDING_SIZE] = "size", [FINDING_HASHES] = "hashes", [FINDING_INDEX] = "index",
 		[FINDING_SEQUENCE] = "sequence", [FINDING_RECORD] = "record",
-		[FINDING_UNCHECKED] = "unchecked",
+		[FINDING_UNCHECKED] = "unchecked", [FINDING_FOREIGN] = "foreign",
 	};
 
 	return (unsigned)k < FINDING_KINDS ? names[k] : "?";

@@ -18,6 +18,7 @@
 #include "ledger/verify/roots.h"
 #include "ledger/verify/view.h"
 
+#define UNREADABLE 64
 #define SUSPECTS 4096 /* differences remembered; more are counted */
 
 struct verify {
@@ -33,6 +34,9 @@ struct verify {
 	struct tree tree;          /* of the leaves found, as far as a root is named and none is missing */
 	bool level1;               /* it begins with hashes of level 1, those above being damaged: told */
 	bool broken;               /* leaves under the checkpoint are missing */
+	bool ended;                /* a segment beyond the checkpoint is not full: none follows on it */
+	uint64_t unreadable[UNREADABLE]; /* segments that the disk does not give, as many as are remembered */
+	size_t n_unreadable;
 	struct hashes hashes;
 	struct continuity continuity;
 	struct suspect *suspects;  /* differences between leaves and stored hashes */

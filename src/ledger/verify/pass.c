@@ -133,14 +133,36 @@ static void tell_bad(struct verify *v, const struct part *p)
 		v->sum->findings += p->n_bad - PART_BAD;
 }
 
+/* The disk does not give a segment's entries: what is in the others is judged all the same. */
+static void pass_over(struct verify *v, const struct part *p)
+{
+	uint64_t last = part_index(p, p->covered ? p->covered : LEDGER_SEGMENT) - 1;
+
+	verify_tell(v, FINDING_UNCHECKED, part_index(p, 0), last, "records %" PRIu64 " to %" PRIu64 " cannot be "
+		"checked: 'log/%08" PRIu64 ".entries' cannot be read: %s; all others were", part_index(p, 0), last,
+		p->segment, file_strerror(p->error));
+	v->broken = true;
+	v->sum->end = last + 1;
+	if (v->n_unreadable < UNREADABLE)
+		v->unreadable[v->n_unreadable] = p->segment;
+	v->n_unreadable++;
+}
+
 /* One segment, in order: its own findings, and what it adds to the whole. */
 static int join(void *ctx, struct part *p)
 {
 	struct verify *v = ctx;
 	bool stored_right;
 
-	if (p->error)
+	if (v->ended)
+		return 0;
+	v->ended = p->n < LEDGER_SEGMENT && part_index(p, LEDGER_SEGMENT) > v->sum->size;
+	if (p->error == -ENOMEM || p->error == -ESTALE)
 		return p->error;
+	if (p->error) {
+		pass_over(v, p);
+		return 0;
+	}
 	cover_named(v, p);
 	stored_right = check_stored(v, p);
 	add_to_tree(v, p);

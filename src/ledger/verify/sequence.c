@@ -8,6 +8,15 @@
 #include "ledger/lost.h"
 #include "ledger/verify/impl.h"
 
+/* Does a segment that could not be read lie between records @i and @j? */
+static bool unreadable_between(const struct verify *v, uint64_t i, uint64_t j)
+{
+	for (size_t k = 0; k < v->n_unreadable && k < UNREADABLE; k++)
+		if (v->unreadable[k] >= i / LEDGER_SEGMENT && v->unreadable[k] <= j / LEDGER_SEGMENT)
+			return true;
+	return v->n_unreadable > UNREADABLE;
+}
+
 static void tell_break(void *ctx, const struct continuity_break *b)
 {
 	const char *ch = record_channel_name(b->stream->channel);
@@ -17,6 +26,8 @@ static void tell_break(void *ctx, const struct continuity_break *b)
 
 	switch (b->kind) {
 	case CONTINUITY_MISSING:
+		if (unreadable_between(v, b->i, b->j))
+			break;
 		verify_tell(v, FINDING_SEQUENCE, b->i, b->j, "%s %" PRIu64 " to %" PRIu64 " (%" PRIu64
 			") of boot %.*s are missing between records %" PRIu64 " and %" PRIu64
 			", and no gap record says so", ch, b->a, b->b, b->b - b->a + 1, n, boot, b->i,

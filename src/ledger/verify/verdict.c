@@ -5,10 +5,12 @@
  * root name the leaves that were altered. A root that neither leaves nor hashes lead to is one of another
  * history: a fork.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "ledger/file.h"
 #include "ledger/verify/impl.h"
 
 /* Two altered records that have each other's hash were exchanged. */
@@ -138,7 +140,7 @@ static void judge_signed(struct verify *v, const struct claim *c, bool named)
 	uint64_t tail = c->size % LEDGER_BUNDLE;
 	char where[160] = "";
 
-	if (named && hashes_lead(v, c))
+	if ((named || v->n_unreadable) && hashes_lead(v, c))
 		return;
 	if (roots_proven(&v->roots) >= c->size) {
 		tell_fork(v, c);
@@ -178,6 +180,26 @@ static void judge_open(struct verify *v, const struct claim *c)
 			"them do not tell the root of so many", c->size, v->sum->first - 1);
 }
 
+/* Files where the log will grow that are none of it. */
+static void judge_foreign(struct verify *v)
+{
+	uint64_t end = v->sum->end, last = end ? (end - 1) / LEDGER_SEGMENT : 0;
+	char name[LAYOUT_NAME];
+	int r;
+
+	if (v->view.on_log)
+		return;
+	/* Of the next segment there may be a file already; those that are missing are told. */
+	if (end && end % LEDGER_SEGMENT == 0 && survey_has(&v->view.survey, last + 1))
+		last++;
+	if (v->sum->size && last < (v->sum->size - 1) / LEDGER_SEGMENT)
+		last = (v->sum->size - 1) / LEDGER_SEGMENT;
+	r = survey_foreign(&v->view.survey, v->view.dir, last, name);
+	if (r)
+		verify_tell(v, FINDING_FOREIGN, end, end, "'%s' is no part of the ledger, which ends after %" PRIu64
+			" records%s%s", name, end, r == -EEXIST ? "" : ": ", r == -EEXIST ? "" : file_strerror(r));
+}
+
 void verify_judge(struct verify *v)
 {
 	const struct claim *c = roots_by(&v->roots, CLAIM_CHECKPOINT), *since;
@@ -198,6 +220,7 @@ void verify_judge(struct verify *v)
 		else if (o->state == CLAIM_OPEN)
 			judge_open(v, o);
 	}
+	judge_foreign(v);
 	since = roots_by(&v->roots, CLAIM_SINCE);
 	if (!since)
 		return;

@@ -78,6 +78,19 @@ static void look_at_size(struct view *v)
 	v->on_size = fd < 0 ? fd : slots_read(fd, &v->slots);
 }
 
+/* The log ends where segments no longer follow one on another, whatever else has a number. */
+static void find_end(struct view *v)
+{
+	uint64_t size = v->seal.on_checkpoint.error ? 0 : v->seal.checkpoint.size;
+
+	v->high = survey_start(&v->survey, v->pruned.first, size);
+	while (survey_has(&v->survey, v->high + 1))
+		v->high++;
+	v->count = survey_next(&v->survey, 0, &v->low) ? survey_count(&v->survey, v->low, v->high + 1) : 0;
+	if (!v->count)
+		v->low = v->high = 0;
+}
+
 static int look(struct view *v, int dir, const struct vkey *pin, struct err *e)
 {
 	memset(v, 0, sizeof(*v));
@@ -85,8 +98,11 @@ static int look(struct view *v, int dir, const struct vkey *pin, struct err *e)
 	v->on_first = pruned_load(dir, &v->pruned);
 	seal_load(dir, pin, &v->seal, NULL);
 	look_at_size(v);
-	v->on_log = layout_segments(dir, &v->low, &v->high, &v->count);
-	return v->on_log ? 0 : hold_files(v, e);
+	v->on_log = survey_load(dir, &v->survey);
+	if (v->on_log)
+		return v->on_log == -ENOMEM ? err_set(e, ENOMEM, "out of memory") : 0;
+	find_end(v);
+	return hold_files(v, e);
 }
 
 /* Was something pruned while the files were opened? What is missing since was there a moment before. */
@@ -152,6 +168,7 @@ void view_release(struct view *v)
 	v->fd = NULL;
 	v->n = 0;
 	seal_free(&v->seal);
+	survey_free(&v->survey);
 }
 
 int view_open(const struct view *v, uint64_t segment, enum view_kind kind)

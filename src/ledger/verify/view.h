@@ -17,6 +17,7 @@
 #include "ledger/pruned.h"
 #include "ledger/seal.h"
 #include "ledger/slots.h"
+#include "ledger/survey.h"
 #include "util/err.h"
 
 enum view_kind { VIEW_ENTRIES, VIEW_INDEX, VIEW_HASHES, VIEW_KINDS };
@@ -29,7 +30,8 @@ struct view {
 	struct slots slots;
 	int on_size;           /* -ENOENT: there is no such file */
 	int on_log;
-	uint64_t low, high, count; /* segments: lowest, highest, how many; all 0 if there are none */
+	struct survey survey;
+	uint64_t low, high, count; /* segments: lowest, last of those that follow on, how many; all 0: there are none */
 
 	uint64_t from, n;      /* segments from..from+n-1 are held */
 	int (*fd)[VIEW_KINDS]; /* a descriptor, or the negative errno of file_open() */
