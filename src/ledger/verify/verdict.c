@@ -119,9 +119,12 @@ static bool hashes_lead(struct verify *v, const struct claim *c)
 
 static void tell_fork(struct verify *v, const struct claim *c)
 {
-	static const char *const by[] = {[CLAIM_CHECKPOINT] = "its checkpoint", [CLAIM_SLOT] = "the file 'size' (which "
-		"says what its writer was about to sign)", [CLAIM_SINCE] = "the remembered checkpoint",
-		[CLAIM_PRUNE] = "the record of what was pruned"};
+	static const char *const by[] = {
+		[CLAIM_CHECKPOINT] = "its checkpoint",
+		[CLAIM_SLOT] = "the file 'size' (which says what its writer was about to sign)",
+		[CLAIM_SINCE] = "the remembered checkpoint",
+		[CLAIM_PRUNE] = "the record of what was pruned",
+	};
 	char right[64] = "";
 	uint64_t from = 0;
 
