@@ -191,6 +191,45 @@ static int check_out(int out, const char *vkey, size_t n, struct err *e)
 	return 0;
 }
 
+/*
+ * What was exported there before has to be a beginning of what is exported now: whoever followed it holds its
+ * checkpoint. Looked at before anything there is written over.
+ */
+static int check_older(int out, struct hashes *h, const struct seal *seal, struct err *e)
+{
+	uint64_t now = seal->checkpoint.size;
+	_cleanup_free_ char *note = NULL;
+	struct checkpoint old;
+	struct hash root;
+	struct tree t;
+	struct err why;
+	size_t n;
+	int r = file_load(out, "checkpoint", NOTE_MAX, &note, &n);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r)
+		return err_set(e, -r, "the directory's checkpoint cannot be read: %s", file_strerror(r));
+	if (checkpoint_parse(note, n, &old, &why) || checkpoint_verify(&old, &seal->key, &why))
+		return err_set(e, EBADMSG, "the directory's checkpoint is not one of this ledger (%s); choose another "
+			"directory", why.text);
+	if (old.size > now)
+		return err_set(e, EBADMSG, "the directory holds the tiles of %" PRIu64 " signed records, and the "
+			"ledger's checkpoint covers %" PRIu64 ": the ledger was rolled back", old.size, now);
+	r = hashes_tree(h, old.size, &t);
+	if (r == -ENODATA)
+		return err_set(e, ESTALE, "whether the tiles of %" PRIu64 " records in the directory are continued "
+			"cannot be told: hashes for it are missing or pruned; choose another directory", old.size);
+	if (r)
+		return err_set(e, -r, "cannot read the hashes: %s", file_strerror(r));
+	tree_root(&t, &root);
+	if (memcmp(&root, &old.root, sizeof(root)))
+		return err_set(e, EBADMSG, "the directory's checkpoint of %" PRIu64 " records has another root than the "
+			"ledger has there: history was rewritten, or stored hashes are damaged; 'logvisor verify "
+			"--since-checkpoint' with that checkpoint tells which", old.size);
+	return 0;
+}
+
 int tiles_export(const char *dir, const char *out_dir, struct tiles_sum *sum, struct err *e)
 {
 	_cleanup_fd_ int d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -223,6 +262,8 @@ int tiles_export(const char *dir, const char *out_dir, struct tiles_sum *sum, st
 		r = check_out(out, seal.vkey, seal.vkey_len, e);
 	if (!r)
 		r = check_root(&h, &seal.checkpoint, e);
+	if (!r)
+		r = check_older(out, &h, &seal, e);
 	if (!r)
 		r = put_entries(reader, &h, out, size, sum, e);
 	for (unsigned level = 0; !r && level < LAYOUT_LEVELS && size >> (8 * level); level++)

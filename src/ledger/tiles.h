@@ -21,9 +21,10 @@ void tiles_path(uint64_t n, char *out);
 
 /*
  * Write what the present checkpoint covers to @out, created if it is not there; a tree exported before
- * from the same log is brought up to date. The checkpoint comes last. 0; -EBADMSG: a leaf does not have
- * its stored hash, or the hashes do not lead to the signed root; -EEXIST: @out is another log's; or
- * another -errno.
+ * from the same log is brought up to date, if it is a beginning of this one. The checkpoint comes last. 0;
+ * -EBADMSG: a leaf does not have its stored hash, the hashes do not lead to the signed root, or what is
+ * there is the tree of another history or of more records (nothing is written); -ESTALE: that cannot be
+ * told, since too much was pruned; -EEXIST: @out is another log's; or another -errno.
  */
 int tiles_export(const char *dir, const char *out, struct tiles_sum *sum, struct err *e);
 

@@ -12,6 +12,7 @@
 
 #include "ledger/note.h"
 #include "ledger/pruned.h"
+#include "ledger/tiles.h"
 #include "unit/ledger/tamper.h"
 
 #define N (2 * LEDGER_SEGMENT + 1000)
@@ -338,6 +339,71 @@ static void level_two_of_the_pruned(void **state)
 	assert_true(tamper_told(&t, FINDING_HASHES, 0, LEDGER_SEGMENT - 1));
 }
 
+/* ---- what was exported before ---- */
+
+static int export(const char *dir, const char *out)
+{
+	struct tiles_sum sum;
+	struct err e = {""};
+	int r = tiles_export(dir, out, &sum, &e);
+
+	if (getenv("TAMPER_SHOW"))
+		printf("# %s\n", e.text);
+	return r;
+}
+
+static void exported_before(void **state)
+{
+	struct tamper_file early = signed_twice(*state), late = tamper_load(tamper_path(*state, "checkpoint")), f;
+	char out[512];
+
+	snprintf(out, sizeof(out), "%s/tiles", (char *)*state);
+	tamper_store(tamper_path(*state, "checkpoint"), copy(early));
+	assert_int_equal(export(*state, out), 0);
+	tamper_store(tamper_path(*state, "checkpoint"), copy(late));
+	assert_int_equal(export(*state, out), 0);
+	assert_int_equal(export(*state, out), 0);
+	/* Less than is there. */
+	tamper_store(tamper_path(*state, "checkpoint"), copy(early));
+	assert_int_equal(export(*state, out), -EBADMSG);
+	f = tamper_load(tamper_path(out, "checkpoint"));
+	assert_int_equal(f.n, late.n);
+	assert_memory_equal(f.data, late.data, f.n);
+	free(f.data);
+	/* Somebody else's, or damaged. */
+	tamper_store(tamper_path(*state, "checkpoint"), copy(late));
+	f = copy(late);
+	f.data[f.n - 10] ^= 2;
+	tamper_store(tamper_path(out, "checkpoint"), f);
+	assert_int_equal(export(*state, out), -EBADMSG);
+	free(early.data);
+	free(late.data);
+}
+
+/* The same key, another history that is longer. */
+static void another_history_exported_before(void **state)
+{
+	char out[512], command[4096];
+	struct tamper_file early = signed_twice(*state), f;
+	struct ledger *l;
+	struct err e;
+
+	free(early.data);
+	snprintf(out, sizeof(out), "%s/tiles", (char *)*state);
+	assert_int_equal(export(*state, out), 0);
+	early = tamper_load(tamper_path(out, "tile/0/000"));
+	snprintf(command, sizeof(command), "cd '%s' && rm -r checkpoint size log", (char *)*state);
+	assert_int_equal(system(command), 0);
+	l = fixture_open(*state, NULL);
+	tamper_append(l, 1, 2001);
+	assert_int_equal(ledger_close(l, &e), 0);
+	assert_int_equal(export(*state, out), -EBADMSG);
+	f = tamper_load(tamper_path(out, "tile/0/000"));
+	assert_memory_equal(f.data, early.data, early.n);
+	free(f.data);
+	free(early.data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +418,8 @@ int main(void)
 		fixture_test(pruned_by_an_earlier_version),
 		fixture_test(remembered_below_first),
 		fixture_test(level_two_of_the_pruned),
+		fixture_test(exported_before),
+		fixture_test(another_history_exported_before),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
