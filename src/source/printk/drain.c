@@ -27,6 +27,17 @@ static int next(struct printk *p, enum printk_why why, bool idle, uint64_t limit
 	return r;
 }
 
+/* The numbers of this boot are used a second time, or another boot began. */
+static int went_back(struct printk *p, int64_t now_us, struct err *e)
+{
+	int r = printk_rewind(p, now_us, e);
+
+	if (r != PRINTK_ANEW)
+		return r;
+	r = printk_end_blind(p, now_us, e);
+	return r ? r : err_set(e, ESTALE, "the guest rebooted: its log began anew");
+}
+
 /* What to do when all that is final was taken: 0, 1 to begin again, or -errno. */
 static int look_about(struct printk *p, bool idle, bool moved, int64_t now_us, struct err *e)
 {
@@ -39,12 +50,12 @@ static int look_about(struct printk *p, bool idle, bool moved, int64_t now_us, s
 	if (!r && idle && p->code && !p->first_drain)
 		r = printk_reconcile(p, now_us, e);
 	if (r == PRINTK_REWOUND)
-		return printk_rewind(p, now_us, e);
+		return went_back(p, now_us, e);
 	if (!r && idle)
 		r = printk_same_ring(p, now_us, e);
 	if (!r && (idle || !moved))
 		r = printk_backwards(p, now_us, e);
-	return r == PRINTK_REWOUND ? printk_rewind(p, now_us, e) : r;
+	return r == PRINTK_REWOUND ? went_back(p, now_us, e) : r;
 }
 
 static int drain(struct printk *p, enum printk_why why, int64_t now_us, struct err *e)
@@ -55,7 +66,7 @@ static int drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 	int r = 0;
 
 	if (p->rewound || (idle && printk_overtaken(p))) {
-		r = printk_rewind(p, now_us, e);
+		r = went_back(p, now_us, e);
 		if (r != PRINTK_DONE)
 			return r;
 	}
@@ -110,7 +121,7 @@ int printk_copy(struct printk *p, bool final, const void *data, size_t len, int6
 		r = printk_window_put(p, final, data, len, time_us, e);
 	}
 	if (r == PRINTK_REWOUND)
-		r = printk_rewind(p, time_us, e);
+		r = went_back(p, time_us, e);
 	else if (!r)
 		do
 			r = next(p, PRINTK_AT_POLL, false, 0, time_us, e);

@@ -162,6 +162,7 @@ enum printk_came_to {
 	PRINTK_DONE = 1, /* it was dealt with */
 	PRINTK_ASK_RING = SOURCE_DOUBT + 1, /* only the ring can tell */
 	PRINTK_REWOUND,  /* the numbers go back: printk_rewind() is next */
+	PRINTK_ANEW,     /* they do because another boot began */
 };
 
 /* ---- walk.c ---- */
@@ -219,7 +220,7 @@ bool printk_booted_anew(struct printk *p, uint64_t tail, uint64_t head);
 /*
  * The numbers of this boot are used a second time: go on under its next name, beginning with what the
  * ring holds and the ledger does not. PRINTK_DONE; SOURCE_DOUBT if memory may not be whole (p->rewound
- * stays); -ESTALE: it is another boot; or -errno.
+ * stays); PRINTK_ANEW; or -errno.
  */
 int printk_rewind(struct printk *p, int64_t now_us, struct err *e);
 

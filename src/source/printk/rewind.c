@@ -158,8 +158,7 @@ int printk_rewind(struct printk *p, int64_t now_us, struct err *e)
 		r = printk_alert(p, now_us, e, "course-unknown",
 			"what is stored already cannot be read: %.120s", why_not.text);
 	} else if (begun_anew(p, tail, head)) {
-		r = printk_end_blind(p, now_us, e);
-		return r ? r : err_set(e, ESTALE, "the guest rebooted: its log began anew");
+		return PRINTK_ANEW;
 	}
 	if (!r)
 		r = printk_alert(p, now_us, e, "ring-backwards",
