@@ -2,7 +2,8 @@
 /*
  * ledger_files_fuzz.c - a good ledger whose files the input damages: overwritten, cut, lengthened, removed.
  * Reading, verifying, proving and recovering may refuse it; they may not crash, hang, or open a ledger
- * with less than was signed. What verify calls complete the writer takes.
+ * with less than was signed. What verify calls complete the writer takes. There are two ledgers, one of which
+ * was pruned; the input's first bit says which.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "ledger/file.h"
 #include "ledger/ledger.h"
 #include "ledger/proof.h"
+#include "ledger/pruned.h"
 #include "ledger/tiles.h"
 #include "ledger/verify.h"
 #include "record/record.h"
@@ -22,17 +24,24 @@
 #define SIGNED 520
 #define ALL 600
 
-static const char *const names[] = {"log/00000000.entries", "log/00000000.index",
-	"log/00000000.hashes", "log/hash.1", "checkpoint", "size", "first", "log/00000001.entries",
-	"vkey", "key"};
-#define FILES (sizeof(names) / sizeof(*names))
-#define KEY (FILES - 1) /* the one that verify does not need */
+#define FILES 11
+#define KEY 9 /* the one that verify does not need */
 
-static struct {
-	char *data;
-	size_t n;
-	bool there;
-} good[FILES];
+static struct kit {
+	uint64_t base;            /* records that were pruned */
+	const char *names[FILES];
+	struct {
+		char *data;
+		size_t n;
+		bool there;
+	} good[FILES];
+} kits[2] = {
+	{.names = {"log/00000000.entries", "log/00000000.index", "log/00000000.hashes", "log/hash.1",
+		"checkpoint", "size", "first", "log/00000001.entries", "vkey", "key", "log/hash.2"}},
+	{.base = LEDGER_SEGMENT, .names = {"log/00000001.entries", "log/00000001.index", "log/00000001.hashes",
+		"log/hash.1", "checkpoint", "size", "first", "log/00000002.entries", "vkey", "key", "log/hash.2"}},
+};
+static struct kit *kit;
 
 static char dir[256];
 static bool key_damaged;
@@ -50,14 +59,38 @@ static void check(bool ok)
 		abort();
 }
 
+static void wipe(void)
+{
+	static const char *const all[] = {"log/00000000.entries", "log/00000000.index", "log/00000000.hashes",
+		"log/00000001.entries", "log/00000001.index", "log/00000001.hashes", "log/00000002.entries",
+		"log/00000002.index", "log/00000002.hashes", "log/hash.1", "log/hash.2", "checkpoint", "size",
+		"first", "vkey", "key"};
+	char path[512];
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, all[i]);
+		unlink(path);
+	}
+}
+
+static void prune(struct ledger *l)
+{
+	const struct ledger_retention keep = {.keep_bytes = 1, .host = "vm", .now_us = 1700000000000000};
+	uint64_t gone;
+	struct err e;
+
+	check(!ledger_checkpoint(l, &e) && !ledger_prune(l, &keep, &gone, &e) && gone == kit->base);
+}
+
 static void make_good(void)
 {
 	struct ledger *l;
 	char leaf[512];
 	struct err e;
 
+	wipe();
 	check(!ledger_open(&l, dir, "test.example/vm", NULL, &e));
-	for (uint64_t i = 0; i < ALL; i++) {
+	for (uint64_t i = 0; i < kit->base + ALL; i++) {
 		struct record r = {.time_us = 1700000000000000 + (int64_t)i, .severity = 6,
 			.host = span_of("vm"), .app = span_of("kernel"), .msgid = span_of("kmsg"),
 			.channel = RECORD_KMSG, .has_seq = true, .seq = i,
@@ -65,15 +98,17 @@ static void make_good(void)
 		long n = record_encode(&r, leaf, sizeof(leaf));
 
 		check(n > 0 && !ledger_append(l, leaf, (size_t)n, r.time_us, &e));
-		check(i + 1 != SIGNED || !ledger_checkpoint(l, &e));
+		if (kit->base && i + 1 == kit->base + 100)
+			prune(l);
+		check(i + 1 != kit->base + SIGNED || !ledger_checkpoint(l, &e));
 	}
 	check(!ledger_commit(l, &e));
 	ledger_abandon(l);
 	for (size_t i = 0; i < FILES; i++) {
 		char path[512];
 
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		good[i].there = !file_load(AT_FDCWD, path, 1 << 24, &good[i].data, &good[i].n);
+		snprintf(path, sizeof(path), "%s/%s", dir, kit->names[i]);
+		kit->good[i].there = !file_load(AT_FDCWD, path, 1 << 24, &kit->good[i].data, &kit->good[i].n);
 	}
 }
 
@@ -82,7 +117,7 @@ static void put(size_t i, const char *data, size_t n)
 	char path[512];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+	snprintf(path, sizeof(path), "%s/%s", dir, kit->names[i]);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	check(fd >= 0 && !file_pwrite(fd, data, n, 0));
 	close(fd);
@@ -96,7 +131,7 @@ static size_t damage(const uint8_t *d, size_t n)
 	int fd;
 
 	key_damaged = key_damaged || file == KEY;
-	snprintf(path, sizeof(path), "%s/%s", dir, names[file]);
+	snprintf(path, sizeof(path), "%s/%s", dir, kit->names[file]);
 	if (d[0] >> 6 == 3) {
 		unlink(path);
 		return 1;
@@ -165,7 +200,7 @@ static bool prove(void)
 	size_t n;
 
 	whole = ledger_verify(dir, &opt, &sum, &e) == 0;
-	for (uint64_t i = 0; i < ALL; i += 255) {
+	for (uint64_t i = kit->base; i < kit->base + ALL; i += 255) {
 		if (!proof_make(dir, i, &text, &n, &e)) {
 			/* Whatever is damaged: a proof that is given holds. */
 			check(!proof_parse(text, n, &p, &e) && !proof_check(&p, NULL, &e));
@@ -203,27 +238,23 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	io = &ops;
 	snprintf(dir, sizeof(dir), "%s/ledger-fuzz.XXXXXX", tmp ? tmp : "/tmp");
 	check(mkdtemp(dir));
-	make_good();
+	for (kit = kits; kit < kits + 2; kit++)
+		make_good();
 	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const others[] = {"log/00000001.index", "log/00000001.hashes", "log/hash.2"};
-	char path[512];
+	struct prune_record record;
 
-	for (size_t i = 0; i < FILES; i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-		if (good[i].there)
-			put(i, good[i].data, good[i].n);
-	}
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, others[i]);
-		unlink(path);
-	}
+	check(prune_record_get((struct span){(const char *)data, size}, &record) || record.first > record.from);
+	kit = &kits[size && data[0] & 1];
+	wipe();
+	for (size_t i = 0; i < FILES; i++)
+		if (kit->good[i].there)
+			put(i, kit->good[i].data, kit->good[i].n);
 	key_damaged = false;
-	for (size_t at = 0, k = 0; at < size && k < 8; k++)
+	for (size_t at = 1, k = 0; at < size && k < 8; k++)
 		at += damage(data + at, size - at);
 	read_all();
 	recover(prove());

@@ -44,6 +44,22 @@ static struct tamper_file copy(struct tamper_file f)
 	return c;
 }
 
+/* The writer refuses the ledger, and leaves every byte as it is. */
+static void refused(const char *dir)
+{
+	char command[2048];
+	struct ledger *l;
+	struct err e;
+
+	snprintf(command, sizeof(command), "rm -rf '%s.kept' && cp -a '%s' '%s.kept'", dir, dir, dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(ledger_open(&l, dir, NULL, NULL, &e), -EBADMSG);
+	if (getenv("TAMPER_SHOW"))
+		printf("# open: %s\n", e.text);
+	snprintf(command, sizeof(command), "diff -r --exclude=lock '%s' '%s.kept' && rm -r '%s.kept'", dir, dir, dir);
+	assert_int_equal(system(command), 0);
+}
+
 static struct vkey pin_of(const char *dir)
 {
 	struct tamper_file f = tamper_load(tamper_path(dir, "vkey"));
@@ -70,6 +86,7 @@ static void older_checkpoint_put_back(void **state)
 	tamper_verify(*state, &t, NONE);
 	assert_int_equal(t.n, 1);
 	assert_true(tamper_told(&t, FINDING_FORK, 500, 999));
+	refused(*state);
 	tamper_verify(*state, &t, opt);
 	assert_true(tamper_told(&t, FINDING_FORK, 500, 999));
 	opt.since = late.data;
@@ -113,6 +130,7 @@ static void slot_with_another_root(void **state)
 		tamper_verify(*state, &t, NONE);
 		assert_int_equal(t.n, 1);
 		assert_true(tamper_told(&t, FINDING_FORK, i ? 500 : 0, i ? 999 : 499));
+		refused(*state);
 	}
 	tamper_store(tamper_path(*state, "size"), good);
 	tamper_verify(*state, &t, NONE);
@@ -166,6 +184,7 @@ static void checkpoint_of_another_history(void **state)
 	tamper_verify(*state, &t, NONE);
 	assert_int_equal(t.n, 1);
 	assert_true(tamper_told(&t, FINDING_FORK, 500, 699));
+	refused(*state);
 }
 
 /* ---- pruning ---- */
@@ -236,6 +255,7 @@ static void pruned_further(void **state)
 	tamper_verify(*state, &t, NONE);
 	assert_int_equal(t.n, 1);
 	assert_true(tamper_told(&t, FINDING_REMOVED, 0, 2 * LEDGER_SEGMENT - 1));
+	refused(*state);
 }
 
 /* The record is there, and not signed yet: appended by someone without the key. */
