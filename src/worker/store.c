@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * store.c - group commit. Each record put starts two clocks if they stand still: until it is durable
+ * (dirty_ms) and until it is signed (unsigned_ms); store_tick() does what is due and stops them. While the
+ * ledger takes nothing (failing), records are refused, not dropped: who offers them holds them, or the VM.
+ */
 #include "worker/store.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * worker.c - the life of the process: ledger and VM opened while it is privileged, then nothing but the two in
+ * reach (confine.h); one event at a time to follow.h until a signal or the VM's end, with store, heartbeat and
+ * retention in between; last words written, and all of it signed.
+ */
 #include "worker/worker.h"
 
 #include "util/clock.h"
