@@ -74,6 +74,23 @@ int state_load_boot(struct guest *g, struct err *e)
 	return 0;
 }
 
+int guest_remark(struct guest *g, struct err *e)
+{
+	const struct boot_marks was = g->marks;
+	int r = read_marks(g, &g->marks);
+
+	if (r) {
+		g->marks = was;
+		return r;
+	}
+	err_set(e, 0, "the guest's kernel runs on, but was altered:%s%s%s%s",
+		memcmp(was.note, g->marks.note, sizeof(was.note)) ? " VMCOREINFO" : "",
+		memcmp(was.banner, g->marks.banner, sizeof(was.banner)) ? " linux_banner" : "",
+		was.canary != g->marks.canary ? " init_task's stack canary" : "",
+		memcmp(was.bases, g->marks.bases, sizeof(was.bases)) ? " the bases of its memory" : "");
+	return 0;
+}
+
 int guest_alive(const struct guest *g, struct err *e)
 {
 	struct boot_marks now;

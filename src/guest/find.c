@@ -176,7 +176,7 @@ static int use_kernel_table(struct guest *g, uint64_t gva, struct err *e)
 	if (r && r != -EFAULT)
 		return state_unreadable(r, e);
 	if (r || at.gpa != g->info.kaslr_phys)
-		return err_set(e, EAGAIN, "the guest's kernel is still starting (init_top_pgt at 0x%" PRIx64
+		return err_set(e, EINPROGRESS, "the guest's kernel is still starting (init_top_pgt at 0x%" PRIx64
 			" does not map it yet)", gva);
 	g->table = own;
 	g->info.cr3 = own.root;

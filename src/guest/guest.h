@@ -36,8 +36,9 @@ struct guest_info {
 
 /*
  * Find the kernel that @cpu is running. 0 and *out; -EAGAIN with @e if no booted Linux kernel is there
- * *yet* (firmware, boot loader, decompressor: worth waiting); -ENOEXEC if there is something else and
- * waiting will not help; -EBADMSG if guest memory contradicts itself; -ESRCH if the VM is gone.
+ * *yet* (firmware, boot loader, decompressor: worth waiting); -EINPROGRESS if there is one in its first
+ * moments, or made to look so; -ENOEXEC if there is something else and waiting will not help; -EBADMSG if
+ * guest memory contradicts itself; -ESRCH if the VM is gone.
  * @cpu may be NULL: then RAM is scanned, and stale kernels of earlier boots may be found.
  */
 int guest_find(struct guest **out, const struct gmem *mem, const struct gcpu *cpu, struct err *e);
@@ -52,6 +53,11 @@ void guest_trim(struct guest *g);
  * (the guest rebooted or kexec'd); -ESRCH VM gone. Cheap: a few reads, to be called often.
  */
 int guest_alive(const struct guest *g, struct err *e);
+/*
+ * The marks changed although the kernel found runs on, as its owner knows: somebody altered them. Take those
+ * of now for its marks; @e says which changed. 0, -EFAULT, -ESRCH.
+ */
+int guest_remark(struct guest *g, struct err *e);
 
 /*
  * Is @cpu running the kernel found, going by its page table? 0 yes; -ESTALE with @e if it runs another

@@ -84,7 +84,7 @@ int state_load_note(struct guest *g, struct err *e)
 		r = note_by_scan(g);
 		return r == -ENOMEM ? state_unreadable(r, e) : r;
 	case -EAGAIN:
-		return err_set(e, EAGAIN, "the guest's kernel is still starting (VMCOREINFO is not "
+		return err_set(e, EINPROGRESS, "the guest's kernel is still starting (VMCOREINFO is not "
 			"written yet)");
 	case -EBADMSG:
 		return err_set(e, EBADMSG, "vmcoreinfo_data does not point to a VMCOREINFO note");

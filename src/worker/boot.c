@@ -15,6 +15,15 @@
 #define SETTLE_MS 20    /* between two questions whether a CPU has run */
 #define STILL_MS 1000   /* the guest's clock stood still for so long: is it another guest? Doubled up to ... */
 #define STILL_MAX_MS 60000
+#define TICKS_SLACK_MS 1000 /* the guest's clock may be so far ahead of ours */
+#define ALTERED_AGAIN_MS 10000
+#define BLIND_MS 10000  /* a kernel that is there and cannot be followed for so long, */
+#define STARTING_MS 60000 /* or says for so long that it is starting */
+/* Finding takes long, and a guest can have it done again and again: it gets at most one part in five of a CPU. */
+#define SEEK_SHARE 4
+#define HASTY_MS 10000  /* a kernel given up within this time was found in vain; more of them: */
+#define HASTY_FREE 3    /* so many are looked for at once, the next ever later, up to ... */
+#define HASTY_MAX_MS 10000
 
 void boot_init(struct boot *b, struct trap *t)
 {
@@ -42,9 +51,27 @@ int boot_let_go(struct boot *b, struct err *e)
 int boot_find(struct boot *b, struct err *e)
 {
 	struct gcpu cpu;
+	int64_t since = clock_due_ms();
 	int r = b->t->ops->cpu(b->t, 0, &cpu, e);
 
-	return r ? r : guest_find(&b->g, &b->t->mem, &cpu, e);
+	r = r ? r : guest_find(&b->g, &b->t->mem, &cpu, e);
+	b->took_ms = clock_due_ms() - since;
+	return r;
+}
+
+/* A kernel is there, has been for long, and what it says of itself cannot be followed: true once. */
+static bool blind(struct boot *b, int r, int64_t now)
+{
+	if (r == -EAGAIN) {
+		b->blind_ms = 0;
+		return false;
+	}
+	if (!b->blind_ms)
+		b->blind_ms = now;
+	if (b->blind_said || now - b->blind_ms < (r == -EINPROGRESS ? STARTING_MS : BLIND_MS))
+		return false;
+	b->blind_said = true;
+	return true;
 }
 
 /*
@@ -57,8 +84,10 @@ static enum boot_failure passing(struct boot *b, int r, const struct err *why)
 	const int64_t now = clock_due_ms(), most = b->followed ? STRANGE_AGAIN_MS : STRANGE_MS;
 	bool said = b->strange_said;
 
-	if (r == -EAGAIN || r == -EFAULT || r == -EBADMSG || r == -ESTALE) {
+	if (r == -EAGAIN || r == -EINPROGRESS || r == -EFAULT || r == -EBADMSG || r == -ESTALE) {
 		b->state = BOOT_SEEKING;
+		if (blind(b, r, now))
+			return BOOT_BLIND;
 		if (!strcmp(b->waiting, why->text))
 			return BOOT_LATER;
 		memcpy(b->waiting, why->text, sizeof(b->waiting));
@@ -85,7 +114,8 @@ enum boot_failure boot_not_found(struct boot *b, int r, const struct err *why)
 	b->g = NULL;
 	if (f == BOOT_NEVER)
 		return f;
-	b->seek_ms = clock_due_ms() + b->seek_pause_ms;
+	b->seek_ms = clock_due_ms() +
+		(b->took_ms * SEEK_SHARE > b->seek_pause_ms ? b->took_ms * SEEK_SHARE : b->seek_pause_ms);
 	b->seek_pause_ms = b->seek_pause_ms * 2 < SEEK_MAX_MS ? b->seek_pause_ms * 2 : SEEK_MAX_MS;
 	return f;
 }
@@ -94,7 +124,10 @@ void boot_begin(struct boot *b)
 {
 	b->state = BOOT_FOUND;
 	b->followed = true;
-	b->strange_said = false;
+	b->strange_said = b->blind_said = false;
+	b->blind_ms = 0;
+	b->begun_ms = clock_due_ms();
+	b->ticked_ms = 0;
 	guest_trim(b->g);
 	b->check_pause_ms = STILL_MS;
 	b->check_ms = clock_due_ms() + b->check_pause_ms;
@@ -103,11 +136,16 @@ void boot_begin(struct boot *b)
 
 void boot_forget(struct boot *b)
 {
+	const int64_t now = clock_due_ms();
+	int64_t pause;
+
+	b->hasty = now - b->begun_ms < HASTY_MS ? b->hasty + 1 : 0;
+	pause = b->hasty > HASTY_FREE ? SEEK_FIRST_MS << (b->hasty - HASTY_FREE < 7 ? b->hasty - HASTY_FREE : 7) : 0;
 	guest_free(b->g);
 	b->g = NULL;
 	b->state = BOOT_SEEKING;
 	b->seek_pause_ms = SEEK_FIRST_MS;
-	b->seek_ms = 0;
+	b->seek_ms = !pause ? 0 : now + (pause < HASTY_MAX_MS ? pause : HASTY_MAX_MS);
 	b->waiting[0] = 0;
 }
 
@@ -146,6 +184,34 @@ bool boot_settled(struct boot *b)
 	return true;
 }
 
+/*
+ * Its marks changed, or are being overwritten by another one: does a CPU run it all the same, and its clock go on
+ * from where it was? (HZ is 1000 at most.)
+ */
+static bool runs_on(struct boot *b, int64_t now)
+{
+	struct gcpu cpu;
+	struct err why;
+	uint64_t ticks;
+
+	return b->ticked_ms && !guest_ticks(b->g, &ticks) &&
+		ticks - b->ticks <= (uint64_t)(now - b->ticked_ms + TICKS_SLACK_MS) &&
+		!b->t->ops->cpu(b->t, 0, &cpu, NULL) && !guest_runs_on(b->g, &cpu, &why);
+}
+
+/* It does: what its marks are now is believed. */
+static enum boot_is altered(struct boot *b, int64_t now, struct err *why)
+{
+	struct err other;
+
+	if (guest_remark(b->g, why) || guest_alive(b->g, &other) == -ESTALE)
+		return BOOT_GONE;
+	if (b->altered_ms && now - b->altered_ms < ALTERED_AGAIN_MS)
+		return BOOT_SAME;
+	b->altered_ms = now;
+	return BOOT_ALTERED;
+}
+
 enum boot_is boot_alive(struct boot *b, struct err *why)
 {
 	int64_t now = clock_due_ms();
@@ -156,7 +222,7 @@ enum boot_is boot_alive(struct boot *b, struct err *why)
 	if (guest_alive(b->g, why) != -ESTALE)
 		return BOOT_SAME;
 	if (boot_settled(b))
-		return BOOT_GONE;
+		return runs_on(b, now) ? altered(b, now, why) : BOOT_GONE;
 	b->alive_ms = b->look_ms = now + SETTLE_MS;
 	return BOOT_UNSURE;
 }
@@ -172,6 +238,7 @@ static enum boot_is ticking(struct boot *b, int64_t now, struct err *why)
 
 	if (guest_ticks(b->g, &ticks))
 		return BOOT_SAME;
+	b->ticked_ms = now;
 	if (ticks != b->ticks) {
 		b->ticks = ticks;
 		b->check_pause_ms = STILL_MS;

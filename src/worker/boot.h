@@ -28,16 +28,22 @@ struct boot {
 	bool followed;       /* some kernel of this VM was */
 
 	/* Seeking: all times are clock_due_ms(). */
-	int64_t seek_ms, seek_pause_ms;
+	int64_t seek_ms, seek_pause_ms, took_ms;
 	int64_t strange_ms;  /* since when it is strange */
 	bool strange_said;
+	int64_t blind_ms;    /* since when there is a kernel that cannot be followed; 0: there is none */
+	bool blind_said;
+	int64_t begun_ms;    /* the last one found was begun with */
+	unsigned hasty;      /* so many in a row were soon given up */
 	char waiting[sizeof(((struct err *)0)->text)]; /* said already */
 
 	/* Found: */
 	int64_t look_ms, alive_ms;
 	bool asked;          /* boot_settled() was, in this round */
 	uint64_t runs;       /* trap.h, when the doubt arose */
-	uint64_t ticks; /* of the guest's clock */
+	uint64_t ticks;      /* of the guest's clock, */
+	int64_t ticked_ms;   /* and when they were read */
+	int64_t altered_ms;  /* that it was altered was told last; 0: never */
 	int64_t check_ms, check_pause_ms;
 };
 
@@ -50,6 +56,7 @@ int boot_find(struct boot *b, struct err *e);
 enum boot_failure {
 	BOOT_LATER, /* look again at b->seek_ms; nothing to tell */
 	BOOT_WAITS, /* the same, and why is to be told */
+	BOOT_BLIND, /* the same, and it is to be told that there is one whose log cannot be seen */
 	BOOT_NONE,  /* the same, and it is to be told that no kernel runs any more that could be followed */
 	BOOT_NEVER, /* there will be none */
 };
@@ -63,13 +70,14 @@ void boot_forget(struct boot *b);
 
 enum boot_is {
 	BOOT_SAME,
+	BOOT_ALTERED, /* the same, and that somebody altered its marks is to be told */
 	BOOT_UNSURE, /* nothing of its memory is to be believed now; ask again at b->look_ms */
 	BOOT_STOPPED, /* no CPU runs it any more; its memory is still there */
 	BOOT_GONE,    /* so is its memory */
 };
-/* Is it there still, going by its memory? BOOT_SAME, _UNSURE, _GONE. Asked at most every few ms. */
+/* Is it there still, going by its memory? BOOT_SAME, _ALTERED, _UNSURE, _GONE. Asked at most every few ms. */
 enum boot_is boot_alive(struct boot *b, struct err *why);
-/* Does it run still? Any of the four. Sets b->look_ms, when to ask at the latest. */
+/* Does it run still? Any of these. Sets b->look_ms, when to ask at the latest. */
 enum boot_is boot_look(struct boot *b, struct err *why);
 
 /*

@@ -81,8 +81,13 @@ static int seek(struct follow *f, struct err *e)
 	case BOOT_WAITS:
 		status_log(f->report->status, "waiting for the guest's kernel: %s", e->text);
 		break;
+	case BOOT_BLIND:
+		report_alert(f->report, "blind", e->text);
+		pump_blind(&f->pump, e->text);
+		break;
 	case BOOT_NONE:
 		report_alert(f->report, "no-kernel", e->text);
+		pump_blind(&f->pump, e->text);
 		break;
 	case BOOT_LATER:
 		break;
@@ -96,6 +101,9 @@ static int seek(struct follow *f, struct err *e)
 static bool is_there(struct follow *f, enum boot_is is, const struct err *why)
 {
 	switch (is) {
+	case BOOT_ALTERED:
+		report_alert(f->report, "kernel-altered", why->text);
+		return true;
 	case BOOT_SAME:
 		return true;
 	case BOOT_UNSURE:
@@ -166,8 +174,8 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 		moved(f, pump_copied(&f->pump, ev, e), e);
 		return 0;
 	case TRAP_LOST:
-		status_log(f->report->status, "the backend dropped %" PRIu64 " events; the ring is walked",
-			ev->lost);
+		status_log(f->report->status, "the backend dropped %" PRIu64 " events, and %" PRIu64
+			" led nowhere; the ring is walked", ev->lost, ev->failed);
 		pump_dropped(&f->pump, ev);
 		f->boot.look_ms = 0;
 		return 0;

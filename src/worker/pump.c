@@ -8,6 +8,7 @@
 
 #include "util/clock.h"
 
+#define DRAIN_CALLS 16  /* of a source, while the guest runs on: then the store and signals have their turn */
 #define HOLD_STEP_MS 10 /* between two tries of a store that takes nothing */
 
 /* ---- the sink ---- */
@@ -178,11 +179,10 @@ static struct moment moment(const struct pump *p, const struct pumped *x)
 
 static int drain_to_end(struct pumped *x, const struct moment *m, struct err *e)
 {
-	int r;
+	int r = SOURCE_MORE;
 
-	do
+	for (unsigned n = 0; r == SOURCE_MORE && (m->held || n < DRAIN_CALLS); n++)
 		r = x->s->ops->drain(x->s, m, e);
-	while (r == SOURCE_MORE);
 	return r;
 }
 
@@ -410,6 +410,18 @@ int pump_poll(struct pump *p, struct err *e)
 	for (unsigned i = 0; i < p->n && !r; i++)
 		r = poll_one(p, &p->list[i], e);
 	return r;
+}
+
+void pump_blind(struct pump *p, const char *why)
+{
+	const unsigned channels = pump_channels(p->table);
+
+	for (unsigned ch = 0; ch < RECORD_CHANNELS; ch++) {
+		if (!(channels >> ch & 1))
+			continue;
+		meta_blind(store_meta(p->store, META_GAP), ch, p->resume->at[ch].next, why);
+		store_put_meta(p->store, NULL);
+	}
 }
 
 /* ---- the end ---- */

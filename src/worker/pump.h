@@ -75,6 +75,9 @@ bool pump_quiet(struct pump *p);
 /* Drain those that are due. As pump_stopped(). */
 int pump_poll(struct pump *p, struct err *e);
 
+/* The logs of all sources cannot be seen from now on, for @why: a gap of unknown size in each channel. */
+void pump_blind(struct pump *p, const char *why);
+
 /* The VM is held, to be left: take what is there. */
 void pump_take_all(struct pump *p);
 /* The guest is gone: what is left of it, from its memory if @readable. */

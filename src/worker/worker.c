@@ -33,6 +33,7 @@ struct worker {
 	struct resume resume;
 	struct follow follow;
 	int64_t next_heartbeat_ms, next_prune_ms;
+	uint64_t blind; /* gaps of unknown size that the ledger had before */
 	bool store_said;
 	bool alone; /* no file but the ledger's can be reached */
 };
@@ -170,7 +171,7 @@ static int finish(struct worker *w, int r, const struct err *why, struct err *e)
 	report_left(&w->report, r, &c, left);
 	if (store_close(&w->store, &close_why) && r >= 0)
 		return err_set(e, EIO, "%s; what could not be written is lost", close_why.text);
-	return r < 0 ? r : c.lost ? 1 : 0;
+	return r < 0 ? r : c.lost || w->store.blind > w->blind ? 1 : 0;
 }
 
 int worker_run(const struct worker_options *o, struct err *e)
@@ -190,6 +191,7 @@ int worker_run(const struct worker_options *o, struct err *e)
 			store_close(&w.store, NULL);
 		return r;
 	}
+	w.blind = w.store.blind;
 	w.report = (struct report){&w.store, &w.status, o->target};
 	follow_init(&w.follow, w.t, &w.report, &w.resume, o->max_hold_ms);
 	w.follow.pump.strict = o->strict;

@@ -60,6 +60,7 @@ static int event(struct source *s, const struct trap_event *ev, const struct mom
 	p->whole = m->whole;
 	if (ev->type == TRAP_LOST) {
 		printk_copies_lost(p, ev->lost, m->now_us);
+		printk_traps_failed(p, ev->failed);
 		printk_pace_now(p);
 		return 0;
 	}

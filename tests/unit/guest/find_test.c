@@ -223,7 +223,7 @@ static void not_booted(void **state)
 
 	fake_make(&f, &opt);
 	fake_put64(&f, FAKE_VARS, 0);
-	assert_int_equal(find(), -EAGAIN);
+	assert_int_equal(find(), -EINPROGRESS);
 	assert_non_null(strstr(e.text, "still starting"));
 	fake_free(&f);
 }

@@ -53,13 +53,13 @@ static void something_else_after_a_kernel(void **state)
 	assert_int_equal(pass(29000), 0);
 	assert_string_equal(all(), "boot b:a ");
 	assert_int_equal(pass(8000), 0);
-	assert_string_equal(all(), "boot b:a alert:no-kernel ");
+	assert_string_equal(all(), "boot b:a alert:no-kernel gap ");
 	assert_int_equal(pass(100000), 0);
-	assert_string_equal(all(), "boot b:a alert:no-kernel ");
+	assert_string_equal(all(), "boot b:a alert:no-kernel gap ");
 	vm_boot(0x1e800000);
 	vm_print("next");
 	assert_int_equal(pass(2000), 0);
-	assert_string_equal(all(), "boot b:a alert:no-kernel boot b:next ");
+	assert_string_equal(all(), "boot b:a alert:no-kernel gap boot b:next ");
 	end();
 }
 
