@@ -66,9 +66,7 @@ static int set_form(struct show_options *o, const char *text, struct err *e)
 	int k = form_by_name(text);
 
 	if (k < 0)
-		return err_set(e, EINVAL,
-			"'%.80s' is not an output form: short short-iso short-monotonic json export "
-			"cat raw framed", text);
+		return err_set(e, EINVAL, "'%.80s' is not an output form; '-o help' lists them", text);
 	o->form.kind = (enum form_kind)k;
 	return 0;
 }

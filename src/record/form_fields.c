@@ -14,8 +14,10 @@
 
 #define DIGITS 20 /* of 2^64 - 1 */
 
-#define LITERAL(s) ((struct span){s, sizeof(s) - 1})
-#define KEY(s) LITERAL(",\"" s "\":\"") /* struct form_field, json_key */
+#define SPAN(s) {s, sizeof(s) - 1}
+#define LITERAL(s) ((struct span)SPAN(s))
+#define KEY_TEXT(s) ",\"" s "\":\"" /* struct form_field, json_key */
+#define KEY(s) LITERAL(KEY_TEXT(s))
 
 static struct span keep(struct form_fields *o, struct span s)
 {
@@ -63,15 +65,45 @@ static void add_if(struct form_fields *o, struct span key, struct span value)
 		add(o, key, value);
 }
 
-/* Parameter names to field names: A-Z 0-9 _, no more than FORM_KEY_MAX. */
-static void add_params(struct form_fields *o, const struct record_param *p, size_t n,
-	struct span prefix)
+/*
+ * What the hypervisor saw of the sender and the journal has a name for (systemd.journal-fields(7)): the
+ * observed parameter, and its field. A source that observes more of a sender adds its lines here, and
+ * every form, match and list of values knows it.
+ */
+static const struct {
+	struct span param, key;
+} senders[] = {
+	{SPAN("uid"), SPAN(KEY_TEXT("_UID"))},
+	{SPAN("gid"), SPAN(KEY_TEXT("_GID"))},
+	{SPAN("exe"), SPAN(KEY_TEXT("_EXE"))},
+	{SPAN("cmdline"), SPAN(KEY_TEXT("_CMDLINE"))},
+	{SPAN("cgroup"), SPAN(KEY_TEXT("_SYSTEMD_CGROUP"))},
+	{SPAN("unit"), SPAN(KEY_TEXT("_SYSTEMD_UNIT"))},
+	{SPAN("loginuid"), SPAN(KEY_TEXT("_AUDIT_LOGINUID"))},
+};
+
+static bool add_sender(struct form_fields *o, const struct record_param *p)
 {
+	for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
+		if (!span_eq(p->name, senders[i].param))
+			continue;
+		add(o, senders[i].key, p->value);
+		return true;
+	}
+	return false;
+}
+
+/* Parameter names to field names: A-Z 0-9 _, no more than FORM_KEY_MAX. */
+static void add_params(struct form_fields *o, const struct record_param *p, size_t n, bool observed)
+{
+	struct span prefix = observed ? LITERAL("_LOGVISOR_") : LITERAL("GUEST_");
 	char key[FORM_KEY_MAX + 5];
 
 	for (size_t i = 0; i < n; i++) {
 		size_t len = 2 + prefix.n;
 
+		if (observed && add_sender(o, &p[i]))
+			continue;
 		memcpy(key, ",\"", 2);
 		memcpy(key + 2, prefix.p, prefix.n);
 		for (size_t k = 0; k < p[i].name.n && len < FORM_KEY_MAX + 2; k++) {
@@ -120,6 +152,18 @@ static uint64_t monotonic(struct form *f, uint64_t us, const char boot[33])
 	return us;
 }
 
+/*
+ * The time nearest to @us that a journal takes: systemd-journal-remote ends at the first entry that is of
+ * the very epoch, or past the year 3111 (VALID_REALTIME, systemd 252). The true one is then in
+ * _LOGVISOR_REALTIME.
+ */
+static uint64_t importable(uint64_t us)
+{
+	const uint64_t end = UINT64_C(1) << 55;
+
+	return us == 0 ? 1 : us < end ? us : end - 1;
+}
+
 static struct span cursor(struct form_fields *o, const struct record *r, struct span index)
 {
 	struct span s = keep(o, LITERAL("vm="));
@@ -137,6 +181,7 @@ void form_fields(struct form *f, const struct record *r, uint64_t index, struct 
 	struct span at, monotonic_us;
 	enum meta_kind kind;
 	bool meta = meta_is(r, &kind);
+	uint64_t journal_time = f->kind == FORM_EXPORT ? importable((uint64_t)r->time_us) : (uint64_t)r->time_us;
 
 	o->n = o->used = 0;
 	o->may_repeat = r->n_observed + r->n_claimed > 0;
@@ -144,7 +189,7 @@ void form_fields(struct form *f, const struct record *r, uint64_t index, struct 
 		memcpy(boot, r->boot.p, 16);
 	at = decimal(o, index);
 	add_plain(o, KEY("__CURSOR"), cursor(o, r, at));
-	add_u64(o, KEY("__REALTIME_TIMESTAMP"), (uint64_t)r->time_us);
+	add_u64(o, KEY("__REALTIME_TIMESTAMP"), journal_time);
 	shown = monotonic(f, us, boot);
 	monotonic_us = decimal(o, shown);
 	add_plain(o, KEY("__MONOTONIC_TIMESTAMP"), monotonic_us);
@@ -178,7 +223,21 @@ void form_fields(struct form *f, const struct record *r, uint64_t index, struct 
 		add_u64(o, KEY("_LOGVISOR_CONT"), 1);
 	if (r->truncated)
 		add_u64(o, KEY("_LOGVISOR_TRUNCATED"), 1);
-	add_params(o, r->observed, r->n_observed, LITERAL("_LOGVISOR_"));
-	add_params(o, r->claimed, r->n_claimed, LITERAL("GUEST_"));
+	if (journal_time != (uint64_t)r->time_us)
+		add_u64(o, KEY("_LOGVISOR_REALTIME"), (uint64_t)r->time_us);
+	add_params(o, r->observed, r->n_observed, true);
+	add_params(o, r->claimed, r->n_claimed, false);
 	add(o, KEY("MESSAGE"), r->msg);
+}
+
+void form_fields_named(const struct record *r, uint64_t index, struct span key, struct form_fields *o)
+{
+	struct form f = {.kind = FORM_JSON};
+	size_t n = 0;
+
+	form_fields(&f, r, index, o);
+	for (size_t i = 0; i < o->n; i++)
+		if (span_eq(form_field_key(&o->field[i]), key) && !form_field_is_address(key))
+			o->field[n++] = o->field[i];
+	o->n = n;
 }

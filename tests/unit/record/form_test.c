@@ -71,6 +71,81 @@ static void human_forms(void **state)
 		"[            ] web01 a\\x0ab[77]: text [truncated]\n");
 }
 
+/* What journalctl 252 prints for the same record, but for the cursor. */
+static void journalctl_forms(void **state)
+{
+	static const struct span only[] = {SPAN("MESSAGE"), SPAN("_UID")};
+	struct record r = sample(SPAN("two\nlines"));
+	struct form f = {.kind = FORM_VERBOSE, .utc = true, .only = only, .n_only = 2};
+
+	(void)state;
+	r.msg = SPAN("text");
+	assert_string_equal(put_as(FORM_SHORT_FULL, &r), "Mon 2026-11-23 23:19:04 UTC web01 kernel: text\n");
+	assert_string_equal(put_as(FORM_SHORT_PRECISE, &r), "Nov 23 23:19:04.123456 web01 kernel: text\n");
+	assert_string_equal(put_as(FORM_SHORT_ISO_PRECISE, &r),
+		"2026-11-23T23:19:04.123456+0000 web01 kernel: text\n");
+	assert_string_equal(put_as(FORM_SHORT_UNIX, &r), "1795475944.123456 web01 kernel: text\n");
+	assert_string_equal(put_as(FORM_WITH_UNIT, &r), "Mon 2026-11-23 23:19:04 UTC web01 kernel: text\n");
+	r.n_observed = 2;
+	r.observed[0] = (struct record_param){SPAN("unit"), SPAN("sshd.service")};
+	r.observed[1] = (struct record_param){SPAN("uid"), SPAN("1000")};
+	assert_string_equal(put_as(FORM_WITH_UNIT, &r),
+		"Mon 2026-11-23 23:19:04 UTC web01 sshd.service: text\n");
+	r.msg = SPAN("two\nlines");
+	assert_string_equal(put(&f, &r), "Mon 2026-11-23 23:19:04.123456 UTC [vm=web01;i=42]\n"
+		"    _UID=1000\n    MESSAGE=two\n            lines\n");
+	f.kind = FORM_CAT;
+	assert_string_equal(put(&f, &r), "two\nlines\n1000\n");
+	f.kind = FORM_JSON_PRETTY;
+	assert_string_equal(put(&f, &r), "{\n\t\"__CURSOR\" : \"vm=web01;i=42\",\n"
+		"\t\"__REALTIME_TIMESTAMP\" : \"1795475944123456\",\n\t\"__MONOTONIC_TIMESTAMP\" : \"12345678\",\n"
+		"\t\"_BOOT_ID\" : \"0123456789abcdef6c6f677669736f72\",\n\t\"_UID\" : \"1000\",\n"
+		"\t\"MESSAGE\" : \"two\\nlines\"\n}\n");
+	f.kind = FORM_JSON_SEQ;
+	assert_memory_equal(put(&f, &r), "\036{\"__CURSOR\":", 13);
+	f.kind = FORM_JSON_SSE;
+	put(&f, &r);
+	assert_memory_equal(text, "data: {\"__CURSOR\":", 18);
+	assert_memory_equal(text + size - 3, "}\n\n", 3);
+	f = (struct form){.kind = FORM_SHORT, .utc = true, .no_host = true};
+	assert_string_equal(put(&f, &r), "Nov 23 23:19:04 kernel: two\n                        lines\n");
+}
+
+/* A journal takes no entry of the epoch itself and none past 2^55 us; the record's own time stays with it. */
+static void absurd_times(void **state)
+{
+	struct record r = sample(SPAN("text"));
+
+	(void)state;
+	r.time_us = 0;
+	assert_string_equal(put_as(FORM_SHORT, &r), "Jan 01 00:00:00 web01 kernel: text\n");
+	assert_non_null(strstr(put_as(FORM_JSON, &r), "\"__REALTIME_TIMESTAMP\":\"0\""));
+	assert_non_null(strstr(put_as(FORM_EXPORT, &r), "\n__REALTIME_TIMESTAMP=1\n"));
+	assert_non_null(strstr(text, "\n_LOGVISOR_REALTIME=0\n"));
+	r.time_us = INT64_C(253402300799999999);
+	assert_string_equal(put_as(FORM_SHORT_FULL, &r), "Fri 9999-12-31 23:59:59 UTC web01 kernel: text\n");
+	assert_non_null(strstr(put_as(FORM_EXPORT, &r), "\n__REALTIME_TIMESTAMP=36028797018963967\n"));
+	assert_non_null(strstr(text, "\n_LOGVISOR_REALTIME=253402300799999999\n"));
+}
+
+static void fields_by_name(void **state)
+{
+	static struct form_fields fields;
+	struct record r = sample(SPAN("text"));
+
+	(void)state;
+	r.n_claimed = 2;
+	r.claimed[0] = (struct record_param){SPAN("uid"), SPAN("0")};
+	r.claimed[1] = (struct record_param){SPAN("uid"), SPAN("1")};
+	form_fields_named(&r, 42, SPAN("GUEST_UID"), &fields);
+	assert_int_equal(fields.n, 2);
+	assert_true(span_is(fields.field[1].value, "1"));
+	form_fields_named(&r, 42, SPAN("_UID"), &fields); /* what the guest claims is no fact */
+	assert_int_equal(fields.n, 0);
+	form_fields_named(&r, 42, SPAN("__CURSOR"), &fields);
+	assert_int_equal(fields.n, 0);
+}
+
 static void local_time(void **state)
 {
 	struct record r = sample(SPAN("text"));
@@ -294,7 +369,7 @@ static void names(void **state)
 	(void)state;
 	for (int k = 0; k < FORM_KINDS; k++)
 		assert_int_equal(form_by_name(form_name((enum form_kind)k)), k);
-	assert_int_equal(form_by_name("verbose"), -1);
+	assert_int_equal(form_by_name("loud"), -1);
 }
 
 static int free_text(void **state)
@@ -308,6 +383,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(human_forms),
+		cmocka_unit_test(journalctl_forms),
+		cmocka_unit_test(absurd_times),
+		cmocka_unit_test(fields_by_name),
 		cmocka_unit_test(local_time),
 		cmocka_unit_test(lines_cannot_be_forged),
 		cmocka_unit_test(own_records),
