@@ -178,12 +178,17 @@ deps-check:
 bindir  = $(DESTDIR)$(PREFIX)/bin
 man1dir = $(DESTDIR)$(PREFIX)/share/man/man1
 compdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+zshdir  = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+fishdir = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 install: logvisor
 	install -D -m 755 logvisor '$(bindir)/logvisor'
 	install -D -m 644 doc/man/logvisor.1 '$(man1dir)/logvisor.1'
 	install -D -m 644 packaging/completion/logvisor.bash '$(compdir)/logvisor'
+	install -D -m 644 packaging/completion/_logvisor '$(zshdir)/_logvisor'
+	install -D -m 644 packaging/completion/logvisor.fish '$(fishdir)/logvisor.fish'
 uninstall:
-	rm -f '$(bindir)/logvisor' '$(man1dir)/logvisor.1' '$(compdir)/logvisor'
+	rm -f '$(bindir)/logvisor' '$(man1dir)/logvisor.1' '$(compdir)/logvisor' \
+		'$(zshdir)/_logvisor' '$(fishdir)/logvisor.fish'
 
 clean:
 	rm -rf $(BUILD) logvisor

@@ -43,7 +43,8 @@ _logvisor() {
 		;;
 	-o | --output)
 		if [ "$command" = show ]; then
-			COMPREPLY=($(compgen -W "short short-iso short-monotonic json export cat raw framed" -- "$cur"))
+			COMPREPLY=($(compgen -W "short short-full short-iso short-iso-precise short-precise short-monotonic short-unix verbose
+				export json json-pretty json-sse json-seq cat with-unit raw framed" -- "$cur"))
 		elif [ "$command" = prove ]; then
 			COMPREPLY=($(compgen -f -- "$cur"))
 		else
@@ -59,7 +60,26 @@ _logvisor() {
 		COMPREPLY=($(compgen -W "now today yesterday -5min -1h" -- "$cur"))
 		return
 		;;
-	-n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --on-full | --threads)
+	--facility)
+		COMPREPLY=($(compgen -W "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp
+			local0 local1 local2 local3 local4 local5 local6 local7" -- "$cur"))
+		return
+		;;
+	-b | --boot)
+		COMPREPLY=($(compgen -W "0 -1 all" -- "$cur"))
+		return
+		;;
+	-F | --field | --output-fields)
+		COMPREPLY=($(compgen -W "MESSAGE PRIORITY SYSLOG_FACILITY SYSLOG_IDENTIFIER _BOOT_ID _HOSTNAME _TRANSPORT
+			_COMM _PID _KERNEL_SUBSYSTEM _KERNEL_DEVICE _LOGVISOR_CHANNEL _LOGVISOR_FIDELITY
+			_LOGVISOR_KIND" -- "$cur"))
+		return
+		;;
+	--cursor-file)
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return
+		;;
+	-c | --cursor | --after-cursor | -t | --identifier | -n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --on-full | --threads)
 		return
 		;;
 	esac
@@ -71,8 +91,10 @@ _logvisor() {
 	doctor) options="--output" ;;
 	inspect) options="--output --symbols" ;;
 	show)
-		options="--all --boot --case-sensitive --follow --grep --lines --no-pager --output --priority
-			--reverse --since --store --until --utc"
+		options="--after-cursor --all --boot --case-sensitive --cursor --cursor-file --disk-usage --dmesg
+			--facility --field --fields --follow --grep --header --identifier --lines --list-boots --merge
+			--no-hostname --no-pager --no-tail --output --output-fields --pager-end --priority --quiet
+			--reverse --show-cursor --since --store --until --utc"
 		;;
 	verify) options="--store --since-checkpoint --vkey --output --threads" ;;
 	check-proof) options="--vkey" ;;

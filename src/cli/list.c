@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/ledgers.h"
 #include "ledger/ledger.h"
 #include "ledger/lost.h"
 #include "record/meta.h"
@@ -32,24 +33,6 @@ struct row {
 	bool has_lost;
 	int64_t last_us; /* 0: none */
 };
-
-static uint64_t bytes_of(const char *dir)
-{
-	char log[4200];
-	struct dirent *d;
-	struct stat st;
-	uint64_t n = 0;
-	DIR *at;
-
-	snprintf(log, sizeof(log), "%s/log", dir);
-	at = opendir(log);
-	while (at && (d = readdir(at)))
-		if (!fstatat(dirfd(at), d->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode))
-			n += (uint64_t)st.st_blocks * 512;
-	if (at)
-		closedir(at);
-	return n;
-}
 
 /* From Logvisor's own records, newest first: how the last session ended, and the target. */
 static bool take_meta(struct row *row, const struct record *r)
@@ -104,7 +87,7 @@ static void fill(struct row *row, const char *store, const char *name, struct re
 	memset(row, 0, sizeof(*row));
 	snprintf(row->name, sizeof(row->name), "%.*s", RECORD_NAME_MAX, name);
 	snprintf(dir, sizeof(dir), "%.4095s/%.*s", store, RECORD_NAME_MAX, name);
-	row->bytes = bytes_of(dir);
+	row->bytes = ledgers_bytes(dir);
 	if (read_ledger(row, dir, r, scratch))
 		row->state = "unreadable";
 	w = ledger_writer(dir, &row->pid);
@@ -140,16 +123,11 @@ static void print_safe(const char *s, int width)
 
 static void print_row(const struct row *row, int name_w, int target_w)
 {
-	static const char units[] = "BKMGT";
 	char state[32], size[16], last[32] = "-", lost[24] = "-";
-	double n = (double)row->bytes;
 	time_t t = row->last_us / 1000000;
 	struct tm tm;
-	int u = 0;
 
-	for (; n >= 1024 && u < 4; u++)
-		n /= 1024;
-	snprintf(size, sizeof(size), n < 10 && u ? "%.1f%c" : "%.0f%c", n, units[u]);
+	ledgers_size_text(row->bytes, size);
 	if (row->pid)
 		snprintf(state, sizeof(state), "%s (%d)", row->state, (int)row->pid);
 	else
@@ -163,53 +141,28 @@ static void print_row(const struct row *row, int name_w, int target_w)
 	printf("%-19s %10" PRIu64 " %7s %6s  %s\n", state, row->records, lost, size, last);
 }
 
-static int is_ledger(const struct dirent *d)
-{
-	return record_name_ok(d->d_name);
-}
-
-/* A directory that has one of a ledger's files, or had. */
-static bool has_any(const char *store, const char *name)
-{
-	static const char *const files[] = {"lock", "checkpoint", "log"};
-	char path[4096 + RECORD_NAME_MAX + 16];
-	struct stat st;
-
-	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		snprintf(path, sizeof(path), "%.4095s/%.*s/%s", store, RECORD_NAME_MAX, name, files[i]);
-		if (!lstat(path, &st))
-			return true;
-	}
-	return false;
-}
-
 static int list_store(const char *store, bool json)
 {
 	_cleanup_free_ struct record *r = malloc(sizeof(*r));
 	_cleanup_free_ char *scratch = malloc(RECORD_LEAF_MAX);
 	int name_w = 4, target_w = 6, found = 0;
-	struct dirent **names;
+	struct ledgers ledgers;
+	struct err e = {""};
 	struct row *rows;
-	int n = scandir(store, &names, is_ledger, alphasort);
 
-	if (n < 0 && errno == ENOENT) /* no store, no ledgers */
-		n = 0, names = NULL;
-	if (n < 0)
-		return cli_failf("cannot read the store %.200s: %s", store, strerror(errno));
-	rows = calloc((size_t)n + 1, sizeof(*rows));
-	for (int i = 0; i < n; i++) {
-		if (rows && r && scratch && has_any(store, names[i]->d_name)) {
-			struct row *row = &rows[found++];
+	if (ledgers_find(store, &ledgers, &e))
+		return cli_fail(&e);
+	rows = calloc(ledgers.n + 1, sizeof(*rows));
+	for (size_t i = 0; rows && r && scratch && i < ledgers.n; i++) {
+		struct row *row = &rows[found++];
 
-			fill(row, store, names[i]->d_name, r, scratch);
-			if ((int)strlen(row->name) > name_w)
-				name_w = (int)strlen(row->name);
-			if ((int)strlen(row->target) > target_w)
-				target_w = (int)strlen(row->target);
-		}
-		free(names[i]);
+		fill(row, store, ledgers.name[i], r, scratch);
+		if ((int)strlen(row->name) > name_w)
+			name_w = (int)strlen(row->name);
+		if ((int)strlen(row->target) > target_w)
+			target_w = (int)strlen(row->target);
 	}
-	free(names);
+	ledgers_free(&ledgers);
 	if (!json && found)
 		printf("%-*s%-*s%-19s %10s %7s %6s  %s\n", name_w + 2, "NAME", target_w + 2,
 			"TARGET", "STATE", "RECORDS", "LOST", "SIZE", "LAST");

@@ -152,7 +152,7 @@ void option_help(const struct cli_option *o)
 			at += printf("[=%s", o->arg + 1);
 		else if (o->arg)
 			at += printf(" %s", o->arg);
-		if (at >= HELP_COLUMN) {
+		if (at > HELP_COLUMN - 2) {
 			putchar('\n');
 			at = 0;
 		}

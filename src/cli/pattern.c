@@ -302,12 +302,12 @@ void pattern_free(struct pattern *p)
 	free(p);
 }
 
-bool pattern_match(const struct pattern *p, struct span text)
+int pattern_match(const struct pattern *p, struct span text)
 {
 	PCRE2_SPTR s = (PCRE2_SPTR)(text.n ? text.p : "");
 	int r = pcre2_match(p->code, s, text.n, 0, 0, p->match, p->context);
 
 	if (r == PCRE2_ERROR_JIT_STACKLIMIT)
 		r = pcre2_match(p->code, s, text.n, 0, PCRE2_NO_JIT, p->match, p->context);
-	return r != PCRE2_ERROR_NOMATCH;
+	return r >= 0 ? 1 : r == PCRE2_ERROR_NOMATCH ? 0 : -E2BIG;
 }

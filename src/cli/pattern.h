@@ -26,10 +26,11 @@ int pattern_compile(struct pattern **out, const char *text, enum pattern_case ho
 void pattern_free(struct pattern *p);
 
 /*
- * Does it match within @text? Bytes that are not UTF-8 match nothing. A text so made that PCRE2 gives up
- * on it (its match limit) counts as a match: better one line too many than one hidden.
+ * Does it match within @text? 1 or 0. Bytes that are not UTF-8 match nothing. -E2BIG: PCRE2 gave up at one
+ * of its limits, as an expression like "(a+)+$" makes it, and a text so made by the guest; then it is not
+ * known, and that has to be said.
  */
-bool pattern_match(const struct pattern *p, struct span text);
+int pattern_match(const struct pattern *p, struct span text);
 
 /*
  * The offset, at or after @from, where a match could have its literal; s.n if there is none in @s.

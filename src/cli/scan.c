@@ -31,97 +31,101 @@ static bool out_of_time(const struct scan *s, uint64_t index)
 }
 
 /*
- * Is @index in a segment whose file is not there? Then so are all of *begin to *end - 1, however many: told
- * at once, as far as they are wanted, unless a pruning has removed them meanwhile.
+ * Is @index in a segment whose file is not there? Then so are all of s->begin to s->end - 1, however many:
+ * told at once, as far as they are wanted, unless a pruning has removed them meanwhile.
  */
-static bool in_hole(struct scan *s, uint64_t index, uint64_t from, uint64_t to, uint64_t *begin, uint64_t *end)
+static bool in_hole(struct scan *s, uint64_t index)
 {
-	if (!ledger_reader_hole(s->reader, index, begin, end))
+	if (!ledger_reader_hole(s->reader, index, &s->begin, &s->end))
 		return false;
 	if (ledger_reader_refresh(s->reader, NULL) >= 0 && ledger_reader_first(s->reader) > index)
 		return true;
-	s->damaged(s->ctx, *begin < from ? from : *begin, *end > to ? to : *end,
+	s->damaged(s->ctx, s->begin < s->from ? s->from : s->begin, s->end > s->to ? s->to : s->end,
 		"the files of their segments are missing, or no regular files");
 	return true;
 }
 
 /*
- * Read the bundle of @index: entries *begin to *end - 1, as far as from <= entry < to is concerned.
- * What of them cannot be read is told. False if nothing of it is to be visited.
+ * Read the bundle of @index: entries s->begin to s->end - 1. What of them cannot be read, as far as what is
+ * left is concerned, is told. False if nothing of it is to be visited.
  */
-static bool load(struct scan *s, uint64_t index, uint64_t from, uint64_t to, uint64_t *begin,
-	uint64_t *end)
+static bool load(struct scan *s, uint64_t index)
 {
-	uint64_t first = ledger_reader_first(s->reader), last = ledger_reader_end(s->reader);
+	uint64_t first = ledger_reader_first(s->reader), last = ledger_reader_end(s->reader), to = s->to;
 	struct err e = {"its bundle cannot be read"};
 	uint64_t count = 0;
 
-	if (in_hole(s, index, from, to, begin, end))
+	if (in_hole(s, index))
 		return false;
-	*begin = index / LEDGER_BUNDLE * LEDGER_BUNDLE;
-	*end = *begin + LEDGER_BUNDLE;
-	if (*begin < first)
-		*begin = first;
-	if (*end > last)
-		*end = last;
+	s->begin = index / LEDGER_BUNDLE * LEDGER_BUNDLE;
+	s->end = s->begin + LEDGER_BUNDLE;
+	if (s->begin < first)
+		s->begin = first;
+	if (s->end > last)
+		s->end = last;
 	s->bundle.n = 0;
-	s->bundle.base = *begin;
+	s->bundle.base = s->begin;
 	if (out_of_time(s, index))
 		return false;
-	if (ledger_reader_bundle(s->reader, *begin, &s->bundle.bytes, &s->bundle.base, &count, &e) == 0) {
-		if (s->bundle.base <= *begin)
+	if (ledger_reader_bundle(s->reader, s->begin, &s->bundle.bytes, &s->bundle.base, &count, &e) == 0) {
+		if (s->bundle.base <= s->begin)
 			split(s, count);
 	} else if (ledger_reader_refresh(s->reader, NULL) >= 0 &&
-		   ledger_reader_first(s->reader) > *begin) {
+		   ledger_reader_first(s->reader) > s->begin) {
 		return false; /* removed meanwhile, as --keep says */
 	}
-	*begin = s->bundle.base;
-	first = *begin + s->bundle.n;
-	if (first < from)
-		first = from;
-	if (to > *end)
-		to = *end;
+	s->begin = s->bundle.base;
+	first = s->begin + s->bundle.n;
+	if (first < s->from)
+		first = s->from;
+	if (to > s->end)
+		to = s->end;
 	if (first < to)
 		s->damaged(s->ctx, first, to, count ? "an entry's length does not fit" : e.text);
 	return s->bundle.n && (!s->select || s->select(s->ctx, &s->bundle));
 }
 
-int scan_forward(struct scan *s, uint64_t from, uint64_t to)
+void scan_begin(struct scan *s, uint64_t from, uint64_t to, bool backward)
 {
-	const struct scan_bundle *b = &s->bundle;
-	uint64_t begin, end;
-	int r;
-
-	for (; from < to; from = end) {
-		if (!load(s, from, from, to, &begin, &end))
-			continue;
-		for (uint64_t i = from; i < end && i < to && i - begin < b->n; i++) {
-			if (b->skip[i - begin])
-				continue;
-			r = s->visit(s->ctx, b->leaf[i - begin], i);
-			if (r)
-				return r;
-		}
-	}
-	return 0;
+	s->from = from;
+	s->to = to;
+	s->backward = backward;
+	s->loaded = false;
 }
 
-int scan_backward(struct scan *s, uint64_t from, uint64_t to)
+/* Leave the bundle in hand behind. */
+static void leave(struct scan *s)
+{
+	if (s->backward)
+		s->to = s->begin < s->to ? s->begin : s->to - 1;
+	else
+		s->from = s->end > s->from ? s->end : s->from + 1;
+	s->loaded = false;
+}
+
+bool scan_next(struct scan *s, struct span *leaf, uint64_t *index)
 {
 	const struct scan_bundle *b = &s->bundle;
-	uint64_t begin, end;
-	int r;
 
-	for (; from < to; to = begin) {
-		if (!load(s, to - 1, from, to, &begin, &end))
+	while (s->from < s->to) {
+		uint64_t i = s->backward ? s->to - 1 : s->from;
+
+		if (s->loaded && (i < s->begin || i >= s->end))
+			s->loaded = false;
+		if ((!s->loaded && !load(s, i)) || (!s->backward && i - s->begin >= b->n)) {
+			leave(s);
 			continue;
-		for (uint64_t i = to; i-- > begin && i >= from;) {
-			if (i - begin >= b->n || b->skip[i - begin])
-				continue;
-			r = s->visit(s->ctx, b->leaf[i - begin], i);
-			if (r)
-				return r;
 		}
+		s->loaded = true;
+		if (s->backward)
+			s->to--;
+		else
+			s->from++;
+		if (i - s->begin >= b->n || b->skip[i - s->begin])
+			continue;
+		*leaf = b->leaf[i - s->begin];
+		*index = i;
+		return true;
 	}
-	return 0;
+	return false;
 }

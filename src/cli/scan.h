@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * scan.h - walk a ledger bundle by bundle, forwards or backwards, over what is damaged as well: a
- * bundle that cannot be read, or an entry whose length is not to be believed, is counted and told, and
- * the walk goes on behind it.
+ * scan.h - walk a ledger entry by entry, forwards or backwards, a bundle being read at a time, over what
+ * is damaged as well: a bundle that cannot be read, or an entry whose length is not to be believed, is
+ * counted and told, and the walk goes on behind it.
+ *
+ *	scan_begin(&s, from, to, false);
+ *	while (scan_next(&s, &leaf, &index))
+ *		...
  */
 #ifndef LOGVISOR_CLI_SCAN_H
 #define LOGVISOR_CLI_SCAN_H
@@ -29,16 +33,23 @@ struct scan {
 	int64_t since_us, until_us;
 	/* Optional: look at a whole bundle first, and set skip[]. Returns false to pass over all. */
 	bool (*select)(void *ctx, struct scan_bundle *b);
-	/* One entry. Returns 0 to go on, 1 to end the walk, or -errno. */
-	int (*visit)(void *ctx, struct span leaf, uint64_t index);
 	/* Entries @from to @to - 1 are damaged. */
 	void (*damaged)(void *ctx, uint64_t from, uint64_t to, const char *why);
 	void *ctx;
+
+	/* What is left, and how far of that the bundle in hand reaches. */
+	uint64_t from, to, begin, end;
+	bool backward, loaded;
 	struct scan_bundle bundle;
 };
 
-/* Visit from <= index < to in rising (falling) order. 0, or 1 and -errno from visit(). */
-int scan_forward(struct scan *s, uint64_t from, uint64_t to);
-int scan_backward(struct scan *s, uint64_t from, uint64_t to);
+/* Walk over from <= index < to, rising, or with @backward falling. */
+void scan_begin(struct scan *s, uint64_t from, uint64_t to, bool backward);
+
+/*
+ * The next entry: true with @leaf, which stays valid until the next call on the scan or its reader; false at
+ * the end.
+ */
+bool scan_next(struct scan *s, struct span *leaf, uint64_t *index);
 
 #endif

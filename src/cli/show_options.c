@@ -9,55 +9,68 @@
 #include "cli/priority.h"
 #include "cli/show.h"
 #include "cli/when.h"
-#include "record/leaf.h"
 
-#define LINES_DEFAULT 10 /* journalctl's */
+#define LINES_DEFAULT 10  /* journalctl's */
+#define LINES_PAGER 1000  /* journalctl's, for -e: no pager should have to keep more */
 
-enum { OPT_NO_PAGER = OPTION_LONG, OPT_UTC, OPT_CASE };
+enum {
+	OPT_NO_PAGER = OPTION_LONG, OPT_UTC, OPT_CASE, OPT_LIST_BOOTS, OPT_NO_TAIL, OPT_FACILITY,
+	OPT_OUTPUT_FIELDS, OPT_NO_HOSTNAME, OPT_AFTER_CURSOR, OPT_SHOW_CURSOR, OPT_CURSOR_FILE,
+	OPT_DISK_USAGE, OPT_HEADER,
+};
 
 const struct cli_option show_option_table[] = {
-	{'f', "follow", NULL, "go on printing as records arrive"},
-	{'n', "lines", "[N]", "the last N (10); all: every one"},
-	{'r', "reverse", NULL, "newest first"},
 	{'S', "since", "TIME", "not older: \"2026-11-23 10:00:00\", @EPOCH, today, -5min,"},
 	{'U', "until", "TIME", "not newer            \"1 hour ago\""},
+	{'b', "boot", "[BOOT]", "0 the guest's latest, -1 the one before; ID[+-N]; all"},
+	{'k', "dmesg", NULL, "the kernel's log, of the latest boot if no other is given"},
 	{'p', "priority", "P", "err: that and graver; warning..crit: a range; or 0-7"},
+	{OPT_FACILITY, "facility", "F", "kern,daemon,...; help lists them"},
+	{'t', "identifier", "NAME", "of this program"},
 	{'g', "grep", "PATTERN", "Perl-compatible; case counts if it has an upper case letter"},
 	{OPT_CASE, "case-sensitive", "[yes|no]", "decides whether case counts"},
-	{'b', "boot", "[ID]", "the guest's latest boot, or that one"},
+	{'c', "cursor", "CURSOR", "from that place on"},
+	{OPT_AFTER_CURSOR, "after-cursor", "CURSOR", "from behind that place on"},
+	{OPT_CURSOR_FILE, "cursor-file", "FILE", "behind the place in FILE, and then keep the new one there"},
+	{'m', "merge", NULL, "all ledgers of the store, merged by time"},
+	{'f', "follow", NULL, "go on printing as records arrive"},
+	{'n', "lines", "[[+]N]", "the last N (10); +N: the first N; all: every one"},
+	{OPT_NO_TAIL, "no-tail", NULL, "every one, also with -f"},
+	{'r', "reverse", NULL, "newest first"},
+	{'e', "pager-end", NULL, "begin at the end in the pager: -n 1000 of the latest boot"},
 	{'a', "all", NULL, "heartbeats too"},
-	{'o', "output", "FORM", "short short-iso short-monotonic json export cat raw framed"},
+	{'o', "output", "FORM", "short, json, verbose, ...; help lists them"},
+	{OPT_OUTPUT_FIELDS, "output-fields", "LIST", "these only, in verbose, json, export and cat"},
+	{OPT_SHOW_CURSOR, "show-cursor", NULL, "the place of the last record, at the end"},
+	{OPT_NO_HOSTNAME, "no-hostname", NULL, "short forms without the VM's name"},
 	{OPT_UTC, "utc", NULL, "times in UTC"},
+	{'q', "quiet", NULL, "nothing but records on standard output"},
 	{OPT_NO_PAGER, "no-pager", NULL, "do not page on a terminal"},
+	{OPT_LIST_BOOTS, "list-boots", NULL, "the guest's boots instead"},
+	{'F', "field", "FIELD", "the values that FIELD has instead"},
+	{'N', "fields", NULL, "the names of all fields instead"},
+	{OPT_DISK_USAGE, "disk-usage", NULL, "the room that the ledgers take instead"},
+	{OPT_HEADER, "header", NULL, "what the ledger's files say of it instead"},
 	CLI_OPTION_STORE,
 	{0, NULL, NULL, NULL},
 };
 
-static bool all_digits(const char *s)
+static bool is_lines(const char *s)
 {
-	size_t n = 0;
+	uint64_t v;
 
-	while (isdigit((unsigned char)s[n]))
-		n++;
-	return n > 0 && s[n] == 0;
+	return !strcmp(s, "all") || span_digits(span_of(*s == '+' ? s + 1 : s), &v);
 }
 
 static int set_lines(struct show_options *o, const char *text, struct err *e)
 {
-	char *end;
-
-	if (!text) {
-		o->lines = LINES_DEFAULT;
+	o->lines = LINES_DEFAULT;
+	o->lines_first = text && *text == '+';
+	if (!text || span_digits(span_of(text + o->lines_first), &o->lines))
 		return 0;
-	}
-	if (!strcmp(text, "all")) {
-		o->lines = SHOW_ALL;
-		return 0;
-	}
-	errno = 0;
-	o->lines = all_digits(text) ? strtoull(text, &end, 10) : 0;
-	if (!all_digits(text) || errno)
+	if (strcmp(text, "all") != 0)
 		return err_set(e, EINVAL, "'%.80s' is not a number of lines", text);
+	o->lines = SHOW_ALL;
 	return 0;
 }
 
@@ -65,22 +78,12 @@ static int set_form(struct show_options *o, const char *text, struct err *e)
 {
 	int k = form_by_name(text);
 
-	if (k < 0)
+	if (!strcmp(text, "help"))
+		o->action = SHOW_HELP_OUTPUT;
+	else if (k < 0)
 		return err_set(e, EINVAL, "'%.80s' is not an output form; '-o help' lists them", text);
-	o->form.kind = (enum form_kind)k;
-	return 0;
-}
-
-static int set_boot(struct show_options *o, const char *text, struct err *e)
-{
-	o->has_boot = true;
-	o->boot[0] = 0;
-	if (!text)
-		return 0;
-	if (!leaf_boot_ok(span_of(text)))
-		return err_set(e, EINVAL, "'%.80s' is not a boot: 16 lower-case hexadecimal digits",
-			text);
-	memcpy(o->boot, text, 17);
+	else
+		o->form.kind = (enum form_kind)k;
 	return 0;
 }
 
@@ -95,85 +98,225 @@ static int set_case(struct show_options *o, const char *text, struct err *e)
 	return 0;
 }
 
-/* `-n 20`, as well as -n20: an optional argument that may stand apart. */
-static const char *lines_argument(int argc, char **argv)
+static int set_facilities(struct show_options *o, const char *text, struct err *e)
 {
-	if (optarg)
-		return optarg;
-	if (optind < argc && (all_digits(argv[optind]) || !strcmp(argv[optind], "all")))
-		return argv[optind++];
-	return NULL;
+	if (strcmp(text, "help") != 0)
+		return facility_parse(text, &o->select.facilities, e);
+	o->action = SHOW_HELP_FACILITY;
+	return 0;
 }
 
-static int set_option(struct show_options *o, int c, int argc, char **argv, int64_t now_us,
+static int add_identifier(struct show_options *o, const char *text, struct err *e)
+{
+	if (o->select.n_identifiers == SELECT_IDENTIFIERS_MAX)
+		return err_set(e, EINVAL, "more than %d times -t", SELECT_IDENTIFIERS_MAX);
+	o->select.identifier[o->select.n_identifiers++] = text;
+	return 0;
+}
+
+static int add_output_fields(struct show_options *o, const char *text, struct err *e)
+{
+	for (;;) {
+		size_t n = strcspn(text, ",");
+
+		if (o->form.n_only == SHOW_FIELDS_MAX)
+			return err_set(e, EINVAL, "--output-fields: more than %d", SHOW_FIELDS_MAX);
+		if (n)
+			o->only[o->form.n_only++] = (struct span){text, n};
+		if (!text[n])
+			break;
+		text += n + 1;
+	}
+	return o->form.n_only ? 0 : err_set(e, EINVAL, "--output-fields: no field is named");
+}
+
+static int set_cursor(struct show_options *o, const char *text, bool after, struct err *e)
+{
+	if (o->cursor)
+		return err_set(e, EINVAL, "--cursor and --after-cursor: only one of them, and once");
+	o->cursor = text;
+	o->after_cursor = after;
+	return 0;
+}
+
+/* -n 20 as well as -n20: the argument of an option may stand apart, where it is one beyond doubt. */
+static const char *apart(int argc, char **argv, bool (*is)(const char *))
+{
+	if (!optarg && optind < argc && is(argv[optind]))
+		return argv[optind++];
+	return optarg;
+}
+
+static bool is_boot(const char *s)
+{
+	struct boot_choice c;
+
+	return boot_choice_parse(s, &c, NULL) == 0;
+}
+
+/* Options that choose records. 1: it is none of those. */
+static int set_selection(struct show_options *o, int c, int argc, char **argv, int64_t now_us,
 	struct err *e)
 {
+	const char *boot;
+
 	switch (c) {
-	case 'a':
-		o->form.all = true;
-		return 0;
+	case 'S':
+		o->select.has_since = true;
+		return when_parse(optarg, now_us, &o->select.since_us, e);
+	case 'U':
+		o->select.has_until = true;
+		return when_parse(optarg, now_us, &o->select.until_us, e);
 	case 'b':
-		return set_boot(o, optarg, e);
-	case 'f':
-		o->follow = true;
+		boot = apart(argc, argv, is_boot);
+		return boot_choice_parse(boot ? boot : "0", &o->boot, e);
+	case 'k':
+		o->select.kernel = o->boot.wanted = true;
 		return 0;
+	case 'p':
+		return priority_parse(optarg, &o->select.severity_from, &o->select.severity_to, e);
+	case OPT_FACILITY:
+		return set_facilities(o, optarg, e);
+	case 't':
+		return add_identifier(o, optarg, e);
 	case 'g':
 		o->grep = optarg;
 		return 0;
-	case 'n':
-		return set_lines(o, lines_argument(argc, argv), e);
-	case 'o':
-		return set_form(o, optarg, e);
-	case 'p':
-		return priority_parse(optarg, &o->severity_from, &o->severity_to, e);
-	case 'r':
-		o->form.reverse = true;
-		return 0;
-	case 'S':
-		o->has_since = true;
-		return when_parse(optarg, now_us, &o->since_us, e);
-	case 'U':
-		o->has_until = true;
-		return when_parse(optarg, now_us, &o->until_us, e);
 	case OPT_CASE:
 		return set_case(o, optarg, e);
-	case OPT_NO_PAGER:
-		o->no_pager = true;
+	case 'c':
+	case OPT_AFTER_CURSOR:
+		return set_cursor(o, optarg, c != 'c', e);
+	case OPT_CURSOR_FILE:
+		o->cursor_file = optarg;
+		return 0;
+	case 'm':
+		o->merge = true;
 		return 0;
 	case OPTION_STORE:
 		o->store = optarg;
-		return 0;
-	case OPT_UTC:
-		o->form.utc = true;
 		return 0;
 	default:
 		return 1;
 	}
 }
 
+/* Options that say how they are printed. */
+static int set_printing(struct show_options *o, int c, int argc, char **argv, struct err *e)
+{
+	switch (c) {
+	case 'n':
+		return set_lines(o, apart(argc, argv, is_lines), e);
+	case 'o':
+		return set_form(o, optarg, e);
+	case OPT_OUTPUT_FIELDS:
+		return add_output_fields(o, optarg, e);
+	case OPT_NO_TAIL:
+	case 'f':
+		o->follow |= c == 'f';
+		return 0;
+	case 'r':
+		o->form.reverse = true;
+		return 0;
+	case 'e':
+		o->pager_end = o->boot.wanted = true;
+		return 0;
+	case 'a':
+		o->form.all = true;
+		return 0;
+	case OPT_SHOW_CURSOR:
+		o->show_cursor = true;
+		return 0;
+	case OPT_NO_HOSTNAME:
+		o->form.no_host = true;
+		return 0;
+	case OPT_UTC:
+		o->form.utc = true;
+		return 0;
+	case 'q':
+		o->quiet = true;
+		return 0;
+	case OPT_NO_PAGER:
+		o->no_pager = true;
+		return 0;
+	case 'F':
+		o->field = optarg;
+		o->action = SHOW_VALUES;
+		return 0;
+	default:
+		o->action = c == 'N' ? SHOW_FIELD_NAMES : c == OPT_LIST_BOOTS ? SHOW_BOOTS :
+			c == OPT_HEADER ? SHOW_HEADER : SHOW_DISK_USAGE;
+		return 0;
+	}
+}
+
+/* What is left on the line: names of ledgers, which are moved to its beginning, and matches. */
+static int take_operands(struct show_options *o, int argc, char **argv, struct err *e)
+{
+	int r = 0;
+
+	o->names = argv + optind;
+	for (int i = optind; !r && i < argc; i++) {
+		if (strchr(argv[i], '=') || !strcmp(argv[i], "+"))
+			r = match_add(&o->select.match, argv[i], e);
+		else
+			o->names[o->n_names++] = argv[i];
+	}
+	if (!r)
+		r = match_finish(&o->select.match, e);
+	if (!r && !o->n_names && !o->merge)
+		r = err_set(e, EINVAL, "show: whose records? give a NAME, or -m for all ('logvisor list')");
+	return r;
+}
+
+/* What does not go together, and what follows from what. @lines, @no_tail: were they given? */
+static int settle(struct show_options *o, bool lines, bool no_tail, struct err *e)
+{
+	const struct selection *s = &o->select;
+
+	if (o->follow && o->form.reverse)
+		return err_set(e, EINVAL, "-f and -r do not go together");
+	if (s->has_since && s->has_until && s->since_us > s->until_us)
+		return err_set(e, EINVAL, "-S is later than -U");
+	if (s->has_since && o->cursor)
+		return err_set(e, EINVAL, "-S and a cursor do not go together: both say where to begin");
+	if (o->lines_first && (o->follow || o->form.reverse))
+		return err_set(e, EINVAL, "-n +N does not go together with -f or -r");
+	if (!lines && o->pager_end)
+		o->lines = LINES_PAGER;
+	else if (!lines && o->follow && !s->has_since && !o->cursor && !o->cursor_file)
+		o->lines = LINES_DEFAULT;
+	if (no_tail)
+		o->lines = SHOW_ALL;
+	/* As journalctl: the last matches are looked for backwards, and so they are printed. */
+	if (o->grep && lines && o->lines != SHOW_ALL && !o->lines_first && !o->follow)
+		o->form.reverse = true;
+	return 0;
+}
+
 int show_options_parse(struct show_options *o, int argc, char **argv, int64_t now_us, struct err *e)
 {
-	bool lines_given = false;
+	bool lines = false, no_tail = false;
 	int c, r;
 
 	memset(o, 0, sizeof(*o));
 	o->lines = SHOW_ALL;
-	o->severity_to = 7;
+	o->select.severity_to = 7;
+	o->form.only = o->only;
 	option_begin();
 	while ((c = option_parse(argc, argv, &show_command, e)) != OPTION_END) {
-		if (c == OPTION_BAD || c == OPTION_HELP)
-			return c == OPTION_BAD ? -EINVAL : 1;
-		r = set_option(o, c, argc, argv, now_us, e);
-		if (r)
+		if (c == OPTION_BAD)
+			return -EINVAL;
+		if (c == OPTION_HELP)
+			o->action = SHOW_HELP;
+		else if ((r = set_selection(o, c, argc, argv, now_us, e)) < 0 ||
+			 (r && (r = set_printing(o, c, argc, argv, e))))
 			return r;
-		lines_given |= c == 'n';
+		if (o->action >= SHOW_HELP)
+			return 0;
+		lines |= c == 'n';
+		no_tail |= c == OPT_NO_TAIL;
 	}
-	if (argc - optind != 1)
-		return err_set(e, EINVAL, "show: whose records? give the NAME of one ledger");
-	o->name = argv[optind];
-	if (o->follow && o->form.reverse)
-		return err_set(e, EINVAL, "-f and -r do not go together");
-	if (o->follow && !lines_given && !o->has_since)
-		o->lines = LINES_DEFAULT;
-	return 0;
+	r = take_operands(o, argc, argv, e);
+	return r ? r : settle(o, lines, no_tail, e);
 }

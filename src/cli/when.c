@@ -5,113 +5,68 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
+
+#include "cli/timespan.h"
+#include "cli/zone.h"
 
 #define SECOND INT64_C(1000000)
 
-static const struct {
-	const char *name;
-	int64_t us;
-} units[] = {
-	{"us", 1}, {"usec", 1}, {"ms", 1000}, {"msec", 1000},
-	{"s", SECOND}, {"sec", SECOND}, {"second", SECOND}, {"seconds", SECOND},
-	{"m", 60 * SECOND}, {"min", 60 * SECOND}, {"minute", 60 * SECOND}, {"minutes", 60 * SECOND},
-	{"h", 3600 * SECOND}, {"hr", 3600 * SECOND}, {"hour", 3600 * SECOND},
-	{"hours", 3600 * SECOND}, {"d", 86400 * SECOND}, {"day", 86400 * SECOND},
-	{"days", 86400 * SECOND}, {"w", 604800 * SECOND}, {"week", 604800 * SECOND},
-	{"weeks", 604800 * SECOND},
-	/* As systemd.time(7) has them: 30.44 and 365.25 days. */
-	{"M", 2629800 * SECOND}, {"month", 2629800 * SECOND}, {"months", 2629800 * SECOND},
-	{"y", 31557600 * SECOND}, {"year", 31557600 * SECOND}, {"years", 31557600 * SECOND},
-};
+static const char *const weekdays[7] = {"sunday", "monday", "tuesday", "wednesday", "thursday", "friday",
+	"saturday"};
+static const char *const months[12] = {"january", "february", "march", "april", "may", "june", "july",
+	"august", "september", "october", "november", "december"};
 
-static void skip_spaces(const char **p)
+/* One of @n names, or its first three letters, before a space: its number, and *@p behind the spaces. */
+static int get_name(const char **p, const char *end, const char *const *names, int n)
 {
-	while (**p == ' ' || **p == '\t')
-		(*p)++;
-}
+	for (int i = 0; i < n; i++) {
+		size_t lengths[2] = {strlen(names[i]), 3};
 
-static bool get_count(const char **p, int64_t *out)
-{
-	int64_t v = 0;
+		for (int k = 0; k < 2; k++) {
+			size_t len = lengths[k];
 
-	if (!isdigit((unsigned char)**p))
-		return false;
-	for (; isdigit((unsigned char)**p); (*p)++)
-		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, **p - '0', &v))
-			return false;
-	*out = v;
-	return true;
-}
-
-static bool get_unit(const char **p, int64_t *us)
-{
-	size_t n = 0;
-
-	while (isalpha((unsigned char)(*p)[n]))
-		n++;
-	for (size_t i = 0; n && i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strlen(units[i].name) != n || memcmp(units[i].name, *p, n) != 0)
-			continue;
-		*p += n;
-		*us = units[i].us;
-		return true;
+			if ((size_t)(end - *p) <= len || strncasecmp(*p, names[i], len) != 0 || (*p)[len] != ' ')
+				continue;
+			for (*p += len; *p < end && **p == ' ';)
+				(*p)++;
+			return i;
+		}
 	}
-	return false;
+	return -1;
 }
 
-/* "2h 30min", up to the end or to the word "ago". */
-static bool get_span(const char **p, int64_t *us)
+/* A number of @least to @most digits. */
+static bool get_number(const char **p, const char *end, int least, int most, int *out)
 {
-	int64_t sum = 0, n, unit;
+	int n = 0;
 
-	do {
-		if (!get_count(p, &n))
-			return false;
-		skip_spaces(p);
-		unit = SECOND;
-		if (**p && strncmp(*p, "ago", 3) != 0 && !get_unit(p, &unit))
-			return false;
-		if (__builtin_mul_overflow(n, unit, &n) || __builtin_add_overflow(sum, n, &sum))
-			return false;
-		skip_spaces(p);
-	} while (isdigit((unsigned char)**p));
-	*us = sum;
-	return true;
-}
-
-/* Up to six digits after a point, as microseconds; more are read and dropped. */
-static int64_t get_fraction(const char **p)
-{
-	int64_t us = 0, worth = SECOND;
-
-	if (**p != '.')
-		return 0;
-	for ((*p)++; isdigit((unsigned char)**p); (*p)++) {
-		worth /= 10;
-		us += worth * (**p - '0');
-	}
-	return us;
-}
-
-static bool get_digits(const char **p, int n, int *out)
-{
-	*out = 0;
-	for (; n > 0; n--, (*p)++) {
-		if (!isdigit((unsigned char)**p))
-			return false;
+	for (*out = 0; n < most && *p < end && isdigit((unsigned char)**p); n++, (*p)++)
 		*out = *out * 10 + **p - '0';
-	}
+	return n >= least;
+}
+
+static bool get_char(const char **p, const char *end, char c)
+{
+	if (*p == end || **p != c)
+		return false;
+	(*p)++;
 	return true;
 }
 
-static bool get_date(const char **p, struct tm *tm)
+/* 2026-11-23 or 26-11-23, the latter from 1969 to 2068 (POSIX strptime, %y). */
+static bool get_date(const char **p, const char *end, struct tm *tm)
 {
 	const char *s = *p;
 	int y, m, d;
 
-	if (!get_digits(&s, 4, &y) || *s++ != '-' || !get_digits(&s, 2, &m) || *s++ != '-' ||
-	    !get_digits(&s, 2, &d))
+	if (!get_number(&s, end, 2, 4, &y) || (s - *p != 2 && s - *p != 4))
+		return false;
+	if (s - *p == 2)
+		y += y < 69 ? 2000 : 1900;
+	if (!get_char(&s, end, '-') || !get_number(&s, end, 1, 2, &m) || !get_char(&s, end, '-') ||
+	    !get_number(&s, end, 1, 2, &d))
 		return false;
 	tm->tm_year = y - 1900;
 	tm->tm_mon = m - 1;
@@ -120,133 +75,127 @@ static bool get_date(const char **p, struct tm *tm)
 	return true;
 }
 
-static bool get_clock(const char **p, struct tm *tm, int64_t *frac)
+static bool get_clock(const char **p, const char *end, struct tm *tm, int64_t *frac)
 {
-	const char *s = *p;
-
-	if (!get_digits(&s, 2, &tm->tm_hour) || *s++ != ':' || !get_digits(&s, 2, &tm->tm_min))
-		return false;
 	tm->tm_sec = 0;
-	if (*s == ':') {
-		s++;
-		if (!get_digits(&s, 2, &tm->tm_sec))
+	if (!get_number(p, end, 1, 2, &tm->tm_hour) || !get_char(p, end, ':') ||
+	    !get_number(p, end, 2, 2, &tm->tm_min))
+		return false;
+	if (get_char(p, end, ':')) {
+		if (!get_number(p, end, 2, 2, &tm->tm_sec))
 			return false;
-		*frac = get_fraction(&s);
+		if (get_char(p, end, '.')) {
+			if (*p == end || !isdigit((unsigned char)**p))
+				return false;
+			*frac = timespan_fraction(p, end, SECOND);
+		}
 	}
-	*p = s;
 	return tm->tm_hour < 24 && tm->tm_min < 60 && tm->tm_sec < 60;
 }
 
-/* true with *utc, and seconds east in *offset; nothing there means local time. */
-static bool get_zone(const char **p, bool *utc, int *offset)
+static time_t time_of(struct tm *tm, const struct zone *z)
 {
-	int h, m, sign;
-
-	skip_spaces(p);
-	*utc = true;
-	*offset = 0;
-	if (!**p) {
-		*utc = false;
-		return true;
-	}
-	if (!strcmp(*p, "Z") || !strcmp(*p, "UTC")) {
-		*p += strlen(*p);
-		return true;
-	}
-	if (**p != '+' && **p != '-')
-		return false;
-	sign = *(*p)++ == '-' ? -1 : 1;
-	if (!get_digits(p, 2, &h))
-		return false;
-	if (**p == ':')
-		(*p)++;
-	if (!get_digits(p, 2, &m) || h > 23 || m > 59)
-		return false;
-	*offset = sign * (h * 3600 + m * 60);
-	return true;
+	return z->fixed ? timegm(tm) - z->offset : mktime(tm);
 }
 
-static bool get_absolute(const char *p, int64_t now_us, int64_t *us)
+/* Midnight of a day named by a word. */
+static bool get_day(struct span s, struct tm *tm)
 {
-	time_t now = (time_t)(now_us / SECOND), t;
+	static const char *const words[] = {"yesterday", "today", "tomorrow"};
+
+	for (int i = 0; i < 3; i++) {
+		if (!span_is(s, words[i]))
+			continue;
+		tm->tm_mday += i - 1;
+		return true;
+	}
+	return false;
+}
+
+/* Date and time of day as @s has them, without its zone. */
+static bool get_absolute(struct span s, const struct zone *z, int64_t now_us, int64_t *us)
+{
+	time_t now = (time_t)(now_us / SECOND) + z->offset, t;
+	const char *p = s.p, *end = s.p + s.n;
 	struct tm tm, check;
 	int64_t frac = 0;
-	bool utc, date;
-	int offset;
+	int weekday, month;
+	bool date;
 
-	localtime_r(&now, &tm);
-	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-	tm.tm_isdst = -1;
-	date = get_date(&p, &tm);
-	if (date && (*p == ' ' || *p == 'T') && isdigit((unsigned char)p[1]))
-		p++;
-	if (isdigit((unsigned char)*p) ? !get_clock(&p, &tm, &frac) : !date)
+	if (!(z->fixed ? gmtime_r(&now, &tm) : localtime_r(&now, &tm)))
 		return false;
-	if (!get_zone(&p, &utc, &offset) || *p)
+	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+	tm.tm_isdst = z->dst;
+	if (get_day(s, &tm)) {
+		*us = (int64_t)time_of(&tm, z) * SECOND;
+		return true;
+	}
+	weekday = get_name(&p, end, weekdays, 7);
+	month = get_name(&p, end, months, 12);
+	if (month >= 0) { /* the short form's */
+		tm.tm_mon = month;
+		if (!get_number(&p, end, 1, 2, &tm.tm_mday) || !get_char(&p, end, ' '))
+			return false;
+		date = false;
+	} else {
+		date = get_date(&p, end, &tm);
+		if (date && end - p > 1 && *p == 'T')
+			p++;
+		while (date && end - p > 1 && *p == ' ')
+			p++;
+	}
+	if (!(date && p == end) && (!get_clock(&p, end, &tm, &frac) || p != end))
 		return false;
 	check = tm;
-	t = utc ? timegm(&check) : mktime(&check);
+	t = time_of(&check, z);
 	if (check.tm_mday != tm.tm_mday || check.tm_mon != tm.tm_mon)
 		return false; /* the 30th of February */
-	*us = ((int64_t)t - offset) * SECOND + frac;
+	if (weekday >= 0 && check.tm_wday != weekday)
+		return false;
+	*us = (int64_t)t * SECOND + frac;
 	return true;
 }
 
-static bool get_relative(const char *p, int64_t now_us, int64_t *us)
+/* What follows "+" or "-", or stands before " ago" or " left". */
+static bool get_relative(struct span s, int64_t now_us, int64_t *us)
 {
+	static const struct span ago = {" ago", 4}, left = {" left", 5};
+	int64_t length;
 	int sign = 0;
-	int64_t span;
 
-	if (*p == '-' || *p == '+')
-		sign = *p++ == '-' ? -1 : 1;
-	if (!get_span(&p, &span))
-		return false;
-	if (sign == 0 && !strcmp(p, "ago")) {
+	if (s.n && (*s.p == '-' || *s.p == '+')) {
+		sign = *s.p == '-' ? -1 : 1;
+		s = (struct span){s.p + 1, s.n - 1};
+	} else if (s.n > ago.n && span_eq((struct span){s.p + s.n - ago.n, ago.n}, ago)) {
 		sign = -1;
-		p += 3;
+		s.n -= ago.n;
+	} else if (s.n > left.n && span_eq((struct span){s.p + s.n - left.n, left.n}, left)) {
+		sign = 1;
+		s.n -= left.n;
 	}
-	return sign != 0 && !*p && !__builtin_add_overflow(now_us, sign * span, us);
+	return sign && timespan_parse(s, &length) && !__builtin_add_overflow(now_us, sign * length, us);
 }
 
-/* Midnight, @days away from today's. */
-static int64_t midnight(int64_t now_us, int days)
+static bool get_in_zone(struct span s, int64_t now_us, int64_t *us)
 {
-	time_t now = (time_t)(now_us / SECOND);
-	struct tm tm;
+	struct zone z;
+	bool ok = zone_take(&s, &z) && get_absolute(s, &z, now_us, us);
 
-	localtime_r(&now, &tm);
-	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-	tm.tm_mday += days;
-	tm.tm_isdst = -1;
-	return (int64_t)mktime(&tm) * SECOND;
-}
-
-static bool get_epoch(const char *p, int64_t *us)
-{
-	int64_t s;
-
-	p++;
-	if (!get_count(&p, &s) || __builtin_mul_overflow(s, SECOND, &s))
-		return false;
-	return !__builtin_add_overflow(s, get_fraction(&p), us) && !*p;
+	zone_leave(&z);
+	return ok;
 }
 
 int when_parse(const char *text, int64_t now_us, int64_t *us, struct err *e)
 {
+	struct span s = span_of(text);
 	bool ok = true;
 
 	if (!strcmp(text, "now"))
 		*us = now_us;
-	else if (!strcmp(text, "today"))
-		*us = midnight(now_us, 0);
-	else if (!strcmp(text, "yesterday"))
-		*us = midnight(now_us, -1);
-	else if (!strcmp(text, "tomorrow"))
-		*us = midnight(now_us, 1);
 	else if (*text == '@')
-		ok = get_epoch(text, us);
+		ok = timespan_parse((struct span){text + 1, s.n - 1}, us);
 	else
-		ok = get_relative(text, now_us, us) || get_absolute(text, now_us, us);
+		ok = get_relative(s, now_us, us) || get_in_zone(s, now_us, us);
 	if (ok)
 		return 0;
 	return err_set(e, EINVAL,

@@ -78,6 +78,9 @@ void form_put(struct form *f, FILE *out, const struct record *r, struct span lea
 #define FORM_PRETTY_MAX 96
 const char *form_time_pretty(char buf[FORM_PRETTY_MAX], int64_t us, bool utc, bool micro);
 
+/* Fills a boot's 16 digits up to the 128 bits that journald wants in _BOOT_ID: "logvisor" in US-ASCII. */
+#define BOOT_PAD "6c6f677669736f72"
+
 /* ---- for form*.c ---- */
 
 struct form_field {

@@ -8,8 +8,6 @@
 #include "record/leaf.h"
 #include "record/meta.h"
 
-/* Fills _BOOT_ID up to the 128 bits journald wants: "logvisor" in US-ASCII. */
-#define BOOT_PAD "6c6f677669736f72"
 #define BOOT_NONE "0000000000000000"
 
 #define DIGITS 20 /* of 2^64 - 1 */

@@ -109,6 +109,13 @@ int record_decode(const char *leaf, size_t n, struct record *r, char *scratch, s
  */
 int record_peek(const char *leaf, size_t n, int64_t *time_us, uint8_t *severity);
 
+/*
+ * The boot that a leaf names, into @boot (not terminated); false if it names none. And its text, with the
+ * space before a guarded byte order mark; the whole leaf if it is none. Neither checks the leaf.
+ */
+bool record_peek_boot(const char *leaf, size_t n, char boot[16]);
+struct span record_peek_text(const char *leaf, size_t n);
+
 /* A VM's name: 1-64 of [A-Za-z0-9._-], first one alphanumeric. */
 #define RECORD_NAME_MAX 64
 bool record_name_ok(const char *name);

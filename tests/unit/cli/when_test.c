@@ -54,6 +54,37 @@ static void absolute(void **state)
 	assert_int_equal(when("2026-07-01T02:00:00Z"), INT64_C(1782871200000000));
 }
 
+/* The rest of systemd.time(7). */
+static void systemd_forms(void **state)
+{
+	(void)state;
+	zone("UTC");
+	assert_int_equal(when("Mon 2026-11-23 23:19:04 UTC"), INT64_C(1795475944000000));
+	assert_int_equal(when("monday 2026-11-23 23:19"), INT64_C(1795475940000000));
+	assert_int_equal(when("26-11-23 23:19:04.123456789"), INT64_C(1795475944123456));
+	assert_int_equal(when("70-01-01"), 0);
+	assert_int_equal(when("2026-11-23  9:05") - when("2026-11-23 09:05"), 0);
+	assert_int_equal(when("2026-1-5"), when("2026-01-05"));
+	assert_int_equal(when("Nov 23 23:19:04"), INT64_C(1795475944000000));
+	assert_int_equal(when("Nov 23 23:19:04.5"), NOW);
+	assert_int_equal(when("23:19:04.5"), NOW);
+	assert_int_equal(when("2026-11-24 00:19:04 Europe/Berlin"), INT64_C(1795475944000000));
+	assert_int_equal(when("2026-11-23 18:19:04 America/New_York"), INT64_C(1795475944000000));
+	assert_int_equal(when("2026-11-23 23:19:04 utc"), INT64_C(1795475944000000));
+	assert_int_equal(when("today Asia/Tokyo"), INT64_C(1795392000000000) + 15 * HOUR); /* the 24th there */
+	assert_int_equal(when("2026-11-23 23:19:04"), INT64_C(1795475944000000)); /* and it is UTC again */
+	assert_int_equal(when("2hours left"), NOW + 2 * HOUR);
+	assert_int_equal(when("1.5h ago"), NOW - HOUR - HOUR / 2);
+	assert_int_equal(when("-0.25 ms"), NOW - 250);
+	assert_int_equal(when("+3 \xc2\xb5s"), NOW + 3);
+	assert_int_equal(when("-1month"), NOW - INT64_C(2629800000000));
+	zone("Europe/Berlin");
+	assert_int_equal(when("2026-11-24 00:19:04 CET"), INT64_C(1795475944000000));
+	assert_int_equal(when("2026-07-01 02:00:00 CEST"), INT64_C(1782864000000000));
+	assert_int_equal(when("2026-07-01 01:00:00 CET"), INT64_C(1782864000000000));
+	assert_int_equal(when("Tue 2026-11-24 00:19:04"), INT64_C(1795475944000000));
+}
+
 static void words(void **state)
 {
 	(void)state;
@@ -89,7 +120,10 @@ static void not_times(void **state)
 		"2026-11-23 10:60", "2026-11-23 10:00:61", "2026-11-23 10", "2026-11-23 10:00 XYZ",
 		"2026-11-23x", "@", "@x", "@1x", "ago", "1 hour ago ago", "-99999999999999999999d",
 		"-9223372036854775807y", "@9223372036854775807", "23.11.2026", "2026-11-23T", "--5min",
-		"2026-11-23 10:00:00+99:00",
+		"2026-11-23 10:00:00+99:00", "Tue 2026-11-23", "Nov 31 10:00:00", "Nov 23", "now UTC",
+		"2026-11-23 10:00 Europe/Nowhere", "2026-11-23 10:00 ../../etc/localtime", "UTC",
+		"2026-11-23 10:00 Europe/", "1 left ago", "-1.h", "-.5h", "-1..5h", "today tomorrow", "202-11-23",
+		"+-5min", "@-5", "2026-11-23 10:00:00.", "infinity", "Mon", "2026-11-23 10:00 XEST",
 	};
 	struct err e;
 	int64_t us;
@@ -126,6 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(absolute),
+		cmocka_unit_test(systemd_forms),
 		cmocka_unit_test(words),
 		cmocka_unit_test(relative),
 		cmocka_unit_test(not_times),
