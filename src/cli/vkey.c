@@ -14,14 +14,14 @@ int cli_vkey(const char *arg, struct vkey *out, struct err *e)
 	size_t n;
 	int r;
 
-	if (vkey_parse(arg, strlen(arg), out, e) == 0)
+	if (vkey_read(arg, strlen(arg), out, e) == 0)
 		return 0;
 	r = file_load(AT_FDCWD, arg, 4096, &text, &n);
 	if (r == -ENOENT && strchr(arg, '+'))
 		return err_prefix(e, "--vkey"), -EINVAL;
 	if (r)
 		return err_set(e, -r, "--vkey %.200s: %s", arg, strerror(-r));
-	r = vkey_parse(text, n, out, e);
+	r = vkey_read(text, n, out, e);
 	if (r)
 		err_prefix(e, "--vkey %.200s", arg);
 	return r;

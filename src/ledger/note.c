@@ -9,73 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record/utf8.h"
 #include "util/base64.h"
 
-#define ALG_ED25519 1       /* signed-note, "Signature types" */
 #define DASH "\xe2\x80\x94 " /* em dash, space: begins a signature line */
 #define SIGNATURE 64        /* RFC 8032 */
-
-bool note_name_ok(const char *name)
-{
-	size_t n = 0;
-
-	for (; name[n]; n++)
-		if (n >= NOTE_NAME_MAX || name[n] <= ' ' || name[n] > '~' || name[n] == '+')
-			return false;
-	return n > 0;
-}
-
-static uint32_t key_id(const char *name, const uint8_t pub[32])
-{
-	uint8_t buf[NOTE_NAME_MAX + 2 + 32];
-	size_t n = strlen(name);
-	struct hash h;
-
-	memcpy(buf, name, n);
-	buf[n++] = '\n';
-	buf[n++] = ALG_ED25519;
-	memcpy(buf + n, pub, 32);
-	tree_sha256(buf, n + 32, &h);
-	return (uint32_t)h.b[0] << 24 | (uint32_t)h.b[1] << 16 | (uint32_t)h.b[2] << 8 | h.b[3];
-}
-
-int vkey_parse(const char *text, size_t n, struct vkey *out, struct err *e)
-{
-	const char *plus, *plus2;
-	uint8_t key[33];
-	char id[9];
-
-	if (n && text[n - 1] == '\n')
-		n--;
-	plus = memchr(text, '+', n);
-	plus2 = plus ? memchr(plus + 1, '+', n - (size_t)(plus + 1 - text)) : NULL;
-	if (!plus2 || plus2 - plus != 9 || plus - text > NOTE_NAME_MAX)
-		return err_set(e, EINVAL, "not a verifier key (want NAME+8 hex digits+base64)");
-	memcpy(out->name, text, (size_t)(plus - text));
-	out->name[plus - text] = '\0';
-	if (!note_name_ok(out->name) || strlen(out->name) != (size_t)(plus - text))
-		return err_set(e, EINVAL, "the verifier key's name holds a space or control byte");
-	if (base64_decode(plus2 + 1, n - (size_t)(plus2 + 1 - text), key, sizeof(key)) != 33 ||
-		key[0] != ALG_ED25519)
-		return err_set(e, EINVAL, "the verifier key is not an Ed25519 key");
-	memcpy(out->pub, key + 1, 32);
-	out->id = key_id(out->name, out->pub);
-	snprintf(id, sizeof(id), "%08" PRIx32, out->id);
-	if (memcmp(id, plus + 1, 8))
-		return err_set(e, EINVAL, "the verifier key's id is %.8s, computed %s", plus + 1, id);
-	return 0;
-}
-
-void vkey_format(const struct vkey *k, char *out)
-{
-	char b64[BASE64_LEN(33) + 1];
-	uint8_t key[33];
-
-	key[0] = ALG_ED25519;
-	memcpy(key + 1, k->pub, 32);
-	base64_encode(key, sizeof(key), b64);
-	snprintf(out, NOTE_VKEY_MAX + 1, "%s+%08" PRIx32 "+%s", k->name, k->id, b64);
-}
 
 struct note_key {
 	EVP_PKEY *pkey;
@@ -129,7 +67,7 @@ int note_key_load(const char *pem, size_t n, const char *name, struct note_key *
 		return r;
 	}
 	snprintf(k->vkey.name, sizeof(k->vkey.name), "%s", name);
-	k->vkey.id = key_id(name, k->vkey.pub);
+	vkey_set_id(&k->vkey);
 	*out = k;
 	return 0;
 }
@@ -191,24 +129,115 @@ long note_sign_checkpoint(const struct note_key *k, uint64_t size, const struct 
 	return n + m;
 }
 
+/* White space by Unicode 15.0, PropList.txt; all of it, for a key name must not hold any. */
+static bool is_space(uint32_t cp)
+{
+	return cp == ' ' || (cp >= '\t' && cp <= '\r') || cp == 0x85 || cp == 0xa0 || cp == 0x1680 ||
+		(cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 || cp == 0x2029 || cp == 0x202f ||
+		cp == 0x205f || cp == 0x3000;
+}
+
+/* A key name: not empty, no space of any kind, no plus. */
+static bool name_valid(struct span name)
+{
+	uint32_t cp;
+	size_t len;
+
+	for (size_t i = 0; i < name.n; i += len) {
+		len = utf8_sequence(name.p + i, name.n - i, &cp);
+		if (len == 0 || cp == '+' || is_space(cp))
+			return false;
+	}
+	return name.n > 0;
+}
+
+struct signature {
+	struct span name, base64; /* of the key id and what follows it */
+	uint32_t id;
+	long n; /* bytes after the id */
+};
+
+/* Take a signature line apart. NULL, or what is wrong with it. */
+static const char *signature_parse(struct span line, struct signature *s)
+{
+	const char *end = line.p + line.n, *sp;
+	uint8_t id[6];
+
+	if (line.n < strlen(DASH) || memcmp(line.p, DASH, strlen(DASH)))
+		return "does not begin with an em dash and a space";
+	line.p += strlen(DASH);
+	sp = memchr(line.p, ' ', (size_t)(end - line.p));
+	if (!sp)
+		return "has no signature after the key's name";
+	s->name = (struct span){line.p, (size_t)(sp - line.p)};
+	s->base64 = (struct span){sp + 1, (size_t)(end - sp) - 1};
+	if (!name_valid(s->name))
+		return "has a key name that cannot be one (empty, or with a space or a plus)";
+	s->n = base64_decode(s->base64.p, s->base64.n, NULL, 0) - 4;
+	if (s->n <= -4)
+		return "is not base64";
+	if (s->n < 1)
+		return "is too short for a signature";
+	base64_decode(s->base64.p, 8, id, sizeof(id));
+	s->id = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
+	return NULL;
+}
+
+static int check_bytes(const char *note, size_t n, struct err *e)
+{
+	uint32_t cp;
+	size_t len;
+
+	for (size_t i = 0; i < n; i += len) {
+		len = utf8_sequence(note + i, n - i, &cp);
+		if (len == 0)
+			return err_set(e, EBADMSG, "not a signed note (byte %zu is not UTF-8)", i);
+		if (cp < ' ' && cp != '\n')
+			return err_set(e, EBADMSG, "not a signed note (control byte at %zu)", i);
+	}
+	return 0;
+}
+
+static int check_signatures(struct span sigs, struct err *e)
+{
+	struct signature s;
+	struct span line;
+	unsigned n = 0;
+
+	while (span_line(&sigs, &line)) {
+		const char *wrong = signature_parse(line, &s);
+
+		if (++n > NOTE_SIGNATURES_MAX)
+			return err_set(e, EBADMSG, "not a signed note (more than %d signatures)",
+				NOTE_SIGNATURES_MAX);
+		if (wrong)
+			return err_set(e, EBADMSG, "not a signed note (signature line %u %s)", n, wrong);
+	}
+	return n ? 0 : err_set(e, EBADMSG, "not a signed note (no signature)");
+}
+
 int checkpoint_parse(const char *note, size_t n, struct checkpoint *out, struct err *e)
 {
 	struct span rest, line;
 	size_t split = 0;
+	int r;
 
 	if (n == 0 || n > NOTE_MAX || note[n - 1] != '\n')
 		return err_set(e, EBADMSG, "not a signed note (empty, too long, or cut off)");
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)note[i] < ' ' && note[i] != '\n')
-			return err_set(e, EBADMSG, "not a signed note (control byte at %zu)", i);
+	r = check_bytes(note, n, e);
+	if (r)
+		return r;
 	/* The last blank line parts text and signatures (signed-note, "Format"). */
 	for (size_t i = n - 1; i > 0 && !split; i--)
 		if (note[i] == '\n' && note[i - 1] == '\n')
 			split = i;
 	if (!split)
-		return err_set(e, EBADMSG, "not a signed note (no signature)");
+		return err_set(e, EBADMSG, "not a signed note (no blank line before signatures)");
 	out->text = (struct span){note, split};
 	out->sigs = (struct span){note + split + 1, n - split - 1};
+	r = check_signatures(out->sigs, e);
+	if (r)
+		return r;
 	rest = out->text;
 	if (!span_line(&rest, &out->origin) || out->origin.n == 0)
 		return err_set(e, EBADMSG, "checkpoint without an origin line");
@@ -233,18 +262,14 @@ int checkpoint_verify(const struct checkpoint *c, const struct vkey *k, struct e
 			(int)(c->origin.n > 200 ? 200 : c->origin.n), c->origin.p, k->name);
 	while (span_line(&rest, &line)) {
 		uint8_t sig[4 + SIGNATURE];
-		size_t skip = strlen(DASH) + name.n + 1;
+		struct signature s;
 
-		if (line.n <= skip || memcmp(line.p, DASH, strlen(DASH)) ||
-			memcmp(line.p + strlen(DASH), name.p, name.n) || line.p[skip - 1] != ' ')
-			continue;
-		if (base64_decode(line.p + skip, line.n - skip, sig, sizeof(sig)) != sizeof(sig))
-			continue; /* another algorithm's signature */
-		if (((uint32_t)sig[0] << 24 | (uint32_t)sig[1] << 16 | (uint32_t)sig[2] << 8 |
-			    sig[3]) != k->id)
-			continue;
+		if (signature_parse(line, &s) || !span_eq(s.name, name) || s.id != k->id)
+			continue; /* another key's */
 		found = true;
-		if (!ed25519_verify(k->pub, sig + 4, c->text.p, c->text.n))
+		if (s.n != SIGNATURE ||
+			base64_decode(s.base64.p, s.base64.n, sig, sizeof(sig)) != sizeof(sig) ||
+			!ed25519_verify(k->pub, sig + 4, c->text.p, c->text.n))
 			return err_set(e, EBADMSG, "the signature of key %08" PRIx32
 				" on the checkpoint is wrong", k->id);
 	}

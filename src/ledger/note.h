@@ -19,7 +19,8 @@
 
 #define NOTE_NAME_MAX 255                       /* ours; the specification has no limit */
 #define NOTE_VKEY_MAX (NOTE_NAME_MAX + 1 + 8 + 1 + 44) /* without the NUL */
-#define NOTE_MAX 65536                          /* a checkpoint with 16 and more cosignatures */
+#define NOTE_MAX 131072                         /* a checkpoint with 16 cosignatures of the largest kind */
+#define NOTE_SIGNATURES_MAX 100                 /* as Go's golang.org/x/mod/sumdb/note has it */
 #define NOTE_SIGNED_MAX 1024                    /* what note_sign_checkpoint() writes, at most */
 
 /* A verifier key. */
@@ -44,6 +45,15 @@ bool note_name_ok(const char *name);
 /* Parse NAME+HEXID+BASE64, with or without a final newline. 0, or -EINVAL with @e. */
 int vkey_parse(const char *text, size_t n, struct vkey *out, struct err *e);
 
+/*
+ * The same as people hand it on: with CR LF or blank lines around it, the id in upper case, a byte order
+ * mark. What it is instead, if it is none (a private key, several lines), is said.
+ */
+int vkey_read(const char *text, size_t n, struct vkey *out, struct err *e);
+
+/* Compute k->id from its name and key. */
+void vkey_set_id(struct vkey *k);
+
 /* The text form, NUL-terminated, no newline. @out has NOTE_VKEY_MAX + 1 bytes. */
 void vkey_format(const struct vkey *k, char *out);
 
@@ -65,7 +75,10 @@ const struct vkey *note_key_vkey(const struct note_key *k);
 long note_sign_checkpoint(const struct note_key *k, uint64_t size, const struct hash *root,
 	char *out, struct err *e);
 
-/* Take a checkpoint apart, without looking at signatures. 0, or -EBADMSG with @e. */
+/*
+ * Take a checkpoint apart: a signed note as the specification and Go's note.Open() have it, all of its
+ * signature lines well-formed, whoever's they are; none of them is verified. 0, or -EBADMSG with @e.
+ */
 int checkpoint_parse(const char *note, size_t n, struct checkpoint *out, struct err *e);
 
 /*

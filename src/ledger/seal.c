@@ -22,7 +22,7 @@ static void load_vkey(int dir, struct seal *s)
 	} else if (p->error) {
 		err_set(&p->why, -p->error, "the ledger's vkey cannot be read: %s",
 			file_strerror(p->error));
-	} else if (vkey_parse(s->vkey, s->vkey_len, &s->key, &why)) {
+	} else if (vkey_read(s->vkey, s->vkey_len, &s->key, &why)) {
 		p->error = err_set(&p->why, EBADMSG, "the ledger's vkey is damaged: %s", why.text);
 	}
 }

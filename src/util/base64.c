@@ -60,9 +60,11 @@ long base64_decode(const char *text, size_t n, void *out, size_t cap)
 		if ((pad == 1 && (v & 0xff)) || (pad == 2 && (v & 0xffff)))
 			return -1;
 		for (unsigned k = 0; k < 3 - pad; k++) {
-			if (used == cap)
+			if (o && used == cap)
 				return -1;
-			o[used++] = (uint8_t)(v >> (16 - 8 * k));
+			if (o)
+				o[used] = (uint8_t)(v >> (16 - 8 * k));
+			used++;
 		}
 	}
 	return (long)used;

@@ -15,7 +15,8 @@ void base64_encode(const void *data, size_t n, char *out);
 
 /*
  * Decode @n characters into @out (@cap bytes). Returns the number of bytes, or -1 if the text is not
- * canonical base64 (wrong length, foreign character, bits set beyond the end) or does not fit.
+ * canonical base64 (wrong length, foreign character, bits set beyond the end) or does not fit. Without
+ * @out (NULL) it is only counted.
  */
 long base64_decode(const char *text, size_t n, void *out, size_t cap);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * note_fuzz.c - checkpoints, verifier keys and the records of `size`. What is accepted is accepted for
- * good: writing it again gives the same bytes.
+ * good: writing it again gives the same bytes. A checkpoint has nothing in it that a signed note must not
+ * have, by a second, plainer reading of the specification.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,49 @@ static void fuzz_size(const char *text, size_t n)
 	if (!layout_size_get(slot, &size, &root))
 		return;
 	layout_size_put(size, &root, again);
-	if (memcmp(again, slot, 83))
+	if (memcmp(again, slot, 82)) /* what follows is not checked */
+		abort();
+}
+
+/* However people changed it: a key read is one that is written again as the strict form. */
+static void fuzz_vkey_read(const char *text, size_t n)
+{
+	char again[NOTE_VKEY_MAX + 1];
+	struct vkey k, same;
+	struct err e;
+
+	if (vkey_read(text, n, &k, &e))
+		return;
+	vkey_format(&k, again);
+	if (vkey_parse(again, strlen(again), &same, &e) || memcmp(same.pub, k.pub, sizeof(k.pub)) ||
+		strcmp(same.name, k.name) || same.id != k.id)
+		abort();
+	if (!memmem(text, n, k.name, strlen(k.name)))
+		abort();
+}
+
+/* The last lines, one after the other: em dash, space, name, space, base64 of 5 bytes and more. */
+static void check_lines(struct span sigs)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct span line;
+	size_t lines = 0;
+
+	while (span_line(&sigs, &line)) {
+		const char *sp = line.n > 4 ? memchr(line.p + 4, ' ', line.n - 4) : NULL;
+		size_t n, same = 0;
+
+		lines++;
+		if (!sp || memcmp(line.p, "\xe2\x80\x94 ", 4) || sp == line.p + 4 ||
+			memchr(line.p + 4, '+', (size_t)(sp - line.p) - 4))
+			abort();
+		n = (size_t)(line.p + line.n - sp) - 1;
+		while (same < n && memchr(digits, sp[1 + same], 64))
+			same++;
+		if (n < 8 || n % 4 || n - same > 2)
+			abort();
+	}
+	if (sigs.n || lines == 0 || lines > NOTE_SIGNATURES_MAX)
 		abort();
 }
 
@@ -54,6 +97,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!checkpoint_parse(text, size, &c, &e)) {
 		if (c.text.p != text || c.text.n + 1 + c.sigs.n != size)
 			abort();
+		for (size_t i = 0; i < size; i++)
+			if ((unsigned char)text[i] < ' ' && text[i] != '\n')
+				abort();
+		check_lines(c.sigs);
 		/* The origin becomes the key's name, so that signatures are looked at. */
 		if (c.origin.n <= NOTE_NAME_MAX) {
 			memcpy(k.name, c.origin.p, c.origin.n);
@@ -63,6 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort(); /* nobody has that key */
 	}
 	fuzz_vkey(text, size);
+	fuzz_vkey_read(text, size);
 	fuzz_size(text, size);
 	free(text);
 	return 0;

@@ -190,7 +190,7 @@ static void signed_checkpoint(void **state)
 	assert_int_equal(checkpoint_verify(&c, note_key_vkey(key), &e), 0);
 	/* Cosignatures by others before and after ours do not matter. */
 	snprintf(more, sizeof(more), "%.*s\xe2\x80\x94 witness.example AAAAAAAA\n%.*s"
-		"\xe2\x80\x94 other.example BBBB\n", (int)(c.text.n + 1), note,
+		"\xe2\x80\x94 other.example BBBBBBBB\n", (int)(c.text.n + 1), note,
 		(int)(n - (long)c.text.n - 1), note + c.text.n + 1);
 	assert_int_equal(checkpoint_parse(more, strlen(more), &c, &e), 0);
 	assert_int_equal(checkpoint_verify(&c, note_key_vkey(key), &e), 0);
