@@ -37,6 +37,9 @@ static __always_inline __u64 reg_rip(struct kvm_vcpu *v)
 	return v->arch.regs[VCPU_REGS_RIP];
 }
 
+/* A pointer that is kept, and not computed again and again. */
+#define KEPT(p) asm volatile("" : "+r"(p))
+
 SEC("fexit/kvm_emulate_invd")
 int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 {
@@ -52,6 +55,7 @@ int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 		return 0;
 	rip = reg_rip(v);
 	s = &sites[hook_place(rip, site_seed)];
+	KEPT(s);
 	if (s->rip != rip) {
 		stats.foreign++;
 		return 0;
@@ -60,7 +64,7 @@ int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 	if (idx >= HOOK_VCPUS_MAX)
 		return 0;
 	r = &rings[idx];
-	asm volatile("" : "+r"(r)); /* kept, not computed again and again */
+	KEPT(r);
 	head = r->head;
 	used = head - *(volatile __u64 *)&r->tail;
 	if (used >= high_water && !room(r, used))
@@ -72,6 +76,7 @@ int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 	}
 	c = (void *)c + (head & ring_mask);
 	a = &args[s->arg & (HOOK_ARGS_MAX - 1)];
+	KEPT(a);
 	/* One case for each source; what is rare in them is not inlined. */
 	switch (s->fetch) {
 	case FETCH_PRINTK:
