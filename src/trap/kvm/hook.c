@@ -71,6 +71,10 @@ static int prepare(struct hook *h, const struct hook_vm *vm, struct err *e)
 	if (at == MAP_FAILED)
 		return err_set(e, errno, "cannot map the rings: %s", strerror(errno));
 	h->bytes = at;
+	/* What is written while a VM stands still for it is here already. */
+	memset(h->skel->bss->sites, 0, sizeof(h->skel->bss->sites));
+	memset(h->skel->bss->args, 0, sizeof(h->skel->bss->args));
+	memset(h->skel->bss->pages, 0, sizeof(h->skel->bss->pages));
 	return 0;
 }
 
@@ -205,6 +209,14 @@ bool hook_lost(struct hook *h, uint64_t *full, uint64_t *fail)
 		h->seen_fail[v] = b;
 	}
 	return *full || *fail;
+}
+
+bool hook_low(const struct hook *h)
+{
+	for (unsigned v = 0; v < h->vcpus; v++)
+		if (head_of(h, v) - h->skel->bss->rings[v].tail > h->size / 2)
+			return false;
+	return true;
 }
 
 bool hook_empty(const struct hook *h)

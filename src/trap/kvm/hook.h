@@ -69,6 +69,8 @@ uint64_t hook_seed(const struct hook_site *sites, unsigned n, uint64_t seed);
 const struct hook_copy *hook_next(struct hook *h, unsigned *vcpu);
 /* Events not copied since the last call, for want of room (*@full) or of readable memory (*@fail). */
 bool hook_lost(struct hook *h, uint64_t *full, uint64_t *fail);
+/* Is every ring at most half full? */
+bool hook_low(const struct hook *h);
 /* Is there nothing left to take? */
 bool hook_empty(const struct hook *h);
 

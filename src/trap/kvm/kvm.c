@@ -130,11 +130,17 @@ static bool take_lost(struct kvm_vm *k, struct trap_event *ev)
 	return true;
 }
 
-/* The rings are empty: if a hold is in force, end it, and allow the next. */
+/*
+ * If a hold is in force, end it, and allow the next: once every ring is half empty, since a guest that is held
+ * until all is taken stands still for longer, and one that may not be held any more (it was for too long) loses
+ * until then.
+ */
 static void let_go(struct kvm_vm *k)
 {
 	struct hook_bpf__bss *b = k->hook.skel->bss;
 
+	if ((!b->held_ns && b->may_hold) || !hook_low(&k->hook))
+		return;
 	b->may_hold = b->max_hold_ms != 0;
 	if (b->held_ns)
 		kvm_guardian_let_go(&k->guardian, NULL);
@@ -152,10 +158,8 @@ static bool look(struct kvm_vm *k, struct trap_event *ev)
 			return true; /* and the other sites at once */
 		k->next_guard_ms = now + GUARD_MS;
 	}
-	if (take_copy(k, ev) || take_lost(k, ev))
-		return true;
 	let_go(k);
-	return false;
+	return take_copy(k, ev) || take_lost(k, ev);
 }
 
 static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct err *e)
