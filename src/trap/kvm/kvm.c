@@ -172,8 +172,8 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 	ev->vcpu = UINT32_MAX;
 	for (;;) {
 		struct pollfd p[] = {{.fd = k->ram.pidfd, .events = POLLIN}, {.fd = k->guardian.ctl}};
-		int64_t left;
 		struct timespec step;
+		int64_t left;
 		int r;
 
 		ev->emptied = false;
@@ -185,9 +185,8 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 		left = until - clock_mono_ms();
 		if (left <= 0)
 			return 0;
-		if (k->step_us > left * 1000)
-			k->step_us = (unsigned)left * 1000;
-		step = (struct timespec){.tv_nsec = k->step_us * 1000L};
+		/* A step cut short is no reason for the next to be short: an idle VM is to wake once for each wait. */
+		step = (struct timespec){.tv_nsec = (k->step_us < left * 1000 ? k->step_us : left * 1000) * 1000L};
 		r = ppoll(p, 2, &step, NULL);
 		if (r < 0)
 			return 0; /* a signal */
