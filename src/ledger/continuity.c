@@ -36,7 +36,7 @@ static bool grow(void **v, size_t n, size_t *cap, size_t size)
 
 static bool same(const struct stream *s, enum record_channel channel, const char *boot, size_t n)
 {
-	return s->channel == channel && s->boot_len == n && !memcmp(s->boot, boot, n);
+	return s->channel == channel && s->boot_len == n && (!n || !memcmp(s->boot, boot, n));
 }
 
 static struct stream *stream(struct continuity *c, enum record_channel channel, const char *boot,
