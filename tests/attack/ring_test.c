@@ -326,6 +326,74 @@ static void head_goes_back(void **state)
 	end();
 }
 
+/* head_id far ahead, by more than the ring holds, by more than anybody logs: the next records are stored. */
+static void head_far_ahead(void **state)
+{
+	static const uint64_t by[] = {500, 1023, 1024, 1025, 5000, 1ull << 31, 1ull << 40, 1ull << 60};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(by) / sizeof(by[0]); i++) {
+		uint64_t was, before;
+
+		follow(true);
+		was = *head_id();
+		*head_id() = RW_ID(was + by[i]);
+		wait_us(5000000);
+		before = w.reads;
+		wait_us(1000000);
+		assert_true(w.reads - before < 10 * 8 * 1024); /* of what a poll may take */
+		*head_id() = was;
+		if (by[i] < 1024) {
+			wait_us(500000);
+			logs(5, 50, true);
+			wait_us(5000000);
+			assert_true(has(49) || missing(49));
+		}
+		end();
+	}
+}
+
+/* A record's descriptor made to look unfinished, given up, of another wrap; with its number used again. */
+static void states_are_forged(void **state)
+{
+	(void)state;
+	for (int s = 0; s < 4; s++) {
+		follow(true);
+		logs(5, 20, true);
+		for (uint64_t seq = 15; seq < 20; seq++)
+			rw_desc(&w, prb_seq_to_id(&p->l.g, seq))[0] =
+				RW_SV(prb_seq_to_id(&p->l.g, seq), s);
+		logs(20, 40, true);
+		wait_us(5000000);
+		for (uint64_t seq = 5; seq < 40; seq++)
+			assert_true(has(seq));
+		end();
+	}
+	/* Number 19 a second time, of another text, past the trap and through it. */
+	for (int trapped = 0; trapped < 2; trapped++) {
+		char buf[64];
+		uint64_t id;
+
+		follow(true);
+		logs(5, 20, true);
+		*head_id() = RW_ID(*head_id() - 1);
+		rw_desc(&w, *head_id() + 1)[0] = RW_SV(*head_id() + 1 - 1024, PRB_REUSABLE);
+		*(uint64_t *)(void *)rw_info(&w, *head_id() + 1) = 19 - 1024;
+		id = rw_print(&w, evil, sizeof(evil), true);
+		if (trapped)
+			deliver(id, true);
+		wait_us(200000);
+		for (uint64_t i = 20; i < 40; i++) {
+			deliver(rw_print(&w, buf, text_of(i, buf, 20), true), true);
+			wait_us(100000);
+		}
+		assert_true(stored(evil, sizeof(evil)));
+		assert_true(count(META_ALERT, "copy-differs") + count(META_ALERT, "ring-backwards") > 0);
+		assert_true(has(39));
+		end();
+	}
+}
+
 static int no_read(void *ctx, uint64_t gva, void *buf, size_t len)
 {
 	(void)ctx;
@@ -507,6 +575,8 @@ int main(void)
 		cmocka_unit_test(forged_before_one_that_bypasses),
 		cmocka_unit_test(forged_and_nothing_follows),
 		cmocka_unit_test(altered_after_the_trap),
+		cmocka_unit_test(head_far_ahead),
+		cmocka_unit_test(states_are_forged),
 		cmocka_unit_test(argument_is_no_kernel_address),
 		cmocka_unit_test(arrays_are_moved),
 		cmocka_unit_test(ring_is_moved),

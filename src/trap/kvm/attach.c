@@ -187,11 +187,8 @@ static int mem_next(void *ctx, uint64_t gpa, uint64_t *start, uint64_t *end)
 static int open_memory(struct kvm_vm *k, pid_t pid, struct err *e)
 {
 	char path[64];
-	int r = ram_open(&k->ram, pid, e);
+	int r = ram_bind(&k->ram, e);
 
-	if (r)
-		return r;
-	r = ram_bind(&k->ram, e);
 	if (r)
 		return r;
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
@@ -269,11 +266,15 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 	r = kvm_privilege(e);
 	if (r)
 		return r;
-	r = scan_open(&k->scan, pid, e);
-	if (r)
+	/* First of all, and looked at last: as long as it lives the number is nobody else's. */
+	r = ram_open(&k->ram, pid, e);
+	if (r && r != -ESRCH)
 		return r;
-	r = scan_run(k->scan, take, &f, e);
-	if (r < 0)
+	if (!r)
+		r = scan_open(&k->scan, pid, e);
+	if (!r)
+		r = scan_run(k->scan, take, &f, e);
+	if (r < 0 && r != -ESRCH)
 		return r;
 	if (!f.vms)
 		return err_set(e, ENOENT, "process %d has no KVM VM; 'logvisor list --host' shows those that do",
@@ -304,6 +305,8 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 	r = start_guardian(k, pid, e);
 	if (r)
 		return r;
+	if (ram_vmm_gone(&k->ram))
+		return err_set(e, ESRCH, "process %d ended while it was attached to", (int)pid);
 	k->t.pid = pid;
 	k->t.mem = (struct gmem){.read = mem_read, .next = mem_next, .ctx = k, .ram_bytes = ram_total(&k->ram)};
 	describe(k, pid);
