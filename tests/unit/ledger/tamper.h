@@ -129,7 +129,7 @@ static inline void tamper_flip(const char *dir, uint64_t index, bool hash)
 	tamper_store(tamper_segment(dir, segment, "hashes"), f);
 }
 
-/* Make hash.1 (and with @two hash.2) follow from the stored leaf hashes of @segment. */
+/* Make hash.1 (and with @two hash.2, of a full segment) follow from the stored leaf hashes of @segment. */
 static inline void tamper_fold(const char *dir, uint64_t segment, bool two)
 {
 	struct tamper_file leaf = tamper_load(tamper_segment(dir, segment, "hashes"));
@@ -140,7 +140,8 @@ static inline void tamper_fold(const char *dir, uint64_t segment, bool two)
 		tree_fold((struct hash *)(void *)(leaf.data + b * 8192), 256, &h);
 		memcpy(up.data + (segment * 256 + b) * 32, &h, 32);
 	}
-	tree_fold((struct hash *)(void *)(up.data + segment * 8192), 256, &h);
+	if (two)
+		tree_fold((struct hash *)(void *)(up.data + segment * 8192), 256, &h);
 	tamper_store(tamper_path(dir, "log/hash.1"), up);
 	free(leaf.data);
 	if (!two)
