@@ -108,6 +108,7 @@ static void gather_pruned(struct verify *v)
 {
 	const struct pruned *p = &v->view.pruned;
 	uint64_t low = v->view.count ? v->view.low * LEDGER_SEGMENT : 0;
+	int r = 0;
 
 	v->sum->first = p->first;
 	v->sum->prune_record = p->at;
@@ -122,7 +123,11 @@ static void gather_pruned(struct verify *v)
 		verify_tell(v, FINDING_REMOVED, 0, p->first - 1, "records 0 to %" PRIu64 " are gone, and no signed "
 			"record says that they were pruned: they were removed, or pruned by a version that did "
 			"not write one", p->first - 1);
-	} else if (p->first && read_prune(v)) {
+	} else if (p->first && (r = read_prune(v)) != 0 && r != -EBADMSG && !file_absent(r)) {
+		verify_tell(v, FINDING_UNCHECKED, 0, p->first - 1, "whether records 0 to %" PRIu64 " were pruned cannot "
+			"be checked: record %" PRIu64 ", which would say so, cannot be read: %s", p->first - 1, p->at,
+			file_strerror(r));
+	} else if (p->first && r) {
 		verify_tell(v, FINDING_REMOVED, 0, p->first - 1, "records 0 to %" PRIu64 " were removed: the file "
 			"'first' says that they were pruned, and record %" PRIu64 ", which it names for that, "
 			"does not", p->first - 1, p->at);

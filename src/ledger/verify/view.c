@@ -16,8 +16,9 @@
 #include "ledger/ledger.h"
 #include "util/cleanup.h"
 
-#define RETAKE 1000    /* times to begin again because of a writer */
-#define RETAKE_MS 2
+#define RETAKE 1000    /* times to begin again because of a pruning */
+#define SETTLE 250     /* and for what a writer leaves for an instant to be complete, this long apart: */
+#define SETTLE_MS 2
 #define HOLES 65536    /* missing segments that are looked for one by one */
 #define SPARE_FILES 64 /* descriptors left to everything else */
 #define LATER (-EMFILE)
@@ -135,7 +136,8 @@ static bool has_writer(int dir)
 
 int view_take(struct view *v, int dir, const struct vkey *pin, struct err *e)
 {
-	const struct timespec pause = {.tv_nsec = RETAKE_MS * 1000000};
+	const struct timespec pause = {.tv_nsec = SETTLE_MS * 1000000};
+	unsigned waited = 0;
 	bool again = false; /* looked again since there was no writer: the last one may just have ended */
 	int r = look(v, dir, pin, e);
 
@@ -149,6 +151,8 @@ int view_take(struct view *v, int dir, const struct vkey *pin, struct err *e)
 			if (!writer && again)
 				break;
 			again = !writer;
+			if (writer && waited++ == SETTLE)
+				break;
 			if (writer)
 				nanosleep(&pause, NULL);
 		}
