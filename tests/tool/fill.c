@@ -135,6 +135,15 @@ static struct span sentence(uint64_t i, char *buf, size_t cap)
 	return (struct span){buf, (size_t)n};
 }
 
+/* All but the segment that grows. */
+static int prune(void)
+{
+	const struct ledger_retention keep = {.keep_bytes = 1, .host = "web01", .now_us = now};
+	uint64_t gone;
+
+	return ledger_prune(ledger, &keep, &gone, &e);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
@@ -143,7 +152,7 @@ int main(int argc, char **argv)
 	uint64_t base;
 
 	if (argc < 3) {
-		fputs("usage: fill DIR COUNT [nasty]\n", stderr);
+		fputs("usage: fill DIR COUNT [nasty | prune]\n", stderr);
 		return 2;
 	}
 	if (ledger_open(&ledger, argv[1], "test.example/web01", &rec, &e)) {
@@ -152,7 +161,7 @@ int main(int argc, char **argv)
 	}
 	base = ledger_size(ledger);
 	now += (int64_t)base * 1000;
-	if (argc > 3)
+	if (argc > 3 && !strcmp(argv[3], "nasty"))
 		nasty();
 	for (uint64_t i = base; i < base + count; i++) {
 		struct record r = kmsg(100 + i, sentence(i, text, sizeof(text)));
@@ -160,7 +169,8 @@ int main(int argc, char **argv)
 		r.severity = i % 50 == 0 ? 3 : i % 10 == 0 ? 4 : 6;
 		append(&r);
 	}
-	if (ledger_checkpoint(ledger, &e) || ledger_close(ledger, &e)) {
+	if (ledger_checkpoint(ledger, &e) || (argc > 3 && !strcmp(argv[3], "prune") && prune()) ||
+		ledger_close(ledger, &e)) {
 		fprintf(stderr, "fill: %s\n", e.text);
 		return 2;
 	}

@@ -5,6 +5,9 @@
 // CVE-2026-56865, is not used: nothing is believed that was not computed here).
 //
 //	tlog DIR [-old CHECKPOINT] [PROOF...]
+//	tlog DIR -pruned PROOF
+//
+// The second form is for a tree without its first leaves: PROOF is that of the record which says so.
 package main
 
 import (
@@ -140,7 +143,8 @@ func tiles(dir string, size int64, s store) int {
 	return count
 }
 
-func proof(file string, v note.Verifier, s store) {
+// The leaf of a proof, which holds; its index, tree and hashes.
+func take(file string, v note.Verifier) ([]byte, int64, tlog.Tree, tlog.RecordProof) {
 	head, checkpoint, ok := bytes.Cut(read(file), []byte("\n\n"))
 	lines := strings.Split(string(head), "\n")
 	if !ok || len(lines) < 3 || lines[0] != "c2sp.org/tlog-proof@v1" {
@@ -167,11 +171,79 @@ func proof(file string, v note.Verifier, s store) {
 	if err := tlog.CheckRecord(p, tree.N, tree.Hash, index, tlog.RecordHash(leaf)); err != nil {
 		fail("%s: %v", file, err)
 	}
+	return leaf, index, tree, p
+}
+
+func proof(file string, v note.Verifier, s store) {
+	_, index, tree, p := take(file, v)
 	want, err := tlog.ProveRecord(tree.N, index, s)
 	if err != nil || len(want) != len(p) {
 		fail("%s: another proof than ours: %v", file, err)
 	}
 	fmt.Printf("proof of %d holds\n", index)
+}
+
+// The value of parameter name in a leaf.
+func param(leaf []byte, name string) string {
+	_, rest, _ := strings.Cut(string(leaf), " "+name+"=\"")
+	value, _, ok := strings.Cut(rest, "\"")
+	if !ok {
+		fail("no %s in %q", name, leaf)
+	}
+	return value
+}
+
+// Root of leaves lo to hi-1: of the pruned ones the tiles of level 2 have it, 65,536 at a time.
+func rootOf(dir string, lo, hi, first, size int64, leaf func(int64) tlog.Hash) tlog.Hash {
+	if hi <= first && hi-lo == 65536 {
+		n := size >> 16 - lo>>16&^255
+		if n > 256 {
+			n = 256
+		}
+		var h tlog.Hash
+		copy(h[:], read(path(dir, "2", lo>>24, n))[lo>>16%256*32:])
+		return h
+	}
+	if hi-lo == 1 {
+		return leaf(lo)
+	}
+	k := int64(1)
+	for k*2 < hi-lo {
+		k *= 2
+	}
+	return tlog.NodeHash(rootOf(dir, lo, lo+k, first, size, leaf), rootOf(dir, lo+k, hi, first, size, leaf))
+}
+
+// What was pruned is what a signed record says, and with the rest it leads to the signed root.
+func pruned(dir string, tree tlog.Tree, file string, v note.Verifier) {
+	leaf, at, _, _ := take(file, v)
+	if !strings.Contains(string(leaf[:120]), " logvisor - prune [") {
+		fail("%s: no prune record: %q", file, leaf)
+	}
+	first, err := strconv.ParseInt(param(leaf, "first"), 10, 64)
+	if err != nil || first%65536 != 0 || first > at || at >= tree.N {
+		fail("%s: first %d, record %d", file, first, at)
+	}
+	if root := rootOf(dir, 0, first, first, tree.N, nil); root.String() != param(leaf, "root") {
+		fail("%s: the root of %d leaves is %v", file, first, root)
+	}
+	var hashes []tlog.Hash
+	for at := first; at < tree.N; at += 256 {
+		n := tree.N - at
+		if n > 256 {
+			n = 256
+		}
+		for bundle := read(path(dir, "entries", at/256, n)); len(bundle) > 0; {
+			l := int(binary.BigEndian.Uint16(bundle))
+			hashes = append(hashes, tlog.RecordHash(bundle[2:2+l]))
+			bundle = bundle[2+l:]
+		}
+	}
+	root := rootOf(dir, 0, tree.N, first, tree.N, func(i int64) tlog.Hash { return hashes[i-first] })
+	if int64(len(hashes)) != tree.N-first || root != tree.Hash {
+		fail("root of %d leaves: %v, signed %v", tree.N, root, tree.Hash)
+	}
+	fmt.Printf("record %d says that %d leaves were pruned; the others lead to the signed root\n", at, first)
 }
 
 func main() {
@@ -181,6 +253,10 @@ func main() {
 		fail("vkey: %v", err)
 	}
 	tree := open(read(filepath.Join(dir, "checkpoint")), v)
+	if len(rest) == 2 && rest[0] == "-pruned" {
+		pruned(dir, tree, rest[1], v)
+		return
+	}
 	s := leaves(dir, tree.N)
 	root, err := tlog.TreeHash(tree.N, s)
 	if err != nil || root != tree.Hash {
