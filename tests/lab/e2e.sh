@@ -32,6 +32,13 @@ start_vm() {
 	tests/lab/vm start "$dir/$e2e_vm" "$@"
 }
 
+# forget NAME: the end of its worker, its VM, its ledger: the next scene may take the name.
+forget() {
+	[ -z "${worker-}" ] || { kill -9 "$worker" && wait "$worker"; } 2>/dev/null
+	tests/lab/vm stop "$dir/$1"
+	rm -rf "$LOGVISOR_STORE/$1" "$dir/$1" "$dir/$1".*
+}
+
 # guest NAME COMMAND: in the guest; its output and status.
 guest() {
 	e2e_vm=$1
