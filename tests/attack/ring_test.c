@@ -394,6 +394,22 @@ static void states_are_forged(void **state)
 	}
 }
 
+/* The ring's tail cannot move any more, and every record fails: there is nothing to be stored, and that is said. */
+static void log_is_stuck(void **state)
+{
+	(void)state;
+	follow(false);
+	*rw_word(&w, w.rb + RW_FAIL) += 5; /* a few, while others are stored */
+	logs(5, 300, false);
+	assert_int_equal(count(META_ALERT, NULL), 0);
+	for (int i = 0; i < 100; i++) {
+		*rw_word(&w, w.rb + RW_FAIL) += 1;
+		wait_us(100000);
+	}
+	assert_int_equal(count(META_ALERT, "log-stuck"), 1);
+	end();
+}
+
 static int no_read(void *ctx, uint64_t gva, void *buf, size_t len)
 {
 	(void)ctx;
@@ -575,6 +591,7 @@ int main(void)
 		cmocka_unit_test(forged_before_one_that_bypasses),
 		cmocka_unit_test(forged_and_nothing_follows),
 		cmocka_unit_test(altered_after_the_trap),
+		cmocka_unit_test(log_is_stuck),
 		cmocka_unit_test(head_far_ahead),
 		cmocka_unit_test(states_are_forged),
 		cmocka_unit_test(argument_is_no_kernel_address),

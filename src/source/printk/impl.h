@@ -58,6 +58,9 @@ struct printk {
 	void (*walk_pages)(void *ctx);
 	bool moved, remapped;  /* it looked so at the last poll; see place.c */
 	int64_t pages_us;      /* of the last look at the page table */
+	/* When p->want was last seen to have moved: to what, how many records had failed, and when. */
+	uint64_t failed_want, failed_at;
+	int64_t failed_us;
 	const struct source_sink *sink;
 	char boot[17];
 	bool marked;           /* another boot of the guest has another name */

@@ -14,23 +14,39 @@
 #include "util/load.h"
 
 #define PAGES_US 1000000 /* between two looks at the page table: some twenty reads */
+#define STUCK_US 3000000 /* records fail and none is stored for so long */
 /* The kernel moves its log once, to a ring of the size asked for (setup_log_buf()), in its first moments. */
 #define YOUNG_NS 5000000000u
 
-/* Does the ring's own description of itself say what it said when it was opened? 1, 0 or -EFAULT. */
-static int arrays_stay(const struct printk *p)
+/* Does the ring's description of itself, @raw, say what it said when it was opened? */
+static bool arrays_stay(const struct printk *p, const uint8_t *raw)
 {
 	const struct printk_offsets *o = &p->l.off;
 	const struct prb_geometry *g = &p->l.g;
-	uint8_t raw[4096]; /* rb_size was checked (layout.c) */
 
-	if (p->m.read(p->m.ctx, g->rb, raw, o->rb_size))
-		return -EFAULT;
 	return load_u64(raw + o->desc_ring + o->descs) == g->descs &&
 		load_u64(raw + o->desc_ring + o->infos) == g->infos &&
 		load_u64(raw + o->text_ring + o->data) == g->data &&
 		load_u32(raw + o->desc_ring + o->count_bits) == g->desc_bits &&
 		load_u32(raw + o->text_ring + o->size_bits) == g->data_bits;
+}
+
+/*
+ * The kernel counts what it could not store. A few may be a matter of bad luck; when it stores nothing else, its
+ * log has come to an end, and what it would have said is nowhere.
+ */
+static int check_failed(struct printk *p, uint64_t failed, int64_t now_us, struct err *e)
+{
+	if (p->failed_want != p->want || !p->failed_us || now_us < p->failed_us) {
+		p->failed_want = p->want;
+		p->failed_at = failed;
+		p->failed_us = now_us;
+	}
+	if (failed == p->failed_at || now_us - p->failed_us < STUCK_US)
+		return 0;
+	return printk_alert(p, now_us, e, "log-stuck",
+		"the guest's kernel stores no record any more: %llu could not be since record %llu",
+		(unsigned long long)(failed - p->failed_at), (unsigned long long)p->want - 1);
 }
 
 /* Does the page table lead where the ring is read? */
@@ -77,16 +93,17 @@ static int check_pages(struct printk *p, int64_t now_us, struct err *e)
 int printk_same_ring(struct printk *p, int64_t now_us, struct err *e)
 {
 	uint64_t rb = p->l.g.rb;
+	uint8_t raw[4096]; /* rb_size was checked (layout.c) */
 	int r;
 
 	if (p->l.prb && p->m.read(p->m.ctx, p->l.prb, &rb, sizeof(rb)))
 		return err_set(e, EFAULT, "the guest's symbol prb is not readable");
-	r = rb == p->l.g.rb ? arrays_stay(p) : 0;
-	if (r < 0)
+	if (rb == p->l.g.rb && p->m.read(p->m.ctx, rb, raw, p->l.off.rb_size))
 		return err_set(e, EFAULT, "the guest's printk ring is not readable");
-	if (r) {
+	if (rb == p->l.g.rb && arrays_stay(p, raw)) {
 		p->moved = false;
-		return check_pages(p, now_us, e);
+		r = check_failed(p, load_u64(raw + p->l.off.fail), now_us, e);
+		return r ? r : check_pages(p, now_us, e);
 	}
 	if (rb == p->l.g.rb || p->emitted_ns >= YOUNG_NS) {
 		if (!p->moved) {
