@@ -91,26 +91,44 @@ static void close_all(struct pump *p)
 	}
 }
 
-int pump_open(struct pump *p, struct err *e)
+static int open_one(struct pump *p, const struct source_ops *ops, struct err *e)
 {
 	const struct source_start start = {p->boot->g, &p->sink, p->resume->at, p->strict};
+	struct pumped *x = &p->list[p->n];
+	int r;
 
-	for (const struct source_ops *const *ops = p->table; *ops && p->n < PUMP_MAX; ops++) {
-		struct pumped *x = &p->list[p->n];
-		char text[sizeof(e->text) + 64];
-		int r;
+	if (p->n == PUMP_MAX)
+		return err_set(e, ENOSPC, "there are more than %d sources", PUMP_MAX);
+	*x = (struct pumped){.sites.t = p->t};
+	r = ops->open(&x->s, &start, e);
+	if (!r)
+		x->s->owner = ++p->n;
+	return r;
+}
 
-		*x = (struct pumped){.sites.t = p->t};
-		r = (*ops)->open(&x->s, &start, e);
-		if (!r) {
-			x->s->owner = ++p->n;
-		} else if ((*ops)->needed) {
+/* Once a boot, however often the guest is looked at until all that is needed is there. */
+static void tell_without(struct pump *p, unsigned i, const struct err *why)
+{
+	char text[sizeof(why->text) + 64];
+
+	if (p->told & 1u << i)
+		return;
+	p->told |= 1u << i;
+	snprintf(text, sizeof(text), "without %s: %s", p->table[i]->name, why->text);
+	report_alert(p->report, "no-source", text);
+}
+
+int pump_open(struct pump *p, struct err *e)
+{
+	for (unsigned i = 0; p->table[i]; i++) {
+		int r = open_one(p, p->table[i], e);
+
+		if (r && p->table[i]->needed) {
 			close_all(p);
 			return r;
-		} else {
-			snprintf(text, sizeof(text), "without %s: %s", (*ops)->name, e->text);
-			report_alert(p->report, "no-source", text);
 		}
+		if (r)
+			tell_without(p, i, e);
 	}
 	name_boot(p);
 	return 0;
@@ -141,6 +159,7 @@ void pump_close(struct pump *p)
 	for (unsigned i = 0; i < p->n; i++)
 		add(&p->before, p->list[i].s->ops->counters(p->list[i].s));
 	close_all(p);
+	p->told = 0;
 }
 
 bool pump_resumed(const struct pump *p)

@@ -16,7 +16,7 @@
 #include "worker/sites.h"
 #include "worker/store.h"
 
-#define PUMP_MAX 8 /* sources */
+#define PUMP_MAX 8 /* sources open; a table has at most 32 */
 
 struct pump {
 	struct trap *t;
@@ -36,6 +36,7 @@ struct pump {
 		struct err trouble; /* said already */
 	} list[PUMP_MAX];
 	unsigned n;
+	unsigned told; /* 1 << place in the table: it was told that this one cannot be opened */
 	struct source_counters before; /* of sources that were closed */
 	bool gave_up; /* the store takes nothing and the VM was held long enough */
 };
