@@ -3,12 +3,17 @@
  * attach.c - logvisor attach NAME=TARGET: become the worker that keeps this VM's log.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "ledger/modes.h"
+#include "ledger/seal.h"
+#include "util/cleanup.h"
 #include "worker/worker.h"
 
 /*
@@ -119,6 +124,30 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 	return cli_operands(&attach_command, argc, argv) ? OPTION_END : EXIT_TROUBLE;
 }
 
+static void warn(void *ctx, const char *text)
+{
+	fprintf(stderr, "logvisor: %s: warning: %s\n", (const char *)ctx, text);
+}
+
+/* A ledger that is there already, before it is trusted with more: is it this VM's, and is it closed to others? */
+static int check_ledger(const char *name, const char *dir, struct err *e)
+{
+	_cleanup_fd_ int d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct seal s;
+	int r = 0;
+
+	if (d < 0)
+		return 0;
+	modes_check(d, warn, (void *)name);
+	seal_load(d, NULL, &s, NULL);
+	if (!s.on_vkey.error && !vkey_is_of(&s.key, name))
+		r = err_set(e, EBADMSG, "%s: the key in %.300s is that of the ledger '%s': ledgers were exchanged, or "
+			"the directory was renamed; give it its name again, or attach under another", name, dir,
+			s.key.name);
+	seal_free(&s);
+	return r;
+}
+
 static int attach_main(int argc, char **argv)
 {
 	struct worker_options o = {
@@ -143,6 +172,8 @@ static int attach_main(int argc, char **argv)
 	if (cli_ledger_path(store, o.name, dir, sizeof(dir), &e))
 		return cli_fail(&e);
 	o.dir = dir;
+	if (check_ledger(o.name, dir, &e))
+		return cli_fail(&e);
 	r = worker_run(&o, &e);
 	if (r < 0) {
 		err_prefix(&e, "%s", o.name);

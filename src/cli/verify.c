@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * verify.c - logvisor verify: one line for each finding, and one that says what was proven.
+ * verify.c - logvisor verify: one line for each finding, then the verdict with what it does not prove, and
+ * a line of facts.
  */
 #include "cli/cli.h"
 
@@ -19,9 +20,13 @@
 #include "util/base64.h"
 #include "util/cleanup.h"
 
+#define WARNINGS 16 /* modes_check() tells fewer */
+
 struct report {
 	const char *name;
 	bool json, any;
+	char *warning[WARNINGS]; /* json: told after the findings */
+	size_t n_warnings;
 };
 
 static void tell(void *ctx, const struct finding *f)
@@ -39,6 +44,26 @@ static void tell(void *ctx, const struct finding *f)
 	cli_json_string(f->text);
 	putchar('}');
 	r->any = true;
+}
+
+static void warn(void *ctx, const char *text)
+{
+	struct report *r = ctx;
+
+	if (!r->json)
+		printf("%s: warning: %s\n", r->name, text);
+	else if (r->n_warnings < WARNINGS && (r->warning[r->n_warnings] = strdup(text)))
+		r->n_warnings++;
+}
+
+static void print_warnings(struct report *r)
+{
+	fputs("],\"warnings\":[", stdout);
+	for (size_t i = 0; i < r->n_warnings; i++) {
+		fputs(i ? "," : "", stdout);
+		cli_json_string(r->warning[i]);
+		free(r->warning[i]);
+	}
 }
 
 static const char *when(int64_t us, char out[32])
@@ -84,22 +109,41 @@ static void print_json(const struct verify_sum *s, bool pinned)
 	puts("}");
 }
 
-/* The one line. */
-static void print_text(const char *name, const struct verify_sum *s, bool pinned)
+/*
+ * The verdict. By the key beside the ledger alone nobody can tell a ledger from a forged one: who could write
+ * here could make both anew. A remembered checkpoint proves what it covers by whatever key.
+ */
+static void print_verdict(const char *name, const struct verify_sum *s, bool pinned)
+{
+	if (s->findings) {
+		printf("%s: NOT PROVEN: %" PRIu64 " finding%s\n", name, s->findings, s->findings == 1 ? "" : "s");
+	} else if (s->unchecked) {
+		printf("%s: nothing wrong found, but not all can be checked any more\n", name);
+	} else if (pinned) {
+		printf("%s: complete and unaltered\n", name);
+	} else {
+		printf("%s: complete and unaltered", name);
+		if (s->since && s->since_size && s->since_size == s->size)
+			puts(": the remembered checkpoint covers all of it");
+		else if (s->since && s->since_size)
+			printf(" up to record %" PRIu64 " by the remembered checkpoint; after that only BY ITS OWN KEY: not "
+				"proven that these records were not forged together with the key (--vkey KEY, kept "
+				"elsewhere, does)\n", s->since_size - 1);
+		else
+			puts(" BY ITS OWN KEY ONLY: not proven that records and key were not forged together "
+				"(--vkey KEY, kept elsewhere, does)");
+	}
+}
+
+/* What was checked. */
+static void print_facts(const char *name, const struct verify_sum *s)
 {
 	char root[BASE64_LEN(LEDGER_HASH) + 1], key[NOTE_NAME_MAX + 16], a[32], b[32];
 	uint64_t n = s->size > s->first ? s->size - s->first : 0;
 
 	base64_encode(s->root.b, LEDGER_HASH, root);
 	put_key(s, key);
-	if (s->findings)
-		printf("%s: NOT PROVEN: %" PRIu64 " finding%s; checked ", name, s->findings,
-			s->findings == 1 ? "" : "s");
-	else if (s->unchecked)
-		printf("%s: nothing wrong found, but not all can be checked any more; checked ", name);
-	else
-		printf("%s: complete and unaltered: ", name);
-	printf("%" PRIu64 " signed records", n);
+	printf("%s: checked %" PRIu64 " signed records", name, n);
 	if (n)
 		printf(" (%" PRIu64 " to %" PRIu64 ")", s->first, s->size - 1);
 	if (s->first)
@@ -114,7 +158,7 @@ static void print_text(const char *name, const struct verify_sum *s, bool pinned
 		printf(" and %" PRIu64 " time%s an unknown number", s->blind, s->blind == 1 ? "" : "s");
 	if (s->since && !s->findings)
 		printf(", consistent with the checkpoint of %" PRIu64, s->since_size);
-	printf("; root %s, key %s%s", root, key, pinned ? "" : " (not pinned)");
+	printf("; root %s, key %s", root, key);
 	if (s->end > s->size)
 		printf("; %" PRIu64 " not yet signed", s->end - s->size);
 	putchar('\n');
@@ -171,7 +215,9 @@ static int verify_main(int argc, char **argv)
 	report.name = argv[optind];
 	if (cli_ledger_path(store, report.name, dir, sizeof(dir), &e))
 		return cli_fail(&e);
+	opt.name = report.name;
 	opt.tell = tell;
+	opt.warn = warn;
 	opt.ctx = &report;
 	if (report.json) {
 		fputs("{\"ledger\":", stdout);
@@ -179,6 +225,8 @@ static int verify_main(int argc, char **argv)
 		fputs(",\"findings\":[", stdout);
 	}
 	r = ledger_verify(dir, &opt, &sum, &e);
+	if (report.json)
+		print_warnings(&report);
 	if (r < 0) {
 		if (report.json) {
 			fputs("],\"ok\":false,\"error\":", stdout);
@@ -187,10 +235,12 @@ static int verify_main(int argc, char **argv)
 		}
 		return cli_failf("%s: %s", report.name, e.text);
 	}
-	if (report.json)
+	if (report.json) {
 		print_json(&sum, opt.pin);
-	else
-		print_text(report.name, &sum, opt.pin);
+	} else {
+		print_verdict(report.name, &sum, opt.pin);
+		print_facts(report.name, &sum);
+	}
 	return r == VERIFY_UNCHECKED ? EXIT_UNCHECKED : r ? EXIT_FINDING : EXIT_OK;
 }
 

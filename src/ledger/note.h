@@ -51,6 +51,9 @@ int vkey_parse(const char *text, size_t n, struct vkey *out, struct err *e);
  */
 int vkey_read(const char *text, size_t n, struct vkey *out, struct err *e);
 
+/* Is it the key of VM @vm's ledger? Its name is the VM's, or ends in it (example.com/logs/web01). */
+bool vkey_is_of(const struct vkey *k, const char *vm);
+
 /* Compute k->id from its name and key. */
 void vkey_set_id(struct vkey *k);
 

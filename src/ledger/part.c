@@ -73,6 +73,10 @@ static void look_at(struct part *p, struct span leaf, uint32_t k, struct index_r
 		row->min_us = r.time_us;
 	if (r.time_us > row->max_us)
 		row->max_us = r.time_us;
+	if (p->host && !span_is(r.host, p->host) && !p->other.n++) {
+		p->other.first = part_index(p, k);
+		snprintf(p->other.host, sizeof(p->other.host), "%.*s", (int)r.host.n, r.host.p);
+	}
 	continuity_add(&p->continuity, &r, part_index(p, k));
 }
 
@@ -83,6 +87,7 @@ static void forget(struct part *p)
 	continuity_free(&p->continuity);
 	p->n = 0;
 	p->n_bad = 0;
+	p->other.n = 0;
 	p->has_time = false;
 	p->min_us = INT64_MAX;
 	p->max_us = INT64_MIN;

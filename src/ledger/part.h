@@ -16,6 +16,12 @@
 #define PART_LENGTH (UINT64_MAX - 1)
 #define PART_BAD 16             /* undecodable leaves named */
 
+/* Records whose HOSTNAME is not the one expected. */
+struct part_host {
+	uint64_t n, first;               /* how many; index of the first, whose HOSTNAME is: */
+	char host[RECORD_NAME_MAX + 1];
+};
+
 struct part {
 	const struct view *view; /* borrowed */
 	uint64_t segment;
@@ -37,6 +43,8 @@ struct part {
 	struct continuity continuity;
 	bool has_time;
 	int64_t min_us, max_us;
+	const char *host;   /* HOSTNAME expected of every record; NULL: any */
+	struct part_host other;
 	uint64_t n_bad;     /* leaves that are no records */
 	struct {
 		uint32_t at;

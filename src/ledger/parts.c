@@ -101,8 +101,10 @@ int parts_run(const struct parts *o)
 	c.slot = calloc(c.n, sizeof(*c.slot));
 	if (!c.slot)
 		return -ENOMEM;
-	while (init < c.n && !c.error)
-		c.error = part_init(&c.slot[init++].part, o->view);
+	while (init < c.n && !c.error) {
+		c.error = part_init(&c.slot[init].part, o->view);
+		c.slot[init++].part.host = o->host;
+	}
 	if (!c.error)
 		run_threads(&c);
 	while (init > 0)

@@ -15,6 +15,7 @@
 struct parts {
 	const struct view *view; /* of the ledger, borrowed */
 	uint64_t from, to;  /* segments: from, and before to */
+	const char *host;   /* as in struct part */
 	unsigned threads;   /* 1 to PARTS_THREADS_MAX; the caller's is one of them */
 
 	/* How many leaves of @segment are under the checkpoint. Called by any thread, at any time. */

@@ -36,6 +36,7 @@ enum finding_kind {
 	FINDING_INDEX,      /* the offset and time index is wrong; the records are intact */
 	FINDING_SEQUENCE,   /* numbers missing without a gap record, twice, or out of order */
 	FINDING_RECORD,     /* a leaf that is not a record */
+	FINDING_NAME,       /* key or records are those of another VM than the ledger is named after */
 	FINDING_FOREIGN,    /* a file where the log will grow that is none of it */
 	FINDING_UNCHECKED,  /* nothing is wrong, but this cannot be told any more; not among the findings */
 	FINDING_KINDS
@@ -50,12 +51,14 @@ struct finding {
 const char *finding_name(enum finding_kind k);
 
 struct verify_options {
+	const char *name;             /* the VM whose ledger it is to be; NULL: whosever it is */
 	const struct vkey *pin;       /* the key it must be; NULL: the one in the ledger */
 	const char *since;            /* a checkpoint remembered from before, or NULL */
 	size_t since_len;
 	unsigned threads;             /* 0: 2 */
 	unsigned max_findings;        /* told one by one; 0: 100. All are counted. */
 	void (*tell)(void *ctx, const struct finding *f);
+	void (*warn)(void *ctx, const char *text); /* what makes tampering easy and is none; NULL: not looked for */
 	void *ctx;
 };
 

@@ -25,6 +25,13 @@ bool note_name_ok(const char *name)
 	return n > 0;
 }
 
+bool vkey_is_of(const struct vkey *k, const char *vm)
+{
+	const char *slash = strrchr(k->name, '/');
+
+	return !strcmp(vm, k->name) || (slash && !strcmp(vm, slash + 1));
+}
+
 void vkey_set_id(struct vkey *k)
 {
 	uint8_t buf[NOTE_NAME_MAX + 2 + sizeof(k->pub)];

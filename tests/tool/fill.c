@@ -2,7 +2,7 @@
 /*
  * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty]
  *
- * COUNT kernel records, a millisecond apart from 2026-11-23T10:00:00Z on, always the same ones. One in
+ * COUNT kernel records of the VM that DIR is named after, a millisecond apart from 2026-11-23T10:00:00Z on, always the same ones. One in
  * ten thousand speaks of a "Needle". To a ledger that exists they are added. With "nasty", records as a hostile guest may write them come first,
  * and Logvisor's own of every kind.
  */
@@ -23,6 +23,7 @@ static struct ledger *ledger;
 static struct err e;
 static char leaf[RECORD_LEAF_MAX];
 static int64_t now = START;
+static const char *vm; /* DIR's last part */
 
 static void append(const struct record *r)
 {
@@ -42,7 +43,7 @@ static struct record kmsg(uint64_t seq, struct span text)
 {
 	now += 1000;
 	return (struct record){
-		.time_us = now, .severity = 6, .host = SPAN("web01"), .app = SPAN("kernel"),
+		.time_us = now, .severity = 6, .host = span_of(vm), .app = SPAN("kernel"),
 		.msgid = SPAN("kmsg"), .channel = RECORD_KMSG, .has_seq = true, .seq = seq,
 		.has_guest_ns = true, .guest_ns = (uint64_t)(now - START) * 1000, .has_caller = true,
 		.caller = (uint32_t)(1 + seq % 300), .boot = SPAN(BOOT), .msg = text,
@@ -66,10 +67,10 @@ static void nasty(void)
 	struct meta m;
 	uint64_t seq = 0;
 
-	meta_begin(&m, "web01", META_ATTACH, now, BOOT);
+	meta_begin(&m, vm, META_ATTACH, now, BOOT);
 	meta_attach(&m, "gdb:/run/web01.gdb", "gdb", "6.1.0-18-cloud-amd64");
 	append(&m.r);
-	meta_begin(&m, "web01", META_BOOT, now, BOOT);
+	meta_begin(&m, vm, META_BOOT, now, BOOT);
 	meta_boot(&m, "6.1.0-18-cloud-amd64", "00ff");
 	append(&m.r);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -100,16 +101,16 @@ static void nasty(void)
 	r.n_claimed = 1;
 	r.claimed[0] = (struct record_param){SPAN("tag"), SPAN("sshd\n[1]")};
 	append(&r);
-	meta_begin(&m, "web01", META_GAP, now, BOOT);
+	meta_begin(&m, vm, META_GAP, now, BOOT);
 	meta_gap(&m, RECORD_KMSG, seq, 17, "overwritten");
 	append(&m.r);
-	meta_begin(&m, "web01", META_HEARTBEAT, now, BOOT);
+	meta_begin(&m, vm, META_HEARTBEAT, now, BOOT);
 	meta_heartbeat(&m, &c);
 	append(&m.r);
-	meta_begin(&m, "web01", META_ALERT, now, BOOT);
+	meta_begin(&m, vm, META_ALERT, now, BOOT);
 	meta_alert(&m, "test", "something was altered");
 	append(&m.r);
-	meta_begin(&m, "web01", META_CLOCK, now, NULL);
+	meta_begin(&m, vm, META_CLOCK, now, NULL);
 	meta_clock(&m, -5000000);
 	append(&m.r);
 }
@@ -155,7 +156,9 @@ int main(int argc, char **argv)
 		fputs("usage: fill DIR COUNT [nasty | prune]\n", stderr);
 		return 2;
 	}
-	if (ledger_open(&ledger, argv[1], "test.example/web01", &rec, &e)) {
+	vm = strrchr(argv[1], '/') ? strrchr(argv[1], '/') + 1 : argv[1];
+	snprintf(text, sizeof(text), "test.example/%s", vm);
+	if (ledger_open(&ledger, argv[1], text, &rec, &e)) {
 		fprintf(stderr, "fill: %s\n", e.text);
 		return 2;
 	}

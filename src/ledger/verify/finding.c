@@ -17,6 +17,7 @@ const char *finding_name(enum finding_kind k)
 		[FINDING_KEY] = "key", [FINDING_SIZE] = "size", [FINDING_HASHES] = "hashes", [FINDING_INDEX] = "index",
 		[FINDING_SEQUENCE] = "sequence", [FINDING_RECORD] = "record",
 		[FINDING_UNCHECKED] = "unchecked", [FINDING_FOREIGN] = "foreign",
+		[FINDING_NAME] = "name",
 	};
 
 	return (unsigned)k < FINDING_KINDS ? names[k] : "?";

@@ -27,6 +27,10 @@ static int gather_signed(struct verify *v, struct err *e)
 		strcmp(s->key.name, pin->name)))
 		verify_tell(v, FINDING_KEY, 0, 0, "the ledger has the key %s+%08" PRIx32 ", not %s+%08" PRIx32,
 			s->key.name, s->key.id, pin->name, pin->id);
+	if (!s->on_vkey.error && v->opt->name && !vkey_is_of(&s->key, v->opt->name))
+		verify_tell(v, FINDING_NAME, 0, 0, "the key here is that of the ledger '%s', and not of '%s', which "
+			"this is to be: ledgers were exchanged, or the directory was renamed", s->key.name,
+			v->opt->name);
 	if (s->on_checkpoint.error) {
 		if (!file_absent(s->on_checkpoint.error) && s->on_checkpoint.error != -EBADMSG &&
 			s->on_checkpoint.error != -EFBIG)

@@ -37,6 +37,7 @@ struct verify {
 	bool ended;                /* a segment beyond the checkpoint is not full: none follows on it */
 	uint64_t unreadable[UNREADABLE]; /* segments that the disk does not give, as many as are remembered */
 	size_t n_unreadable;
+	struct part_host other;    /* records of another VM than opt->name, and the first of them */
 	struct hashes hashes;
 	struct continuity continuity;
 	struct suspect *suspects;  /* differences between leaves and stored hashes */

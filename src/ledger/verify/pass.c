@@ -176,6 +176,10 @@ static int join(void *ctx, struct part *p)
 			part_index(p, p->n) - 1);
 	tell_index(v, p, stored_right);
 	tell_bad(v, p);
+	if (p->other.n && !v->other.n)
+		v->other = p->other;
+	else
+		v->other.n += p->other.n;
 	if (p->has_time) {
 		if (!v->sum->has_time || p->min_us < v->sum->min_us)
 			v->sum->min_us = p->min_us;
@@ -191,11 +195,19 @@ int verify_pass(struct verify *v, struct err *e)
 {
 	unsigned threads = v->opt->threads ? v->opt->threads : 2;
 	int r = parts_run(&(struct parts){.view = &v->view, .from = v->from, .to = v->segments,
-		.threads = threads < PARTS_THREADS_MAX ? threads : PARTS_THREADS_MAX,
+		.host = v->opt->name, .threads = threads < PARTS_THREADS_MAX ? threads : PARTS_THREADS_MAX,
 		.covered = covered_of, .join = join, .ctx = v});
 
 	if (r == -ESTALE)
 		return err_set(e, ESTALE, "records were pruned while they were read, and not all segments can be "
 			"held open: raise the limit of open files (ulimit -n), or run it again");
-	return r ? err_set(e, -r, "cannot read the records: %s", strerror(-r)) : 0;
+	if (r)
+		return err_set(e, -r, "cannot read the records: %s", strerror(-r));
+	if (v->other.n)
+		verify_tell(v, FINDING_NAME, v->other.first, v->other.first, "%" PRIu64 " record%s, the first of "
+			"them %" PRIu64 ", %s of '%s' (HOSTNAME), and not of '%s', whose ledger this is to "
+			"be: ledgers were exchanged, or the directory was renamed", v->other.n,
+			v->other.n == 1 ? "" : "s", v->other.first, v->other.n == 1 ? "is" : "are",
+			v->other.host, v->opt->name);
+	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ledger/modes.h"
 #include "ledger/verify/impl.h"
 
 static int level0(const void *ctx, uint64_t segment)
@@ -36,6 +37,8 @@ int ledger_verify(const char *dir, const struct verify_options *options, struct 
 	memset(sum, 0, sizeof(*sum));
 	if (d < 0)
 		return err_set(e, errno, "%.200s: %s", dir, strerror(errno));
+	if (options->warn)
+		modes_check(d, options->warn, options->ctx);
 	r = view_take(&v.view, d, options->pin, e);
 	hashes_open(&v.hashes, d);
 	v.hashes.level0 = level0;
