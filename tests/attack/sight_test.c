@@ -140,6 +140,34 @@ static void starting_for_ever(void **state)
 	end();
 }
 
+/*
+ * The arrays are elsewhere, and the doorbell rings without a pause: what is rung for finds nothing new in the
+ * old ones, and polls, which would see it, must have their turn.
+ */
+static void moved_under_the_bell(void **state)
+{
+	const size_t by = 0x20000;
+
+	(void)state;
+	followed(TRAP_WATCH);
+	memcpy(vm.w.arena + by, vm.w.arena, vm.w.size);
+	vm.w.descs += by;
+	vm.w.infos += by;
+	vm.w.data += by;
+	*rw_word(&vm.w, vm.w.rb + RW_DESCS) += by;
+	*rw_word(&vm.w, vm.w.rb + RW_INFOS) += by;
+	*rw_word(&vm.w, vm.w.rb + RW_TEXT_RING + RW_DATA) += by;
+	for (int i = 0; i < 200; i++) {
+		vm_print("under the bell");
+		ring(PRINTK_TAG_LAST);
+		assert_int_equal(pass(50), 0);
+	}
+	assert_true(says("alert:ring-moved"));
+	assert_true(times("under the bell") > 100);
+	assert_true(times("under the bell") == 200 || says("gap"));
+	end();
+}
+
 /* prb points here and there: finding it anew costs more than reading it, so it is not done for ever. */
 static void log_moves_again_and_again(void **state)
 {
@@ -206,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(blind_after, setup, teardown),
 		cmocka_unit_test_setup_teardown(blind_from_the_beginning, setup, teardown),
 		cmocka_unit_test_setup_teardown(starting_for_ever, setup, teardown),
+		cmocka_unit_test_setup_teardown(moved_under_the_bell, setup, teardown),
 		cmocka_unit_test_setup_teardown(log_moves_again_and_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(head_is_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(traps_that_fail, setup, teardown),

@@ -20,6 +20,7 @@
 struct printk_pace {
 	int64_t next_ms;  /* of the next poll */
 	int64_t event_ms; /* of the last doorbell or copy */
+	int64_t polled_ms; /* of the last poll that was not put off */
 	int64_t look_ms;  /* until then one word tells that nothing was logged */
 };
 

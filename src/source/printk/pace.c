@@ -7,6 +7,7 @@
 
 #define POLL_MS 100
 #define FLOOD_POLL_MS 1
+#define ANYWAY_MS 1000   /* doorbells do not put off a poll for longer: they ring as often as the guest likes */
 #define LOOK_AGAIN_MS 20 /* after a poll that found records whose traps may be under way */
 #define LOOK_MS 5000     /* a whole look, while one word tells that nothing was logged */
 #define AHEAD 4096       /* records */
@@ -85,7 +86,7 @@ bool printk_pace_quiet(struct printk *p, const struct moment *m)
 }
 
 /*
- * Where each stop drains the ring, not while doorbells ring. Where copies come, only when all that were made
+ * Where each stop drains the ring, not while doorbells ring, for a while. Where copies come, only when all that were made
  * before the last poll have been taken: what is in the ring and has none then has none.
  */
 bool printk_pace_poll(struct printk *p, const struct moment *m)
@@ -96,7 +97,10 @@ bool printk_pace_poll(struct printk *p, const struct moment *m)
 	if (p->code)
 		return m->emptied;
 	c->next_ms = next(p, m->now_ms);
-	return p->flood.on || m->now_ms - c->event_ms >= POLL_MS;
+	if (!p->flood.on && m->now_ms - c->event_ms < POLL_MS && m->now_ms - c->polled_ms < ANYWAY_MS)
+		return false;
+	c->polled_ms = m->now_ms;
+	return true;
 }
 
 void printk_pace_polled(struct printk *p, const struct moment *m)
