@@ -5,8 +5,9 @@
  * Nothing is durable but what was synced: written bytes by fdatasync of their file, names by fsync of
  * their directory (POSIX promises no more). At a crash each unsynced write may have reached the disk whole,
  * in some of its 512-byte sectors, or not at all, and each unsynced change of a name may have happened or
- * not, independent of each other. After a failed fdatasync its writes are lost though the page cache still
- * shows them, as Linux does it.
+ * not, independent of each other. After a failed fdatasync its writes are lost, and the next one succeeds over
+ * nothing, as Linux does it: either the page cache still shows them (disk.drop false), or the pages are dropped
+ * and what is read is what the disk has (disk.drop true).
  */
 #ifndef TESTS_CRASH_DISK_H
 #define TESTS_CRASH_DISK_H
@@ -24,6 +25,7 @@
 #include "util/io.h"
 
 #define DISK_SECTOR 512
+#define DISK_PAGE 4096
 
 enum disk_op { DISK_OPEN, DISK_WRITE, DISK_SYNC, DISK_FSYNC, DISK_RENAME, DISK_UNLINK, DISK_MKDIR,
 	DISK_TRUNCATE, DISK_CLOSE };
@@ -33,6 +35,7 @@ struct disk_write {
 	size_t n;     /* SIZE_MAX: a truncation to off */
 	uint8_t *data;
 	bool lost;    /* by a failed sync */
+	bool dropped; /* and not even in the page cache any more */
 };
 
 struct disk_file {
@@ -71,6 +74,9 @@ static struct {
 	uint64_t fail_n;            /* and so many in all from there on */
 	int fail_errno;
 	enum disk_op failed;
+	bool fail_syncs;            /* only DISK_SYNCs count */
+	uint64_t syncs;
+	bool drop;
 	bool busy;                  /* inside `before` */
 } disk;
 
@@ -169,7 +175,7 @@ static void disk_write(int file, uint64_t off, const void *data, size_t n)
 		f->cap_w = f->cap_w ? 2 * f->cap_w : 8;
 		f->w = realloc(f->w, f->cap_w * sizeof(*f->w));
 	}
-	f->w[f->n_w] = (struct disk_write){off, n, NULL, false};
+	f->w[f->n_w] = (struct disk_write){.off = off, .n = n};
 	if (n != SIZE_MAX) {
 		f->w[f->n_w].data = malloc(n);
 		memcpy(f->w[f->n_w].data, data, n);
@@ -197,13 +203,18 @@ static void disk_synced(int file, bool ok)
 /* Is this operation one that is to fail? Sets errno. */
 static bool disk_step(enum disk_op op)
 {
+	uint64_t at;
+
 	disk.ops++;
+	disk.syncs += op == DISK_SYNC;
 	if (disk.before && !disk.busy) {
 		disk.busy = true;
 		disk.before(op);
 		disk.busy = false;
 	}
-	if (!disk.fail_at || disk.ops < disk.fail_at || disk.ops >= disk.fail_at + disk.fail_n)
+	at = disk.fail_syncs ? disk.syncs : disk.ops;
+	if (!disk.fail_at || at < disk.fail_at || at >= disk.fail_at + disk.fail_n ||
+		(disk.fail_syncs && op != DISK_SYNC))
 		return false;
 	disk.failed = op;
 	errno = disk.fail_errno;
@@ -259,11 +270,40 @@ static ssize_t disk_pwrite(int fd, const void *buf, size_t n, off_t off)
 	return -1;
 }
 
+/* Make the pages of @file's lost writes show what the disk has; the file's size stays. */
+static void disk_drop_pages(int fd, int file)
+{
+	struct disk_file *f = &disk.files[file];
+	struct stat st;
+
+	for (size_t i = 0; i < f->n_w; i++) {
+		struct disk_write *w = &f->w[i];
+		uint64_t at = w->off / DISK_PAGE * DISK_PAGE, end = w->off + w->n;
+
+		w->dropped = w->n != SIZE_MAX;
+		for (; w->dropped && at < end; at += DISK_PAGE) {
+			uint8_t page[DISK_PAGE] = {0};
+			size_t n = DISK_PAGE;
+
+			if (at < f->n)
+				memcpy(page, f->data + at, f->n - at < DISK_PAGE ? f->n - at : DISK_PAGE);
+			if (fstat(fd, &st) || at >= (uint64_t)st.st_size)
+				continue;
+			if (at + n > (uint64_t)st.st_size)
+				n = (size_t)((uint64_t)st.st_size - at);
+			if (pwrite(fd, page, n, (off_t)at) != (ssize_t)n)
+				abort();
+		}
+	}
+}
+
 static int disk_fdatasync(int fd)
 {
 	bool fails = disk_step(DISK_SYNC);
 	int file = disk_file_of(fd);
 
+	if (file >= 0 && fails && disk.drop)
+		disk_drop_pages(fd, file);
 	if (file >= 0)
 		disk_synced(file, !fails);
 	if (fails)
@@ -487,6 +527,8 @@ static void disk_crash(const char *out, unsigned how)
 				const struct disk_write *w = &f->w[k];
 				size_t at = 0;
 
+				if (how == 1 && w->dropped)
+					continue;
 				if (how == 1 || w->n == SIZE_MAX) {
 					if (how == 1 || rand_r(&seed) % 2)
 						disk_apply_write(&data, &n, &cap, w, 0, w->n);
