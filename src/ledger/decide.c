@@ -196,6 +196,34 @@ static int walk(struct walk *w, struct err *e)
 }
 
 /*
+ * Are the entries of @t under the checkpoint those that were signed? Asked only where something is to be cut
+ * off behind them: what looks torn may be whole, and only stand in another place since some were removed.
+ */
+static int check_signed(const struct plan *p, int dir, const struct plan_tail *t, struct err *e)
+{
+	_cleanup_free_ struct plan_segment *seg = malloc(sizeof(*seg));
+	uint32_t bundles = t->covered / LEDGER_BUNDLE, loose = t->covered % LEDGER_BUNDLE;
+	struct tree last = {0};
+	bool same = p->has_last_up || !bundles;
+	int r;
+
+	if (!seg)
+		return err_set(e, ENOMEM, "out of memory");
+	r = plan_hash_entries(dir, t->segment, t->covered, seg);
+	if (r)
+		return err_set(e, -r, "segment %" PRIu64 " cannot be read: %s", t->segment, file_strerror(r));
+	for (uint32_t k = 0; k < loose; k++)
+		tree_add(&last, &seg->leaf[bundles * LEDGER_BUNDLE + k], NULL, NULL);
+	for (unsigned bit = 0; bit < 8; bit++)
+		if (loose >> bit & 1)
+			same = same && !memcmp(&last.sub[bit], &p->signed_tree.sub[bit], sizeof(struct hash));
+	if (same && !memcmp(seg->up, p->last_up, bundles * sizeof(struct hash)))
+		return 0;
+	return err_set(e, EBADMSG, "the records of its last segment are not those that were signed; 'logvisor "
+		"verify' names what was altered");
+}
+
+/*
  * Rows there already stay if they fit: they know the times. Where they do not, entries under the checkpoint
  * have to be those that were signed before they may say otherwise.
  */
@@ -253,6 +281,7 @@ static int read_tail(struct plan *p, int dir, struct plan_tail *t, struct err *e
 	struct walk w = {.p = p, .t = t, .fd_hashes = -1};
 	_cleanup_fd_ int fd = -1, fd_hashes = -1;
 	char name[LAYOUT_NAME];
+	int64_t torn;
 	int r = check_tail_files(dir, t->segment, e);
 
 	if (r)
@@ -278,8 +307,9 @@ static int read_tail(struct plan *p, int dir, struct plan_tail *t, struct err *e
 		return err_set(e, EBADMSG, "it holds %" PRIu64 " records of the %" PRIu64 " its checkpoint "
 			"covers: records were removed or damaged ('logvisor verify' tells more)",
 			t->segment * LEDGER_SEGMENT + t->n, p->sealed);
-	p->torn_bytes += (uint64_t)file_size(fd) - t->end;
-	return 0;
+	torn = file_size(fd) - (int64_t)t->end;
+	p->torn_bytes += torn > 0 ? (uint64_t)torn : 0;
+	return torn > 0 && t->covered ? check_signed(p, dir, t, e) : 0;
 }
 
 /* From the segment of the last leaf signed to where the log ends. */
