@@ -426,7 +426,8 @@ static int bundle(struct ledger_reader *r, uint64_t index, struct err *e)
 		return 0;
 	r->count = 0;
 	if (x < 0)
-		return err_set(e, -x, "ledger: record %" PRIu64 ": %s", index, strerror(-x));
+		return err_set(e, -x, "ledger: record %" PRIu64 ", in segment %" PRIu64 ": %s", index, r->segment,
+			strerror(-x));
 	return err_set(e, EBADMSG, "ledger: record %" PRIu64 " is damaged: the entries of its "
 		"bundle in segment %" PRIu64 " end before it", index, r->segment);
 }

@@ -140,17 +140,24 @@ static size_t check_bundle(struct hashes *h, struct span bytes, uint64_t base, u
 }
 
 static int put_entries(struct ledger_reader *r, struct hashes *h, int out, uint64_t size,
-	struct tiles_sum *sum, struct err *e)
+	struct tiles_sum *sum, int *unreadable, struct err *e)
 {
+	int why = 0;
+
 	for (uint64_t at = sum->first; at < size; at += LEDGER_BUNDLE) {
 		uint64_t n = size - at < LEDGER_BUNDLE ? size - at : LEDGER_BUNDLE, base, count;
 		struct span bytes;
 		size_t len;
 		int x;
 
-		x = ledger_reader_bundle(r, at, &bytes, &base, &count, e);
-		if (x)
+		x = ledger_reader_bundle(r, at, &bytes, &base, &count, why ? NULL : e);
+		if (x == -ENOMEM)
 			return x;
+		if (x) {
+			why = why ? why : x;
+			sum->unreadable += n;
+			continue;
+		}
 		len = base == at && count >= n ? check_bundle(h, bytes, at, n) : 0;
 		if (!len)
 			return err_set(e, EBADMSG, "records %" PRIu64 " to %" PRIu64 " and their stored "
@@ -159,6 +166,7 @@ static int put_entries(struct ledger_reader *r, struct hashes *h, int out, uint6
 		if (x)
 			return err_set(e, -x, "cannot write a bundle: %s", strerror(-x));
 	}
+	*unreadable = why;
 	return 0;
 }
 
@@ -237,8 +245,8 @@ int tiles_export(const char *dir, const char *out_dir, struct tiles_sum *sum, st
 	struct ledger_reader *reader = NULL;
 	struct hashes h;
 	struct seal seal;
+	int r, unreadable = 0;
 	uint64_t size;
-	int r;
 
 	memset(sum, 0, sizeof(*sum));
 	if (d < 0)
@@ -265,9 +273,14 @@ int tiles_export(const char *dir, const char *out_dir, struct tiles_sum *sum, st
 	if (!r)
 		r = check_older(out, &h, &seal, e);
 	if (!r)
-		r = put_entries(reader, &h, out, size, sum, e);
+		r = put_entries(reader, &h, out, size, sum, &unreadable, e);
 	for (unsigned level = 0; !r && level < LAYOUT_LEVELS && size >> (8 * level); level++)
 		r = put_level(&h, out, level, size, sum->first, sum, e);
+	if (!r && unreadable) {
+		err_prefix(e, "%" PRIu64 " records cannot be read, all else was exported, but for the checkpoint; the first",
+			sum->unreadable);
+		r = unreadable;
+	}
 	if (!r) {
 		r = file_replace(out, "vkey", seal.vkey, seal.vkey_len, 0644);
 		if (!r)

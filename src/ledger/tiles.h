@@ -14,6 +14,7 @@
 struct tiles_sum {
 	uint64_t size, first; /* signed records, and the first one kept */
 	uint64_t files;
+	uint64_t unreadable;  /* records that the disk does not give */
 };
 
 /* Tile index @n as path elements of three digits, "x001/x234/067". @out has 32 bytes. */
@@ -21,7 +22,9 @@ void tiles_path(uint64_t n, char *out);
 
 /*
  * Write what the present checkpoint covers to @out, created if it is not there; a tree exported before
- * from the same log is brought up to date, if it is a beginning of this one. The checkpoint comes last. 0;
+ * from the same log is brought up to date, if it is a beginning of this one. The checkpoint comes last. Of
+ * bundles that cannot be read the first is told, all else is written but for the checkpoint, and the error is
+ * theirs. 0;
  * -EBADMSG: a leaf does not have its stored hash, the hashes do not lead to the signed root, or what is
  * there is the tree of another history or of more records (nothing is written); -ESTALE: that cannot be
  * told, since too much was pruned; -EEXIST: @out is another log's; or another -errno.
