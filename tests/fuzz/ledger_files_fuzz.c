@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ledger_files_fuzz.c - a good ledger whose files the input damages: overwritten, cut, lengthened, removed.
- * Reading, verifying, proving and recovering may refuse it; they may not crash, hang, or open a ledger
+ * ledger_files_fuzz.c - a good ledger whose files the input damages: overwritten, cut, lengthened, removed, made
+ * huge, replaced by a directory, a FIFO or a link; and files of other names put beside them. Reading, verifying, proving and recovering may refuse it; they may not crash, hang, or open a ledger
  * with less than was signed. What verify calls complete the writer takes. There are two ledgers, one of which
  * was pruned; the input's first bit says which.
  */
+#include <dirent.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,18 +61,27 @@ static void check(bool ok)
 		abort();
 }
 
+/* All that is in @sub, but for the directory log itself. */
+static void empty(const char *sub)
+{
+	char path[512];
+	struct dirent *d;
+	DIR *list;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, sub);
+	list = opendir(path);
+	while (list && (d = readdir(list)))
+		if (strcmp(d->d_name, ".") && strcmp(d->d_name, "..") && (*sub || strcmp(d->d_name, "log")) &&
+			unlinkat(dirfd(list), d->d_name, 0))
+			check(!unlinkat(dirfd(list), d->d_name, AT_REMOVEDIR));
+	if (list)
+		closedir(list);
+}
+
 static void wipe(void)
 {
-	static const char *const all[] = {"log/00000000.entries", "log/00000000.index", "log/00000000.hashes",
-		"log/00000001.entries", "log/00000001.index", "log/00000001.hashes", "log/00000002.entries",
-		"log/00000002.index", "log/00000002.hashes", "log/hash.1", "log/hash.2", "checkpoint", "size",
-		"first", "vkey", "key"};
-	char path[512];
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, all[i]);
-		unlink(path);
-	}
+	empty("log");
+	empty("");
 }
 
 static void prune(struct ledger *l)
@@ -123,35 +134,78 @@ static void put(size_t i, const char *data, size_t n)
 	close(fd);
 }
 
+/* Names that a ledger has not, or not yet. */
+static const char *const others[] = {"log/99999999.entries", "log/00000003.entries", "log/00000002.entries",
+	"log/00000001.index", "log/00000002.index", "log/00000003.hashes", "log/77777777.index", "log/hash.3",
+	"log/hash.9", "log/0000001.entries", "log/000000001.entries", "log/-0000001.entries", "checkpoint.new",
+	"log/00000000.entries", "log/00000000.hashes", "log/00000001.entries"};
+
+/* Something else in the place of a file, or only more of it. */
+static void replace(const char *path, unsigned how)
+{
+	if (how == 1) {
+		int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+		/* As far as the file system goes. */
+		for (int bits = 60; fd >= 0 && bits > 30 && ftruncate(fd, (off_t)1 << bits); bits--)
+			continue;
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	unlink(path);
+	if (how == 2)
+		mkdir(path, 0700);
+	else if (how == 3)
+		mkfifo(path, 0600);
+	else if (how == 4)
+		check(!symlink("/dev/zero", path) || true);
+}
+
 /* One damage: kind and file, an offset, a count, bytes. Returns what it used of the input. */
 static size_t damage(const uint8_t *d, size_t n)
 {
-	size_t file = d[0] % 16 % FILES, off, len;
+	size_t file = d[0] % 16, off, len, used = 1;
+	const char *name;
 	char path[512];
 	int fd;
 
-	key_damaged = key_damaged || file == KEY;
-	snprintf(path, sizeof(path), "%s/%s", dir, kit->names[file]);
-	if (d[0] >> 6 == 3) {
-		unlink(path);
-		return 1;
-	}
-	if (n < 4)
-		return n;
-	off = (size_t)d[1] << 8 | d[2];
-	len = d[3] % 64 < n - 4 ? d[3] % 64 : n - 4;
-	fd = open(path, O_WRONLY | O_CREAT, 0600);
-	if (fd < 0)
-		return 4 + len;
-	if (d[0] >> 6 == 1) {
-		check(!ftruncate(fd, (off_t)off));
-		len = 0;
+	if (file < FILES) {
+		name = kit->names[file];
+	} else if (n > used) {
+		name = others[d[used++] % (sizeof(others) / sizeof(*others))];
 	} else {
-		check(d[0] >> 6 != 2 || (off = (size_t)lseek(fd, 0, SEEK_END), true));
-		check(!file_pwrite(fd, d + 4, len, off));
+		return n;
 	}
+	key_damaged = key_damaged || file == KEY;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (d[0] >> 6 == 3) {
+		replace(path, n > used ? d[used] % 5 : 0);
+		return used + 1;
+	}
+	d += used;
+	n -= used;
+	if (n < 3)
+		return used + n;
+	off = (size_t)d[0] << 8 | d[1];
+	len = d[2] % 64 < n - 3 ? d[2] % 64 : n - 3;
+	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return used + 3 + len;
+	switch (d[-(ptrdiff_t)used] >> 6) {
+	case 1:
+		check(!ftruncate(fd, (off_t)off) || true);
+		len = 0;
+		break;
+	case 2:
+		off = (size_t)lseek(fd, 0, SEEK_END);
+		break;
+	default:
+		break;
+	}
+	check(!file_pwrite(fd, d + 3, len, off) || true);
 	close(fd);
-	return 4 + len;
+	return used + 3 + len;
 }
 
 static void told(void *ctx, const struct finding *f)
