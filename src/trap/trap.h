@@ -44,13 +44,14 @@ enum trap_event_type {
 	TRAP_STOPPED, /* a SITE_WATCH was written; the whole VM is held until resume() */
 	TRAP_COPY,    /* a SITE_CODE ran; its fetcher's output is in data; VM runs on */
 	TRAP_LOST,    /* the backend had to drop `lost` events, and `failed` led nowhere; VM runs on */
+	TRAP_CHANGED, /* a SITE_CODE holds other bytes than were planted: `text` says which; VM runs on */
 	TRAP_ALERT,   /* the backend found its trap tampered with: `text` says how; VM runs on */
 	TRAP_GONE,    /* the VM ended; its memory may still be readable, for the last records */
 };
 
 struct trap_event {
 	enum trap_event_type type;
-	uint32_t owner, tag; /* of the site, for TRAP_STOPPED, TRAP_COPY and TRAP_ALERT */
+	uint32_t owner, tag; /* of the site, for TRAP_STOPPED, TRAP_COPY, TRAP_CHANGED and TRAP_ALERT */
 	uint32_t vcpu; /* if known, else UINT32_MAX */
 	int64_t time_us; /* host clock at the trap */
 	bool held;    /* the VM stands still until resume() */
@@ -62,7 +63,7 @@ struct trap_event {
 	 * the guest's registers and memory brings that about, so it excuses nothing.
 	 */
 	uint64_t failed;
-	uint64_t lost; /* TRAP_LOST: events there was no room for; TRAP_ALERT: sites that have no trap now */
+	uint64_t lost; /* TRAP_LOST: events there was no room for; TRAP_CHANGED, TRAP_ALERT: other sites that have no trap */
 	char text[160];
 };
 
@@ -79,7 +80,12 @@ struct trap_ops {
 	int (*attach)(struct trap **out, const char *target, struct err *e);
 	/* Registers of vCPU @vcpu; may hold the VM for a moment. -ENOENT: no such vCPU. */
 	int (*cpu)(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e);
-	/* Plant @site; 0, -ENOTSUP (kind not supported), -EBUSY (site in use by another), ... */
+	/*
+	 * Plant @site; 0, -ENOTSUP (kind not supported), -EBUSY (site in use by another), ... A site that is
+	 * planted already gets its trap back, which is the answer to TRAP_CHANGED if the guest is still the
+	 * one it was planted in; unplant() is the answer if not, and writes nothing then. Without an answer
+	 * it is reported again. After -EBUSY it is once what stands there makes room.
+	 */
 	int (*plant)(struct trap *t, const struct trap_site *site, struct err *e);
 	/* Remove every site planted for @owner under @tag. 0 also if there is none. */
 	int (*unplant)(struct trap *t, uint32_t owner, uint32_t tag, struct err *e);
@@ -115,13 +121,6 @@ struct trap {
 	unsigned vcpus;
 	int pid;            /* of the VMM process if it is local, else 0 */
 	uint64_t stopped_ns; /* how long the VM stood still for planting and unplanting, in all */
-	/*
-	 * Set by whoever plants sites: does the guest they were planted in still run? 1 yes, -1 no, 0 its
-	 * memory is there but no CPU seems to run it. Asked before a site found changed is reported or
-	 * written again: after a reboot it is not ours any more. NULL: always.
-	 */
-	int (*same_guest)(void *ctx);
-	void *same_guest_ctx;
 	char desc[160];     /* for people: "QEMU pid 4242, 2 vCPUs, 2048 MiB, stub /run/web01.gdb" */
 };
 

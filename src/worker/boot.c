@@ -13,6 +13,8 @@
 #define LOOK_MS 5000    /* whether it is still the same guest, while it is quiet */
 #define ALIVE_MS 20
 #define SETTLE_MS 20    /* between two questions whether a CPU has run */
+/* So long a kernel's memory may be there and no CPU seem to run it: it is about to boot, mostly. */
+#define NOBODY_MS 3000
 #define STILL_MS 1000   /* the guest's clock stood still for so long: is it another guest? Doubled up to ... */
 #define STILL_MAX_MS 60000
 #define TICKS_SLACK_MS 1000 /* the guest's clock may be so far ahead of ours */
@@ -132,6 +134,7 @@ void boot_begin(struct boot *b)
 	b->check_pause_ms = STILL_MS;
 	b->check_ms = clock_due_ms() + b->check_pause_ms;
 	b->look_ms = b->alive_ms = 0;
+	b->nobody_ms = 0;
 }
 
 void boot_forget(struct boot *b)
@@ -267,16 +270,21 @@ enum boot_is boot_look(struct boot *b, struct err *why)
 	return is == BOOT_SAME ? ticking(b, now, why) : is;
 }
 
-int boot_same_guest(void *ctx)
+bool boot_same_guest(struct boot *b)
 {
-	struct boot *b = ctx;
 	struct err why;
 	struct gcpu cpu;
+	bool runs;
 
 	if (!b->g || guest_alive(b->g, &why) == -ESTALE)
-		return -1;
-	if (!b->t->ops->cpu(b->t, 0, &cpu, NULL) && !guest_runs_on(b->g, &cpu, &why))
-		return 1;
+		return false;
+	runs = !b->t->ops->cpu(b->t, 0, &cpu, NULL) && !guest_runs_on(b->g, &cpu, &why);
+	if (runs) {
+		b->nobody_ms = 0;
+		return true;
+	}
 	b->look_ms = 0; /* another boot? */
-	return 0;
+	if (!b->nobody_ms)
+		b->nobody_ms = clock_due_ms();
+	return clock_due_ms() - b->nobody_ms >= NOBODY_MS;
 }

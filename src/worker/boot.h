@@ -45,6 +45,7 @@ struct boot {
 	int64_t ticked_ms;   /* and when they were read */
 	int64_t altered_ms;  /* that it was altered was told last; 0: never */
 	int64_t check_ms, check_pause_ms;
+	int64_t nobody_ms; /* since then it is there and no CPU seems to run it; 0: not so */
 };
 
 void boot_init(struct boot *b, struct trap *t);
@@ -89,8 +90,11 @@ bool boot_settled(struct boot *b);
 void boot_round(struct boot *b);
 void boot_round_over(struct boot *b);
 
-/* For trap.h's same_guest. @ctx is the struct boot. */
-int boot_same_guest(void *ctx);
+/*
+ * Is what changed in the guest's code its own doing, and not the next boot's? Its kernel's marks must be there, and
+ * a CPU must run it. False also while that cannot be told, but not for ever.
+ */
+bool boot_same_guest(struct boot *b);
 
 /* hold() and resume() of the backend, remembered. */
 int boot_hold(struct boot *b, struct err *e);

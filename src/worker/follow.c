@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "util/clock.h"
@@ -21,8 +22,6 @@ void follow_init(struct follow *f, struct trap *t, const struct report *rep, str
 	f->report = rep;
 	boot_init(&f->boot, t);
 	pump_init(&f->pump, t, &f->boot, rep, at, max_hold_ms);
-	t->same_guest = boot_same_guest;
-	t->same_guest_ctx = &f->boot;
 }
 
 void follow_counters(const struct follow *f, struct meta_counters *c)
@@ -146,7 +145,30 @@ static int stopped(struct follow *f, const struct trap_event *ev, struct err *e)
 	return r == -ESRCH ? 0 : r;
 }
 
-/* A site was found changed; polls take over where it cannot be planted again. */
+/*
+ * A site holds other bytes than were planted. In the guest it was planted in it is planted again, if that can be;
+ * as long as it is not known whether this is that guest, the backend will ask again.
+ */
+static void changed(struct follow *f, const struct trap_event *ev)
+{
+	struct trap_event said = *ev;
+	char text[sizeof(ev->text) + 64];
+	struct err e;
+	int r;
+
+	if (!boot_same_guest(&f->boot))
+		return;
+	r = pump_replant(&f->pump, ev, &e);
+	if (r == -ESRCH)
+		return;
+	said.lost += r != 0;
+	snprintf(text, sizeof(text), "%s; %s", ev->text, r ? "the log is polled until it is free" : "planted again");
+	report_alert(f->report, "trap", text);
+	pump_tampered(&f->pump, &said);
+	f->boot.look_ms = 0;
+}
+
+/* What the backend found of its traps; polls take over where one is missing. */
 static void tampered(struct follow *f, const struct trap_event *ev)
 {
 	bool was = f->boot.g;
@@ -178,6 +200,9 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 			" led nowhere; the ring is walked", ev->lost, ev->failed);
 		pump_dropped(&f->pump, ev);
 		f->boot.look_ms = 0;
+		return 0;
+	case TRAP_CHANGED:
+		changed(f, ev);
 		return 0;
 	case TRAP_ALERT:
 		tampered(f, ev);

@@ -334,6 +334,14 @@ int pump_dropped(struct pump *p, const struct trap_event *ev)
 	return 0;
 }
 
+int pump_replant(struct pump *p, const struct trap_event *ev, struct err *e)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (for_it(&p->list[i], ev))
+			return sites_replant(&p->list[i].sites, ev->tag, e);
+	return -ESRCH;
+}
+
 void pump_tampered(struct pump *p, const struct trap_event *ev)
 {
 	for (unsigned i = 0; i < p->n; i++)

@@ -64,6 +64,8 @@ int pump_plant(struct pump *p, struct err *e);
 int pump_stopped(struct pump *p, const struct trap_event *ev, struct err *e);
 int pump_copied(struct pump *p, const struct trap_event *ev, struct err *e);
 int pump_dropped(struct pump *p, const struct trap_event *ev);
+/* Plant the site that @ev is about again: plant()'s result; -ESRCH: no source wants it any more. */
+int pump_replant(struct pump *p, const struct trap_event *ev, struct err *e);
 /* A site was found changed: ev->lost of its owner's have no trap now. */
 void pump_tampered(struct pump *p, const struct trap_event *ev);
 /* Nothing that happened before is still to be reported. */

@@ -75,6 +75,14 @@ int sites_plant(struct sites *p, struct source *s, struct err *e)
 	return r;
 }
 
+int sites_replant(struct sites *p, uint32_t tag, struct err *e)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->planted[i].tag == tag)
+			return p->t->ops->plant(p->t, &p->planted[i], e);
+	return -ESRCH;
+}
+
 bool sites_try_again(struct sites *p, int64_t now_ms)
 {
 	if (p->armed || !p->again || now_ms < p->again_ms)

@@ -31,6 +31,9 @@ bool sites_in_place(const struct sites *p, struct source *s);
  */
 int sites_plant(struct sites *p, struct source *s, struct err *e);
 
+/* Give the site of tag @tag its trap back. 0 or plant()'s -errno; -ESRCH also if it is not planted. */
+int sites_replant(struct sites *p, uint32_t tag, struct err *e);
+
 /* Is it time to try again what was in the way of another tracer? */
 bool sites_try_again(struct sites *p, int64_t now_ms);
 

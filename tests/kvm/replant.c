@@ -34,7 +34,7 @@ static unsigned long run(struct trap *t, int turns)
 			errx(2, "%s", e.text);
 		if (ev.type == TRAP_GONE)
 			errx(2, "the VM ended");
-		if (ev.type == TRAP_ALERT)
+		if (ev.type == TRAP_ALERT || ev.type == TRAP_CHANGED)
 			errx(1, "alert: %s", ev.text);
 		copies += ev.type == TRAP_COPY;
 		turns -= ev.type != TRAP_COPY || copies % 64 == 0;

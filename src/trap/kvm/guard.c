@@ -7,59 +7,8 @@
 #include "trap/kvm/kvm.h"
 #include "util/clock.h"
 
-/* So long a site may be found changed in a guest that no CPU seems to run: it is about to boot, mostly. */
-#define DOUBT_MS 3000
+#define ASK_AGAIN_MS 100 /* who plants may not know yet whether it is still the same guest */
 #define GUARD_SPAN 4096 /* sites so near to each other are read at once (6.1: 2,208 bytes) */
-
-/* Is a change of @s the doing of the guest it was planted in, and not the next boot's? */
-static bool still_ours(struct kvm_vm *k, struct kvm_site *s)
-{
-	int same = k->t.same_guest ? k->t.same_guest(k->t.same_guest_ctx) : 1;
-
-	if (same) {
-		s->doubt_ms = 0;
-		return same > 0;
-	}
-	if (!s->doubt_ms)
-		s->doubt_ms = clock_mono_ms();
-	return clock_mono_ms() - s->doubt_ms >= DOUBT_MS;
-}
-
-static unsigned without_trap(const struct kvm_vm *k)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
-		n += (k->site[i].use == KVM_SITE_ACTIVE || k->site[i].use == KVM_SITE_LOST) &&
-			!kvm_site_is(k, &k->site[i], k->site[i].code.planted);
-	return n;
-}
-
-/* @s holds @b instead of what was planted. True: @ev is an alert. */
-static bool changed(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b, struct trap_event *ev)
-{
-	bool was_lost = s->use == KVM_SITE_LOST, again;
-
-	if ((was_lost && site_state(&s->code, b) == SITE_TAKEN) || !still_ours(k, s))
-		return false;
-	again = kvm_replant(k, s, b);
-	if (was_lost && !again)
-		return false;
-	s->use = again ? KVM_SITE_ACTIVE : KVM_SITE_LOST;
-	ev->type = TRAP_ALERT;
-	ev->owner = s->owner;
-	ev->tag = s->tag;
-	ev->lost = without_trap(k);
-	if (was_lost)
-		snprintf(ev->text, sizeof(ev->text), "the site at 0x%" PRIx64 " is free again (%02x %02x %02x "
-			"%02x %02x): planted again", s->gva, b[0], b[1], b[2], b[3], b[4]);
-	else
-		snprintf(ev->text, sizeof(ev->text), "the trap at 0x%" PRIx64 " was overwritten with %02x %02x "
-			"%02x %02x %02x (%s); %s", s->gva, b[0], b[1], b[2], b[3], b[4],
-			site_state(&s->code, b) == SITE_TAKEN ? site_guess(b) : "a NOP",
-			again ? "planted again" : "the ring is polled until it is free");
-	return true;
-}
 
 static bool guarded(const struct kvm_site *s)
 {
@@ -99,27 +48,75 @@ static void read_sites(struct kvm_vm *k)
 	}
 }
 
+/* How many sites but @but have no trap? */
+static unsigned without_trap(const struct kvm_vm *k, const struct kvm_site *but)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		const struct kvm_site *s = &k->site[i];
+
+		n += s != but && guarded(s) && s->read && memcmp(s->now, s->code.planted, SITE_LEN);
+	}
+	return n;
+}
+
+static void describe(const struct kvm_site *s, enum site_state is, char *text, size_t n)
+{
+	const uint8_t *b = s->now;
+
+	if (is == SITE_PLANTED)
+		snprintf(text, n, "the trap at 0x%" PRIx64 " is in place again", s->gva);
+	else
+		snprintf(text, n, "the %s at 0x%" PRIx64 " %s %02x %02x %02x %02x %02x (%s)",
+			s->use == KVM_SITE_LOST ? "site" : "trap", s->gva,
+			s->use == KVM_SITE_LOST ? "is free again:" : "was overwritten with", b[0], b[1], b[2], b[3],
+			b[4], is == SITE_TAKEN ? site_guess(b) : "a NOP");
+}
+
+/*
+ * Is there something to tell of @s? Its trap is not there; or it was known not to be, and what stands there now
+ * makes room. A question that waits for its answer is not asked again at once.
+ */
+static bool to_tell(struct kvm_site *s, enum site_state is, int64_t now_ms)
+{
+	bool lost = s->use == KVM_SITE_LOST;
+
+	if (lost ? is == SITE_TAKEN : is == SITE_PLANTED) {
+		s->asked_ms = 0;
+		return false;
+	}
+	if (s->asked_ms && now_ms - s->asked_ms < ASK_AGAIN_MS)
+		return false;
+	s->asked_ms = now_ms;
+	return true;
+}
+
 bool kvm_guard(struct kvm_vm *k, struct trap_event *ev)
 {
+	int64_t now = clock_mono_ms();
+
 	read_sites(k);
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		struct kvm_site *s = &k->site[i];
+		enum site_state is;
 
 		if (!guarded(s) || !s->read)
 			continue;
-		if (memcmp(s->now, s->code.planted, SITE_LEN)) {
-			if (changed(k, s, s->now, ev))
-				return true;
-		} else if (s->use == KVM_SITE_LOST) { /* somebody put ours back, a restored snapshot for one */
+		is = site_state(&s->code, s->now);
+		if (!to_tell(s, is, now))
+			continue;
+		describe(s, is, ev->text, sizeof(ev->text));
+		ev->type = TRAP_CHANGED;
+		if (is == SITE_PLANTED) { /* somebody put ours back, a restored snapshot for one */
 			s->use = KVM_SITE_ACTIVE;
+			s->asked_ms = 0;
 			ev->type = TRAP_ALERT;
-			ev->owner = s->owner;
-			ev->tag = s->tag;
-			ev->lost = without_trap(k);
-			snprintf(ev->text, sizeof(ev->text), "the trap at 0x%" PRIx64 " is in place again",
-				s->gva);
-			return true;
 		}
+		ev->owner = s->owner;
+		ev->tag = s->tag;
+		ev->lost = without_trap(k, s);
+		return true;
 	}
 	return false;
 }

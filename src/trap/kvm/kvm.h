@@ -19,6 +19,7 @@ enum kvm_site_use { KVM_SITE_UNUSED, KVM_SITE_ACTIVE, KVM_SITE_RETIRED, KVM_SITE
 struct kvm_site {
 	enum kvm_site_use use;
 	uint32_t owner, tag;
+	uint64_t entry; /* of the function */
 	uint64_t gva; /* of the five bytes */
 	uint64_t gpa;
 	uint32_t fetch; /* enum fetch_id */
@@ -26,7 +27,7 @@ struct kvm_site {
 	struct site code;
 	uint8_t now[SITE_LEN]; /* by the guard; */
 	bool read;             /* could it be read? */
-	int64_t doubt_ms; /* monotonic: found changed since, and the guest may be another; 0: not */
+	int64_t asked_ms; /* monotonic: reported as changed, and not answered; 0: not */
 	int64_t since_ms; /* monotonic: retired at */
 };
 
@@ -89,12 +90,7 @@ unsigned kvm_left(const struct kvm_vm *k);
 void kvm_finish_retired(struct kvm_vm *k);
 /* Is any site still to be finished? */
 bool kvm_any_retired(const struct kvm_vm *k);
-/* Does the guest have @bytes at @s? */
-bool kvm_site_is(const struct kvm_vm *k, const struct kvm_site *s, const uint8_t *bytes);
-/* Plant @s again over @b, if that may be and it still stands there with the VM stopped. */
-bool kvm_replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b);
-
-/* guard.c: compare the sites with what was planted. True: @ev is an alert. */
+/* guard.c: compare the sites with what was planted. True: @ev says what changed. */
 bool kvm_guard(struct kvm_vm *k, struct trap_event *ev);
 
 #endif

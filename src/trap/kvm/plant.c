@@ -88,7 +88,7 @@ static int write_site(struct kvm_vm *k, const struct kvm_site *s, const uint8_t 
 	return 0;
 }
 
-bool kvm_site_is(const struct kvm_vm *k, const struct kvm_site *s, const uint8_t *bytes)
+static bool site_is(const struct kvm_vm *k, const struct kvm_site *s, const uint8_t *bytes)
 {
 	uint8_t now[SITE_LEN];
 
@@ -104,7 +104,7 @@ static bool publish(struct kvm_vm *k)
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		const struct kvm_site *s = &k->site[i];
 
-		if (s->use == KVM_SITE_ACTIVE)
+		if (s->use == KVM_SITE_ACTIVE || s->use == KVM_SITE_LOST) /* which may get its trap back */
 			list[n++] = (struct hook_site){.rip = s->gva + SITE_LEN, .who = hook_who(s->owner, s->tag),
 				.fetch = s->fetch, .arg = s->arg};
 	}
@@ -135,6 +135,7 @@ static int prepare(struct kvm_vm *k, const struct trap_site *site, struct kvm_si
 		.owner = site->owner,
 		.tag = site->tag,
 		.fetch = site->fetch->id,
+		.entry = site->gva,
 		.gva = site->gva + off,
 		.gpa = first.gpa + off,
 	};
@@ -150,7 +151,7 @@ static int plant_held(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now, 
 {
 	int r;
 
-	if (!kvm_site_is(k, s, now))
+	if (!site_is(k, s, now))
 		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " changed meanwhile", s->gva);
 	r = kvm_fetch_set(k, s, arg, e);
 	if (r)
@@ -165,12 +166,53 @@ static int plant_held(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now, 
 	return err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r));
 }
 
+static bool named(const struct kvm_site *s, uint32_t owner, uint32_t tag)
+{
+	return s->owner == owner && s->tag == tag &&
+		(s->use == KVM_SITE_ACTIVE || s->use == KVM_SITE_LOST);
+}
+
+static struct kvm_site *planted_as(struct kvm_vm *k, const struct trap_site *site)
+{
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		struct kvm_site *s = &k->site[i];
+
+		if (named(s, site->owner, site->tag) && s->entry == site->gva)
+			return s;
+	}
+	return NULL;
+}
+
+/* Put the trap of @s back, if what stands there allows it. */
+static int replant(struct kvm_vm *k, struct kvm_site *s, struct err *e)
+{
+	uint8_t now[SITE_LEN];
+	int r = enter(k, e);
+
+	if (r)
+		return r;
+	s->asked_ms = 0;
+	r = gmem_read(&k->t.mem, s->gpa, now, SITE_LEN);
+	if (!r && site_state(&s->code, now) == SITE_TAKEN)
+		r = -EBUSY;
+	if (!r)
+		r = write_site(k, s, now, s->code.planted);
+	s->use = r ? KVM_SITE_LOST : KVM_SITE_ACTIVE;
+	leave(k);
+	if (r == -EBUSY)
+		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " is %02x %02x %02x %02x %02x: %s", s->gva,
+			now[0], now[1], now[2], now[3], now[4], site_guess(now));
+	return r ? err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r)) : 0;
+}
+
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 {
 	uint8_t now[SITE_LEN], arg[HOOK_ARG_MAX];
-	struct kvm_site *s = NULL;
+	struct kvm_site *s = planted_as(k, site);
 	int r;
 
+	if (s)
+		return replant(k, s, e);
 	if (site->kind != SITE_CODE || !site->fetch)
 		return err_set(e, ENOTSUP, "the kvm backend takes code sites only");
 	for (unsigned i = 0; i < HOOK_SITES_MAX && !s; i++)
@@ -195,19 +237,13 @@ int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 static void retire(struct kvm_vm *k, struct kvm_site *s)
 {
 	/* Only what is still ours: the guest may have rebooted, or another tracer come. */
-	if (s->use != KVM_SITE_ACTIVE || !kvm_site_is(k, s, s->code.planted) ||
+	if (s->use != KVM_SITE_ACTIVE || !site_is(k, s, s->code.planted) ||
 		write_site(k, s, s->code.planted, s->code.retired)) {
 		s->use = KVM_SITE_UNUSED;
 		return;
 	}
 	s->use = KVM_SITE_RETIRED;
 	s->since_ms = clock_mono_ms();
-}
-
-static bool named(const struct kvm_site *s, uint32_t owner, uint32_t tag)
-{
-	return s->owner == owner && s->tag == tag &&
-		(s->use == KVM_SITE_ACTIVE || s->use == KVM_SITE_LOST);
 }
 
 int kvm_unplant(struct kvm_vm *k, uint32_t owner, uint32_t tag, struct err *e)
@@ -246,7 +282,7 @@ unsigned kvm_left(const struct kvm_vm *k)
 		const struct kvm_site *s = &k->site[i];
 
 		n += s->use != KVM_SITE_UNUSED &&
-			(kvm_site_is(k, s, s->code.planted) || kvm_site_is(k, s, s->code.retired));
+			(site_is(k, s, s->code.planted) || site_is(k, s, s->code.retired));
 	}
 	return n;
 }
@@ -276,20 +312,9 @@ void kvm_finish_retired(struct kvm_vm *k)
 
 		if (s->use != KVM_SITE_RETIRED || t - s->since_ms < GRACE_MS || inside(k, s))
 			continue;
-		if (kvm_site_is(k, s, s->code.retired))
+		if (site_is(k, s, s->code.retired))
 			write_site(k, s, s->code.retired, s->code.original);
 		s->use = KVM_SITE_UNUSED;
 	}
 	leave(k);
-}
-
-bool kvm_replant(struct kvm_vm *k, struct kvm_site *s, const uint8_t *b)
-{
-	bool done;
-
-	if (site_state(&s->code, b) == SITE_TAKEN || enter(k, NULL))
-		return false;
-	done = kvm_site_is(k, s, b) && !write_site(k, s, b, s->code.planted);
-	leave(k);
-	return done;
 }

@@ -17,6 +17,7 @@
 #include "fetch/printk.h"
 #include "fetch/printk_rec.h"
 #include "trap/kvm/kvm.h"
+#include "util/clock.h"
 
 #include "trap/kvm/bpf/hook.skel.h"
 
@@ -72,6 +73,15 @@ int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e)
 }
 
 static unsigned reads;
+static int64_t now_ns = 1000000000;
+
+static int64_t test_ns(clockid_t id)
+{
+	(void)id;
+	return now_ns;
+}
+
+static const struct clock test_clock = {.ns = test_ns};
 
 static int mem_read(void *ctx, uint64_t gpa, void *buf, size_t len)
 {
@@ -111,6 +121,7 @@ static int set_up(void **state)
 	memcpy(ram + TEXT_GPA + 0x204, NOP5, SITE_LEN); /* behind an ENDBR64 */
 	memcpy(ram + TEXT_GPA + 0x200, (const uint8_t[]){0xf3, 0x0f, 0x1e, 0xfa}, 4);
 	stop_result = 0;
+	clock_now = &test_clock;
 	kvm_guardian_cont(NULL, NULL);
 	return 0;
 }
@@ -292,28 +303,61 @@ static void guarded(void **state)
 	reads = 0;
 	assert_false(kvm_guard(&vm, &ev));
 	assert_int_equal(reads, 2);
-	/* Removed: planted again, and told once. */
+	/* Removed: told, again after a while without an answer, and planted again. */
 	overwrite(0x9000, NOP5);
 	assert_true(kvm_guard(&vm, &ev));
-	assert_int_equal(ev.type, TRAP_ALERT);
+	assert_int_equal(ev.type, TRAP_CHANGED);
 	assert_int_equal(ev.owner, 3);
 	assert_int_equal(ev.tag, 1);
 	assert_int_equal(ev.lost, 0);
-	assert_non_null(strstr(ev.text, "planted again"));
+	assert_non_null(strstr(ev.text, "overwritten with 0f 1f 44 00 00"));
+	assert_false(kvm_guard(&vm, &ev));
+	now_ns += 100000000;
+	assert_true(kvm_guard(&vm, &ev));
+	s = site_at(0x9000, 1, &g);
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	look();
 	assert_memory_equal(ram + TEXT_GPA + 0x9000, planted, SITE_LEN);
 	assert_false(kvm_guard(&vm, &ev));
-	/* Another tracer's: left alone, told once, and taken again when it is free. */
+	/* Another tracer's: left alone, told once, and told again when it is free. */
 	overwrite(0x9100, call);
 	assert_true(kvm_guard(&vm, &ev));
 	assert_int_equal(ev.tag, 3);
-	assert_int_equal(ev.lost, 1);
 	assert_non_null(strstr(ev.text, "ftrace"));
+	s = site_at(0x9100, 3, &g);
+	assert_int_equal(kvm_plant(&vm, &s, &e), -EBUSY);
+	look();
+	now_ns += 1000000000;
 	assert_false(kvm_guard(&vm, &ev));
 	assert_memory_equal(ram + TEXT_GPA + 0x9100, call, SITE_LEN);
+	/* The others are told with it, and the program still knows it. */
+	overwrite(0x9000, NOP5);
+	assert_true(kvm_guard(&vm, &ev));
+	assert_int_equal(ev.tag, 1);
+	assert_int_equal(ev.lost, 1);
+	s = site_at(0x9000, 1, &g);
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	s = site_at(0x204, 2, &g);
+	assert_int_equal(kvm_unplant(&vm, 3, 2, &e), 0);
+	assert_non_null(known(0x9100));
 	overwrite(0x9100, NOP5);
 	assert_true(kvm_guard(&vm, &ev));
-	assert_int_equal(ev.lost, 0);
+	assert_int_equal(ev.type, TRAP_CHANGED);
+	assert_non_null(strstr(ev.text, "free again"));
+	s = site_at(0x9100, 3, &g);
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
 	assert_memory_equal(ram + TEXT_GPA + 0x9100, planted, SITE_LEN);
+	assert_false(kvm_guard(&vm, &ev));
+	/* Another's again, and then ours by itself, as from a snapshot. */
+	overwrite(0x9100, call);
+	assert_true(kvm_guard(&vm, &ev));
+	assert_int_equal(kvm_plant(&vm, &s, &e), -EBUSY);
+	overwrite(0x9100, planted);
+	assert_true(kvm_guard(&vm, &ev));
+	assert_int_equal(ev.type, TRAP_ALERT);
+	assert_int_equal(ev.lost, 0);
+	assert_non_null(strstr(ev.text, "in place again"));
+	assert_false(kvm_guard(&vm, &ev));
 	/* Taking a trap back leaves another's bytes where they are. */
 	overwrite(0x9100, call);
 	assert_int_equal(kvm_unplant(&vm, 3, 3, &e), 0);

@@ -77,6 +77,9 @@ static int vm_plant(struct trap *t, const struct trap_site *site, struct err *e)
 	vm.plants++;
 	if (vm.plant_error)
 		return err_set(e, -vm.plant_error, "no trap can be had");
+	for (unsigned i = 0; i < vm.n_planted; i++)
+		if (vm.planted[i].owner == site->owner && vm.planted[i].tag == site->tag)
+			return 0; /* its trap is put back */
 	if (vm.n_planted >= vm.max_planted)
 		return err_set(e, ENOSPC, "no more sites");
 	vm.planted[vm.n_planted++] = *site;

@@ -244,6 +244,48 @@ static void tampered_trap(void **state)
 	end();
 }
 
+/* A trap is gone: put back in the guest it was planted in, and in no other. */
+static void changed_trap(void **state)
+{
+	struct trap_event ev = {.type = TRAP_CHANGED, .text = "the trap was overwritten"};
+	unsigned n;
+
+	(void)state;
+	begin(TRAP_CODE, true);
+	assert_int_equal(pass(100), 0);
+	ev.owner = vm.planted[0].owner;
+	ev.tag = vm.planted[0].tag;
+	n = vm.plants;
+	assert_int_equal(follow_event(&f, &ev, &e), 0);
+	assert_int_equal(vm.plants, n + 1);
+	assert_string_equal(all(), "boot alert:trap ");
+	copy(vm_print("again"));
+	assert_int_equal(counters().live, 1);
+	/* Another tracer's: the log is polled. */
+	vm.plant_error = -EBUSY;
+	assert_int_equal(follow_event(&f, &ev, &e), 0);
+	assert_int_equal(vm.plants, n + 2);
+	vm_print("polled");
+	assert_int_equal(pass(300), 0);
+	assert_string_equal(all(), "boot alert:trap l:again alert:trap l:polled ");
+	vm.plant_error = 0;
+	/* No CPU runs this kernel any more: asked again and again, and for 3 s not believed. */
+	vm.cpu.cr3 = 0;
+	for (int i = 0; i < 29; i++) {
+		assert_int_equal(follow_event(&f, &ev, &e), 0);
+		vm_sleep(100000000);
+	}
+	assert_int_equal(vm.plants, n + 2);
+	vm_sleep(200000000);
+	assert_int_equal(follow_event(&f, &ev, &e), 0);
+	assert_int_equal(vm.plants, n + 3);
+	/* Of a source that is not there. */
+	ev.owner = 99;
+	assert_int_equal(follow_event(&f, &ev, &e), 0);
+	assert_int_equal(vm.plants, n + 3);
+	end();
+}
+
 /* Another tracer has the function: tried again, once a second at most. */
 static void traced_function(void **state)
 {
@@ -424,7 +466,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(waits_for_a_kernel), TEST(something_else_runs), TEST(something_else_after_a_kernel),
 		TEST(doorbells), TEST(no_doorbell), TEST(few_sites), TEST(flood), TEST(held_for_the_store),
-		TEST(copies), TEST(dropped_copies), TEST(tampered_trap), TEST(traced_function),
+		TEST(copies), TEST(dropped_copies), TEST(tampered_trap), TEST(changed_trap), TEST(traced_function),
 		TEST(reboots), TEST(stands_still), TEST(idles), TEST(is_loaded), TEST(goes_back),
 		TEST(ends), TEST(comes_back),
 	};
