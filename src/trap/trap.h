@@ -5,8 +5,10 @@
  * A backend attaches to a running VM, lends its physical memory (struct gmem) and registers, plants
  * sites, and waits for events. It knows nothing of logs. Two kinds of site exist because hypervisors
  * differ: SITE_WATCH stops the VM after a write to guest data (gdb: a write watchpoint, guest memory
- * untouched), SITE_CODE runs at the entry of a guest kernel function (kvm: an INVD over the
- * ftrace NOP, the record copied in the exit; xen: a breakpoint).
+ * untouched), SITE_CODE runs at the entry of a guest kernel function, and brings what the site's fetcher
+ * (fetch/fetch.h) made of the registers there. Where the fetcher runs is the backend's affair: in the exit
+ * (kvm: an INVD over the ftrace NOP, the fetcher in a BPF program), or in user space, through struct fetch,
+ * where the doorbell is an event with registers that holds the vCPU (xen: vm_event).
  */
 #ifndef LOGVISOR_TRAP_TRAP_H
 #define LOGVISOR_TRAP_TRAP_H
@@ -25,8 +27,6 @@ enum trap_cap {
 };
 
 enum trap_site_kind { SITE_WATCH, SITE_CODE };
-
-#define TRAP_SITES_MAX 16
 
 struct trap_site {
 	enum trap_site_kind kind;

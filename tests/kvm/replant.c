@@ -14,6 +14,8 @@
 #include "source/printk/printk.h"
 #include "trap/trap.h"
 
+#define SITES 16
+
 static int drop(void *ctx, struct record *r, struct err *e)
 {
 	(void)ctx;
@@ -45,7 +47,7 @@ static unsigned long run(struct trap *t, int turns)
 int main(int argc, char **argv)
 {
 	static const struct source_sink sink = {.emit = drop};
-	struct trap_site site[TRAP_SITES_MAX];
+	struct trap_site site[SITES];
 	unsigned long copies = 0, trapped = 0;
 	struct err e = {""};
 	struct printk *p;
@@ -64,7 +66,7 @@ int main(int argc, char **argv)
 		guest_find(&g, &t->mem, &cpu, &e) || printk_open(&p, g, &sink, NULL, &e))
 		errx(2, "%s", e.text);
 	t->ops->limit_hold(t, 0);
-	n = printk_sites(p, t->ops->caps, site, TRAP_SITES_MAX);
+	n = printk_sites(p, t->ops->caps, site, SITES);
 	for (long i = 0; i < count; i++) {
 		unsigned long now;
 

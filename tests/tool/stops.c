@@ -14,6 +14,8 @@
 #include "source/printk/printk.h"
 #include "trap/trap.h"
 
+#define SITES 16
+
 static volatile sig_atomic_t ended;
 
 static void on_term(int sig)
@@ -30,8 +32,8 @@ static int ignore(void *ctx, struct record *r, struct err *e)
 
 static int plant(struct trap *t, struct printk *p, struct err *e)
 {
-	struct trap_site sites[TRAP_SITES_MAX];
-	unsigned n = printk_sites(p, TRAP_WATCH, sites, TRAP_SITES_MAX);
+	struct trap_site sites[SITES];
+	unsigned n = printk_sites(p, TRAP_WATCH, sites, SITES);
 	int r = n ? 0 : err_set(e, ENOTSUP, "nothing to watch");
 
 	while (n && !r)

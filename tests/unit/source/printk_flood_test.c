@@ -4,13 +4,15 @@
  */
 #include "unit/source/printk_rig.h"
 
+#define SITES 16
+
 /* The guest is stopped where the source asked for it, and nowhere else. */
 static unsigned stops;
 
 static void at_reuse(struct ring_writer *ring, uint64_t gva)
 {
-	struct trap_site s[TRAP_SITES_MAX];
-	unsigned n = printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX);
+	struct trap_site s[SITES];
+	unsigned n = printk_sites(p, TRAP_WATCH, s, SITES);
 
 	(void)ring;
 	while (n && s[n - 1].gva != gva)
@@ -33,11 +35,11 @@ static void print_slowly(uint64_t from, uint64_t to, int64_t us)
 
 static void flood_begin(unsigned desc_bits, unsigned data_bits, int rule)
 {
-	struct trap_site s[TRAP_SITES_MAX];
+	struct trap_site s[SITES];
 
 	begin(desc_bits, data_bits, rule & 1, rule & 2);
 	open_ring(NULL);
-	printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX);
+	printk_sites(p, TRAP_WATCH, s, SITES);
 	drain(PRINTK_AT_POLL);
 	printk_armed(p);
 	stops = 0;
@@ -114,12 +116,12 @@ static void writer_waits(void **state)
 
 static void flood_ends(void **state)
 {
-	struct trap_site s[TRAP_SITES_MAX];
+	struct trap_site s[SITES];
 
 	(void)state;
 	flood_begin(9, 13, 2);
 	print_slowly(0, 600, 4000);
-	assert_int_equal(printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX), 4);
+	assert_int_equal(printk_sites(p, TRAP_WATCH, s, SITES), 4);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(s[i].tag, PRINTK_TAG_REUSE + i);
 	now_us += 300000;
@@ -129,11 +131,11 @@ static void flood_ends(void **state)
 		drain(PRINTK_AT_POLL);
 	}
 	assert_false(printk_flooded(p));
-	assert_int_equal(printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX), 3);
+	assert_int_equal(printk_sites(p, TRAP_WATCH, s, SITES), 3);
 	assert_int_equal(s[0].tag, PRINTK_TAG_REUSE);
 	assert_int_equal(s[2].tag, PRINTK_TAG_LAST);
 	assert_true(printk_doorbell_only(p)); /* of a KVM guest with other watchpoints in use */
-	assert_int_equal(printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX), 1);
+	assert_int_equal(printk_sites(p, TRAP_WATCH, s, SITES), 1);
 	assert_false(printk_doorbell_only(p));
 	print_slowly(600, 700, 4000);
 	expect(&seen[699], 699, 699 * 5 % 97, RECORD_LIVE);

@@ -6,6 +6,8 @@
 #include "unit/source/printk_rig.h"
 #include "util/hash.h"
 
+#define SITES 16
+
 /* Every length at every position of the ring, over many wraps, copied one by one. */
 static void exact_over_wraps(void **state)
 {
@@ -677,20 +679,20 @@ static void moved_ring(void **state)
 
 static void sites(void **state)
 {
-	struct trap_site s[TRAP_SITES_MAX];
+	struct trap_site s[SITES];
 
 	(void)state;
 	begin(4, 12, false, true);
 	open_ring(NULL);
-	assert_int_equal(printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX), 1);
+	assert_int_equal(printk_sites(p, TRAP_WATCH, s, SITES), 1);
 	assert_int_equal(s[0].kind, SITE_WATCH);
 	assert_true(s[0].gva == RW_BASE + w.rb + RW_LAST);
 	end();
 	begin(4, 12, false, false); /* before 5.19, no console found */
 	open_ring(NULL);
-	assert_int_equal(printk_sites(p, TRAP_WATCH, s, TRAP_SITES_MAX), 1);
+	assert_int_equal(printk_sites(p, TRAP_WATCH, s, SITES), 1);
 	assert_true(s[0].gva == RW_BASE + w.rb + RW_HEAD_ID);
-	assert_int_equal(printk_sites(p, TRAP_CODE, s, TRAP_SITES_MAX), 0);
+	assert_int_equal(printk_sites(p, TRAP_CODE, s, SITES), 0);
 	end();
 }
 
