@@ -47,70 +47,52 @@ struct printk_waiting {
 	bool whole; /* text is here */
 };
 
+/* Fields by the file whose they are; the others read them. */
 struct printk {
 	struct source s;
+
+	/* open.c */
 	struct printk_layout l;
 	struct fetch_mem m;
+	const struct source_sink *sink;
+	char boot[17];
+	bool marked;           /* another boot of the guest has another name */
+	bool resumed;
+
+	/* ops.c: what it was told */
+	bool planted;          /* of its sites, once */
+	bool whole;            /* memory is as the guest's CPUs left it: struct moment */
+
+	/* place.c */
 	/*
 	 * With @m's ctx: does the guest's page table lead where the range was found? 0; -ESTALE: no; other errors:
 	 * cannot be told. NULL: not to be asked. And: from now on have @m follow the table.
 	 */
 	int (*maps)(void *ctx, uint64_t gva, uint64_t len);
 	void (*walk_pages)(void *ctx);
-	bool moved, remapped;  /* it looked so at the last poll; see place.c */
+	bool moved, remapped;  /* it looked so at the last poll */
 	int64_t pages_us;      /* of the last look at the page table */
 	/* When p->want was last seen to have moved: to what, how many records had failed, and when. */
 	uint64_t failed_want, failed_at;
 	int64_t failed_us;
-	const struct source_sink *sink;
-	char boot[17];
-	bool marked;           /* another boot of the guest has another name */
-	bool resumed;
-	bool planted;          /* the source was told of its sites once */
-	bool armed, missed;    /* sites are planted; they turned out to miss records */
-	uint64_t polled;       /* where the last poll ended: traps of records before it have come if ever */
-	bool code;             /* the sites are functions: each record's copy comes by a trap */
-	uint64_t excused_end;  /* records before it may have no copy */
-	uint64_t untrapped, untrapped_first; /* found without, not told yet */
-	uint64_t copies_lost;  /* by the backend, and not accounted for yet */
-	int64_t copies_lost_us;
-	uint64_t traps_failed, traps_failed_told; /* the guest came to a trap without a record */
-	uint64_t trapped[PRINTK_TRAPPED]; /* by seq: seq + 1 if it came to a trap */
-	uint64_t confirmed;    /* the ring was seen to hold the records before it */
-	uint64_t reconciled;   /* copies of records before it agree with the ring */
-	int64_t reconciled_us; /* since then the next one cannot be compared; 0: it could */
+
+	/* sites.c */
 	uint64_t code_commit, code_final; /* GVAs of the two functions, 0 if unknown */
 	uint64_t console_seq;             /* GVA of that variable, 0 if there is none (5.19 on) */
+	bool code;             /* the sites are functions: each record's copy comes by a trap */
+	bool armed, missed;    /* sites are planted; they turned out to miss records */
 
+	/* pace.c */
+	struct printk_pace pace;
+	uint64_t polled;       /* where the last poll ended: traps of records before it have come if ever */
+
+	/* drain.c */
 	uint64_t want;         /* the next to emit */
 	uint64_t backfill_end; /* records before it are older than the attachment */
 	bool first_drain;      /* what is missing now was lost before it */
-
-	/* Missing records not yet written down: [gap_first, gap_first + gap_count) */
-	uint64_t gap_first, gap_count;
-	const char *gap_reason;
-	bool gap_lost; /* they existed and were not copied, as opposed to never having been whole */
-
-	/* The newest committed but not final record seen: all that is left of it if the VM ends. */
-	struct printk_entry part;
-	uint32_t part_cap;
-	bool has_part;
-
-	uint64_t emitted_end, emitted_ns; /* one past the record emitted last (0: none), and its time */
-
-	/*
-	 * Fingerprints of the records emitted, by seq & history_mask, so that a ring that goes back
-	 * (a snapshot was restored) is not stored again. Records below replay_end may be known
-	 * already.
-	 */
-	uint64_t *history, history_mask, replay_end;
-	unsigned rewinds, recall_left; /* see rewind.c */
-	int64_t rewinds_us;
-	bool rewound; /* it did so, and that is to be dealt with first */
-	bool whole;   /* memory is as the guest's CPUs left it: struct moment */
-	uint64_t *in_ring, n_in_ring; /* during printk_rewind() */
-
 	bool urgent; /* the ring is about to be overwritten: wait for no record that is being written */
+
+	/* walk.c */
 	bool pressed; /* copies find no room to wait: be less patient */
 	uint64_t stalled_seq, stalled_end; /* what is unfinished before the latter is passed over at once */
 	const char *stalled_why;
@@ -118,19 +100,56 @@ struct printk {
 	int64_t stalled_since; /* 0: not stalled */
 	uint64_t skipped[PRINTK_SKIPPED];
 	unsigned n_skipped;
+	/* The newest committed but not final record seen: all that is left of it if the VM ends. */
+	struct printk_entry part;
+	uint32_t part_cap;
+	bool has_part;
 
+	/* window.c */
 	struct printk_waiting window[PRINTK_WINDOW];
 	unsigned n_window;
 	uint64_t window_top; /* the highest seq in the window */
 
+	/* bypass.c */
+	uint64_t excused_end;  /* records before it may have no copy */
+	uint64_t untrapped, untrapped_first; /* found without, not told yet */
+	uint64_t copies_lost;  /* by the backend, and not accounted for yet */
+	int64_t copies_lost_us;
+	uint64_t traps_failed, traps_failed_told; /* the guest came to a trap without a record */
+	uint64_t trapped[PRINTK_TRAPPED]; /* by seq: seq + 1 if it came to a trap */
+
+	/* reconcile.c */
+	uint64_t confirmed;    /* the ring was seen to hold the records before it */
+	uint64_t reconciled;   /* copies of records before it agree with the ring */
+	int64_t reconciled_us; /* since then the next one cannot be compared; 0: it could */
+
+	/* rewind.c */
+	/*
+	 * Fingerprints of the records emitted, by seq & history_mask, so that a ring that goes back
+	 * (a snapshot was restored) is not stored again. Records below replay_end may be known
+	 * already.
+	 */
+	uint64_t *history, history_mask, replay_end;
+	unsigned rewinds, recall_left;
+	int64_t rewinds_us;
+	bool rewound; /* it did so, and that is to be dealt with first */
+	uint64_t *in_ring, n_in_ring; /* during printk_rewind() */
+
+	/* flood.c */
+	struct printk_flood flood;
+
+	/* emit.c */
+	uint64_t emitted_end, emitted_ns; /* one past the record emitted last (0: none), and its time */
+	/* Missing records not yet written down: [gap_first, gap_first + gap_count) */
+	uint64_t gap_first, gap_count;
+	const char *gap_reason;
+	bool gap_lost; /* they existed and were not copied, as opposed to never having been whole */
 	struct {
 		const char *what;
 		int64_t last_us;
 	} alerts[PRINTK_ALERTS];
-
-	struct printk_pace pace;
-	struct printk_flood flood;
 	struct source_counters counters;
+
 	struct printk_entry entry; /* the one being read */
 };
 
