@@ -44,7 +44,6 @@ static void load_checkpoint(int dir, struct seal *s)
 
 int seal_load(int dir, const struct vkey *pin, struct seal *s, struct err *e)
 {
-	const struct seal_part *first[] = {&s->on_vkey, &s->on_checkpoint, &s->on_signature};
 	const struct vkey *key;
 
 	memset(s, 0, sizeof(*s));
@@ -56,6 +55,13 @@ int seal_load(int dir, const struct vkey *pin, struct seal *s, struct err *e)
 			"the signature cannot be checked");
 	else if (checkpoint_verify(&s->checkpoint, key, &s->on_signature.why))
 		s->on_signature.error = -EBADMSG;
+	return seal_error(s, e);
+}
+
+int seal_error(const struct seal *s, struct err *e)
+{
+	const struct seal_part *first[] = {&s->on_vkey, &s->on_checkpoint, &s->on_signature};
+
 	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
 		if (!first[i]->error)
 			continue;

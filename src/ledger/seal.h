@@ -33,6 +33,9 @@ struct seal {
  * seal_free() in any case.
  */
 int seal_load(int dir, const struct vkey *pin, struct seal *s, struct err *e);
+
+/* The error that seal_load() returned for @s. */
+int seal_error(const struct seal *s, struct err *e);
 void seal_free(struct seal *s);
 
 /* The size that the checkpoint of the ledger in @dir claims, unchecked. 0, or -errno if there is none. */

@@ -10,10 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ledger/entries.h"
 #include "ledger/file.h"
 #include "ledger/hashes.h"
 #include "ledger/ledger.h"
-#include "ledger/seal.h"
+#include "ledger/verify/view.h"
 #include "util/cleanup.h"
 
 void tiles_path(uint64_t n, char *out)
@@ -119,55 +120,164 @@ static int put_level(struct hashes *h, int out, unsigned level, uint64_t size, u
 	return 0;
 }
 
-/* Bytes of the first @n entries, all with the leaf hash stored for them; 0: one has not. */
-static size_t check_bundle(struct hashes *h, struct span bytes, uint64_t base, uint64_t n)
+/* The bundle that is being gathered. */
+struct bundle {
+	uint8_t *buf;
+	size_t used, cap;
+	struct hash leaf[LEDGER_BUNDLE];
+	uint64_t n;
+};
+
+static int gather(struct bundle *b, struct span leaf)
 {
-	struct hash stored[LEDGER_BUNDLE], is;
-	size_t at = 0;
+	size_t need = b->used + LAYOUT_PREFIX + leaf.n;
 
-	if (hashes_read(h, 0, base, n, stored))
-		return 0;
-	for (uint64_t i = 0; i < n; i++) {
-		const uint8_t *p = (const uint8_t *)bytes.p + at;
-		size_t len = (size_t)p[0] << 8 | p[1];
+	if (need > b->cap) {
+		uint8_t *buf = realloc(b->buf, 2 * need);
 
-		tree_leaf_hash(p + LAYOUT_PREFIX, len, &is);
-		if (memcmp(&is, &stored[i], sizeof(is)))
-			return 0;
-		at += LAYOUT_PREFIX + len;
+		if (!buf)
+			return -ENOMEM;
+		b->buf = buf;
+		b->cap = 2 * need;
 	}
-	return at;
+	memcpy(b->buf + b->used, leaf.p - LAYOUT_PREFIX, LAYOUT_PREFIX + leaf.n);
+	b->used = need;
+	tree_leaf_hash(leaf.p, leaf.n, &b->leaf[b->n++]);
+	return 0;
 }
 
-static int put_entries(struct ledger_reader *r, struct hashes *h, int out, uint64_t size,
-	struct tiles_sum *sum, int *unreadable, struct err *e)
+/* Bundle or part of one, of which @at is the first leaf. All have to have the hashes stored for them. */
+static int put_bundle(struct bundle *b, struct hashes *h, int out, uint64_t at, struct tiles_sum *sum, struct err *e)
 {
-	int why = 0;
+	struct hash stored[LEDGER_BUNDLE];
+	int r;
 
-	for (uint64_t at = sum->first; at < size; at += LEDGER_BUNDLE) {
-		uint64_t n = size - at < LEDGER_BUNDLE ? size - at : LEDGER_BUNDLE, base, count;
-		struct span bytes;
-		size_t len;
-		int x;
+	if (hashes_read(h, 0, at, b->n, stored) || memcmp(stored, b->leaf, b->n * LEDGER_HASH))
+		return err_set(e, EBADMSG, "records %" PRIu64 " to %" PRIu64 " and their stored "
+			"hashes differ; 'logvisor verify' tells what was altered", at, at + b->n - 1);
+	r = put_tile(out, "entries", at / LEDGER_BUNDLE, b->n, b->buf, b->used, sum);
+	b->used = b->n = 0;
+	return r ? err_set(e, -r, "cannot write a bundle: %s", strerror(-r)) : 0;
+}
 
-		x = ledger_reader_bundle(r, at, &bytes, &base, &count, why ? NULL : e);
-		if (x == -ENOMEM)
-			return x;
-		if (x) {
-			why = why ? why : x;
-			sum->unreadable += n;
-			continue;
-		}
-		len = base == at && count >= n ? check_bundle(h, bytes, at, n) : 0;
-		if (!len)
-			return err_set(e, EBADMSG, "records %" PRIu64 " to %" PRIu64 " and their stored "
-				"hashes differ; 'logvisor verify' tells what was altered", at, at + n - 1);
-		x = put_tile(out, "entries", at / LEDGER_BUNDLE, n, bytes.p, len, sum);
-		if (x)
-			return err_set(e, -x, "cannot write a bundle: %s", strerror(-x));
+/* A segment's entries, and where the index says that its bundles end. */
+struct segment {
+	int fd;
+	struct entries s;
+	uint8_t rows[LAYOUT_ROWS * LAYOUT_ROW];
+	uint64_t n_rows;
+};
+
+/* 0 or the -errno of what cannot be read. */
+static int open_segment(const struct view *v, uint64_t segment, struct segment *g)
+{
+	_cleanup_fd_ int index = view_open(v, segment, VIEW_INDEX);
+	long got = index < 0 ? 0 : file_pread(index, g->rows, sizeof(g->rows), 0);
+
+	g->n_rows = got > 0 ? (uint64_t)got / LAYOUT_ROW : 0;
+	g->s.buf = NULL;
+	g->fd = view_open(v, segment, VIEW_ENTRIES);
+	return g->fd < 0 ? g->fd : entries_open(&g->s, g->fd, 0, UINT64_MAX);
+}
+
+static void close_segment(struct segment *g)
+{
+	entries_close(&g->s);
+	if (g->fd >= 0)
+		close(g->fd);
+}
+
+/* Where bundle @b ends, by the index; UINT64_MAX if it does not tell. */
+static uint64_t bundle_end(const struct segment *g, uint64_t b)
+{
+	struct index_row row = {.end = UINT64_MAX};
+
+	if (b < g->n_rows)
+		index_row_get(g->rows + b * LAYOUT_ROW, &row);
+	return row.end;
+}
+
+/* Go on at @off, and read no further than @limit. False: no memory, or @off is not known. */
+static bool go_to(struct segment *g, uint64_t off, uint64_t limit)
+{
+	entries_close(&g->s);
+	return off != UINT64_MAX && !entries_open(&g->s, g->fd, off, limit);
+}
+
+/* @n leaves from @at on. 1; 0 with @e: they cannot be read; -errno with @e: nor may others be. */
+static int next_bundle(struct segment *g, struct bundle *b, uint64_t at, uint64_t n, struct err *e)
+{
+	struct span leaf;
+	int r;
+
+	for (b->used = b->n = 0; b->n < n;) {
+		r = entries_next(&g->s, &leaf);
+		if (r < 0)
+			err_set(e, -r, "record %" PRIu64 ": segment %" PRIu64 ": %s", at + b->n, at / LEDGER_SEGMENT,
+				strerror(-r));
+		if (r == 0)
+			err_set(e, EBADMSG, "record %" PRIu64 " is damaged: the entries of segment %" PRIu64
+				" end before it", at + b->n, at / LEDGER_SEGMENT);
+		if (r <= 0)
+			return 0;
+		if (gather(b, leaf))
+			return err_set(e, ENOMEM, "out of memory");
 	}
-	*unreadable = why;
-	return 0;
+	return 1;
+}
+
+/* Leaves @at to @end - 1, of one segment. Those that cannot be read are counted, and the first named in @why. */
+static int put_segment(const struct view *v, struct hashes *h, int out, uint64_t at, uint64_t end,
+	struct tiles_sum *sum, struct err *why, struct err *e)
+{
+	struct bundle b = {.buf = NULL};
+	struct segment g;
+	int r = open_segment(v, at / LEDGER_SEGMENT, &g), x;
+
+	if (r == -ENOMEM)
+		err_set(e, ENOMEM, "out of memory");
+	else if (r && !sum->unreadable)
+		err_set(why, EBADMSG, "records %" PRIu64 " to %" PRIu64 ": segment %" PRIu64 ": %s", at, end - 1,
+			at / LEDGER_SEGMENT, file_strerror(r));
+	if (r && r != -ENOMEM) {
+		sum->unreadable += end - at;
+		r = 0;
+		at = end;
+	}
+	while (!r && at < end) {
+		uint64_t n = end - at < LEDGER_BUNDLE ? end - at : LEDGER_BUNDLE, from = g.s.off;
+		uint64_t to = bundle_end(&g, at % LEDGER_SEGMENT / LEDGER_BUNDLE);
+
+		/* No byte behind it, which the disk may not give; unless the index is wrong. */
+		g.s.limit = to;
+		x = next_bundle(&g, &b, at, n, sum->unreadable ? NULL : why);
+		if (x == 0 && go_to(&g, from, UINT64_MAX))
+			x = next_bundle(&g, &b, at, n, sum->unreadable ? NULL : why);
+		if (x == 1) {
+			r = put_bundle(&b, h, out, at, sum, e);
+		} else if (x == 0) {
+			if (to <= from || !go_to(&g, to, UINT64_MAX))
+				n = end - at;
+			sum->unreadable += n;
+		} else {
+			r = err_set(e, ENOMEM, "out of memory");
+		}
+		at += n;
+	}
+	free(b.buf);
+	close_segment(&g);
+	return r;
+}
+
+static int put_entries(const struct view *v, struct hashes *h, int out, struct tiles_sum *sum, struct err *why,
+	struct err *e)
+{
+	int r = 0;
+
+	for (uint64_t at = sum->first; at < sum->size && !r; at += LEDGER_SEGMENT)
+		r = put_segment(v, h, out, at, at + LEDGER_SEGMENT < sum->size ? at + LEDGER_SEGMENT : sum->size, sum,
+			why, e);
+	return r;
 }
 
 /* Do the stored hashes lead to the signed root? */
@@ -238,58 +348,75 @@ static int check_older(int out, struct hashes *h, const struct seal *seal, struc
 	return 0;
 }
 
+static int open_out(const char *out_dir, struct err *e)
+{
+	int out;
+
+	if (mkdir(out_dir, 0755) && errno != EEXIST)
+		return err_set(e, errno, "cannot create %.200s: %s", out_dir, strerror(errno));
+	out = open(out_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return out < 0 ? err_set(e, errno, "cannot open %.200s: %s", out_dir, strerror(errno)) : out;
+}
+
+static int level0(const void *ctx, uint64_t segment)
+{
+	return view_open(ctx, segment, VIEW_HASHES);
+}
+
+/* All of what the view's checkpoint covers. */
+static int export(const struct view *v, int out, struct tiles_sum *sum, struct err *e)
+{
+	struct err why = {""};
+	struct hashes h;
+	int r;
+
+	hashes_open(&h, v->dir);
+	h.level0 = level0;
+	h.ctx = v;
+	r = check_root(&h, &v->seal.checkpoint, e);
+	if (!r)
+		r = check_older(out, &h, &v->seal, e);
+	if (!r)
+		r = put_entries(v, &h, out, sum, &why, e);
+	for (unsigned level = 0; !r && level < LAYOUT_LEVELS && sum->size >> (8 * level); level++)
+		r = put_level(&h, out, level, sum->size, sum->first, sum, e);
+	hashes_close(&h);
+	if (r)
+		return r;
+	if (sum->unreadable)
+		return err_set(e, EBADMSG, "%" PRIu64 " records cannot be read, all else was exported, but for the "
+			"checkpoint; the first: %s", sum->unreadable, why.text);
+	r = file_replace(out, "vkey", v->seal.vkey, v->seal.vkey_len, 0644);
+	if (!r)
+		r = file_replace(out, "checkpoint", v->seal.note, v->seal.note_len, 0644);
+	return r ? err_set(e, -r, "cannot write the tiles: %s", file_strerror(r)) : 0;
+}
+
 int tiles_export(const char *dir, const char *out_dir, struct tiles_sum *sum, struct err *e)
 {
 	_cleanup_fd_ int d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_fd_ int out = -1;
-	struct ledger_reader *reader = NULL;
-	struct hashes h;
-	struct seal seal;
-	int r, unreadable = 0;
-	uint64_t size;
+	struct view v;
+	int r;
 
 	memset(sum, 0, sizeof(*sum));
 	if (d < 0)
 		return err_set(e, errno, "%.200s: %s", dir, strerror(errno));
-	r = seal_load(d, NULL, &seal, e);
+	r = view_take(&v, d, NULL, e);
 	if (!r)
-		r = ledger_reader_open(&reader, dir, e);
-	if (r) {
-		seal_free(&seal);
-		return r;
-	}
-	hashes_open(&h, d);
-	size = sum->size = seal.checkpoint.size;
-	sum->first = ledger_reader_first(reader);
-	if (mkdir(out_dir, 0755) && errno != EEXIST)
-		r = err_set(e, errno, "cannot create %.200s: %s", out_dir, strerror(errno));
-	out = r ? -1 : open(out_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (!r && out < 0)
-		r = err_set(e, errno, "cannot open %.200s: %s", out_dir, strerror(errno));
-	if (!r)
-		r = check_out(out, seal.vkey, seal.vkey_len, e);
-	if (!r)
-		r = check_root(&h, &seal.checkpoint, e);
-	if (!r)
-		r = check_older(out, &h, &seal, e);
-	if (!r)
-		r = put_entries(reader, &h, out, size, sum, &unreadable, e);
-	for (unsigned level = 0; !r && level < LAYOUT_LEVELS && size >> (8 * level); level++)
-		r = put_level(&h, out, level, size, sum->first, sum, e);
-	if (!r && unreadable) {
-		err_prefix(e, "%" PRIu64 " records cannot be read, all else was exported, but for the checkpoint; the first",
-			sum->unreadable);
-		r = unreadable;
-	}
+		r = seal_error(&v.seal, e);
+	if (!r && v.on_log)
+		r = err_set(e, -v.on_log, "not a ledger: its directory 'log': %s", strerror(-v.on_log));
+	if (!r && v.on_first)
+		r = err_set(e, -v.on_first, "its file 'first', which says what was pruned, is damaged");
+	sum->size = r ? 0 : v.seal.checkpoint.size;
+	sum->first = r ? 0 : v.pruned.first;
 	if (!r) {
-		r = file_replace(out, "vkey", seal.vkey, seal.vkey_len, 0644);
-		if (!r)
-			r = file_replace(out, "checkpoint", seal.note, seal.note_len, 0644);
-		if (r)
-			err_set(e, -r, "cannot write the tiles: %s", file_strerror(r));
+		out = open_out(out_dir, e);
+		r = out < 0 ? out : check_out(out, v.seal.vkey, v.seal.vkey_len, e);
 	}
-	hashes_close(&h);
-	ledger_reader_close(reader);
-	seal_free(&seal);
+	if (!r)
+		r = export(&v, out, sum, e);
+	view_release(&v);
 	return r;
 }

@@ -177,20 +177,19 @@ void view_release(struct view *v)
 
 int view_open(const struct view *v, uint64_t segment, enum view_kind kind)
 {
+	bool held = segment >= v->from && segment - v->from < v->n;
+	int fd = held ? v->fd[segment - v->from][kind] : LATER;
 	struct pruned now;
-	int fd;
 
-	if (segment < v->from || segment - v->from >= v->n)
-		return -ENOENT;
-	fd = v->fd[segment - v->from][kind];
 	if (fd >= 0) {
 		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		return fd < 0 ? -errno : fd;
 	}
-	if (fd != LATER)
-		return fd;
-	fd = open_kind(v->dir, segment, kind);
-	if (fd == -ENOENT && !pruned_load(v->dir, &now) && now.first / LEDGER_SEGMENT > segment)
+	/* Of a segment that has lost its entries the other files may be there. */
+	if (fd == LATER)
+		fd = open_kind(v->dir, segment, kind);
+	if (held && fd == -ENOENT && segment >= v->pruned.first / LEDGER_SEGMENT && !pruned_load(v->dir, &now) &&
+		now.first / LEDGER_SEGMENT > segment)
 		return -ESTALE;
 	return fd;
 }

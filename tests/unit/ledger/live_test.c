@@ -17,6 +17,7 @@
 
 #include "ledger/note.h"
 #include "ledger/pruned.h"
+#include "ledger/tiles.h"
 #include "unit/ledger/tamper.h"
 #include "util/io.h"
 
@@ -77,6 +78,19 @@ static void wait_for_pruning(const char *dir)
 	assert_true(first_of(dir).first > 0);
 }
 
+/* The same of an export: what it covers is all there. */
+static void export(const char *dir)
+{
+	struct tiles_sum sum;
+	struct err e = {""};
+	char out[512];
+
+	snprintf(out, sizeof(out), "%s.tiles", dir);
+	if (tiles_export(dir, out, &sum, &e))
+		fail_msg("export: %s", e.text);
+	nftw(out, fixture_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static void beside_a_writer(void **state)
 {
 	unsigned rounds = getenv("LOGVISOR_LONG") && *getenv("LOGVISOR_LONG") ? ROUNDS_LONG : ROUNDS;
@@ -100,6 +114,8 @@ static void beside_a_writer(void **state)
 			if (t.f[k].kind != FINDING_UNCHECKED || !since.data)
 				printf("# round %u: %s: %s\n", i, finding_name(t.f[k].kind), t.f[k].text);
 		false_words += t.sum.findings || (t.sum.unchecked && !since.data);
+		if (i % 10 == 5)
+			export(*state);
 		pruned += first_of(*state).first != before.first;
 		grown += t.sum.size > size;
 		size = t.sum.size;
