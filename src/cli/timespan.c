@@ -82,7 +82,8 @@ bool timespan_parse(struct span s, int64_t *us)
 
 	skip_spaces(&p, end);
 	do {
-		if (!get_count(&p, end, &n))
+		n = 0; /* ".5h" is as good */
+		if ((p == end || *p != '.') && !get_count(&p, end, &n))
 			return false;
 		fraction = NULL;
 		if (p < end && *p == '.') {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty]
+ * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty|mixed|times]
  *
  * COUNT kernel records of the VM that DIR is named after, a millisecond apart from 2026-11-23T10:00:00Z on, always the same ones. One in
  * ten thousand speaks of a "Needle". To a ledger that exists they are added. With "nasty", records as a hostile guest may write them come first,
- * and Logvisor's own of every kind.
+ * and Logvisor's own of every kind. With "mixed", the COUNT records are 97 s apart, of five boots, the
+ * kernel and several programs. With "times", records of times that are no good ones come first.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@
 
 #define START INT64_C(1795428000000000)
 #define BOOT "0123456789abcdef"
-#define SPAN(s) ((struct span){s, sizeof(s) - 1})
+#define SPAN_INIT(s) {s, sizeof(s) - 1}
+#define SPAN(s) ((struct span)SPAN_INIT(s))
 
 static struct ledger *ledger;
 static struct err e;
@@ -115,6 +117,66 @@ static void nasty(void)
 	append(&m.r);
 }
 
+static struct span sentence(uint64_t i, char *buf, size_t cap);
+
+static void mixed(uint64_t count)
+{
+	static const struct {
+		struct span app, procid, uid;
+		uint8_t facility;
+	} programs[] = {
+		{SPAN_INIT("sshd"), SPAN_INIT("811"), SPAN_INIT("0"), 10},
+		{SPAN_INIT("cron"), SPAN_INIT("4242"), SPAN_INIT("0"), 9},
+		{SPAN_INIT("my app"), SPAN_INIT("31000"), SPAN_INIT("1000"), 16},
+		{SPAN_INIT("logger"), SPAN_INIT(""), SPAN_INIT("1001"), 1},
+	};
+	char text[256], boot[17];
+	uint64_t begin = 0;
+
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t n = i * 5 / count, kind = i * 2654435761u >> 9 & 7;
+		struct record r = kmsg(i, sentence(i, text, sizeof(text)));
+
+		if (i == 0 || n != (i - 1) * 5 / count)
+			begin = i;
+		snprintf(boot, sizeof(boot), "%016x", (unsigned int)((n + 1) * 2654435761u));
+		r.time_us = START + (int64_t)i * 97000123;
+		r.boot = (struct span){boot, 16};
+		r.guest_ns = (i - begin) * 97000123000;
+		r.severity = i % 8;
+		if (i % 50 == 7)
+			r.msg = SPAN("of two\nlines");
+		if (kind < 4) {
+			r.channel = RECORD_SYSLOG;
+			r.msgid = SPAN("syslog");
+			r.app = programs[kind].app;
+			r.procid = programs[kind].procid;
+			r.facility = programs[kind].facility;
+			r.has_caller = false;
+			r.n_observed = 1;
+			r.observed[0] = (struct record_param){SPAN("uid"), programs[kind].uid};
+		} else if (kind == 4) {
+			r.subsystem = SPAN("pci");
+			r.device = SPAN("+pci:0000:00:01.0");
+		}
+		append(&r);
+	}
+}
+
+/* Of the epoch itself, a microsecond later, the last one a journal takes, the first it does not, the last of all. */
+static void odd_times(void)
+{
+	static const int64_t times[] = {0, 1, (INT64_C(1) << 55) - 1, INT64_C(1) << 55, INT64_C(253402300799999999)};
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct record r = kmsg(i, SPAN("of an odd time"));
+
+		r.time_us = times[i];
+		r.guest_ns = i * 1000;
+		append(&r);
+	}
+}
+
 static struct span sentence(uint64_t i, char *buf, size_t cap)
 {
 	static const char *const words[] = {
@@ -153,7 +215,7 @@ int main(int argc, char **argv)
 	uint64_t base;
 
 	if (argc < 3) {
-		fputs("usage: fill DIR COUNT [nasty | prune]\n", stderr);
+		fputs("usage: fill DIR COUNT [nasty|mixed|times|prune]\n", stderr);
 		return 2;
 	}
 	vm = strrchr(argv[1], '/') ? strrchr(argv[1], '/') + 1 : argv[1];
@@ -164,7 +226,11 @@ int main(int argc, char **argv)
 	}
 	base = ledger_size(ledger);
 	now += (int64_t)base * 1000;
-	if (argc > 3 && !strcmp(argv[3], "nasty"))
+	if (argc > 3 && !strcmp(argv[3], "mixed"))
+		mixed(count), count = 0;
+	else if (argc > 3 && !strcmp(argv[3], "times"))
+		odd_times();
+	else if (argc > 3 && !strcmp(argv[3], "nasty"))
 		nasty();
 	for (uint64_t i = base; i < base + count; i++) {
 		struct record r = kmsg(100 + i, sentence(i, text, sizeof(text)));

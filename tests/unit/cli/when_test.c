@@ -76,6 +76,7 @@ static void systemd_forms(void **state)
 	assert_int_equal(when("2hours left"), NOW + 2 * HOUR);
 	assert_int_equal(when("1.5h ago"), NOW - HOUR - HOUR / 2);
 	assert_int_equal(when("-0.25 ms"), NOW - 250);
+	assert_int_equal(when("-.5h"), NOW - HOUR / 2);
 	assert_int_equal(when("+3 \xc2\xb5s"), NOW + 3);
 	assert_int_equal(when("-1month"), NOW - INT64_C(2629800000000));
 	zone("Europe/Berlin");
@@ -122,7 +123,7 @@ static void not_times(void **state)
 		"-9223372036854775807y", "@9223372036854775807", "23.11.2026", "2026-11-23T", "--5min",
 		"2026-11-23 10:00:00+99:00", "Tue 2026-11-23", "Nov 31 10:00:00", "Nov 23", "now UTC",
 		"2026-11-23 10:00 Europe/Nowhere", "2026-11-23 10:00 ../../etc/localtime", "UTC",
-		"2026-11-23 10:00 Europe/", "1 left ago", "-1.h", "-.5h", "-1..5h", "today tomorrow", "202-11-23",
+		"2026-11-23 10:00 Europe/", "1 left ago", "-1.h", "-.h", "-1..5h", "@.", "today tomorrow", "202-11-23",
 		"+-5min", "@-5", "2026-11-23 10:00:00.", "infinity", "Mon", "2026-11-23 10:00 XEST",
 	};
 	struct err e;
