@@ -156,7 +156,7 @@ int boots_choose(struct ledger_reader *reader, const struct boot_choice *c, char
 		else
 			at = c->offset > 0 ? c->offset - 1 : (int64_t)b.n - 1 + c->offset;
 		if ((*c->id && !from) || at < 0 || at >= (int64_t)b.n)
-			r = err_set(e, ENOENT, "no such boot: there are %zu; '--list-boots' lists them", b.n);
+			r = err_set(e, ENOENT, "no such boot; '--list-boots' lists the %zu there are", b.n);
 		else
 			memcpy(id, b.boot[at].id, BOOT_DIGITS + 1);
 	}

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty|mixed|times]
+ * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty|mixed|odd|prune]
  *
- * COUNT kernel records of the VM that DIR is named after, a millisecond apart from 2026-11-23T10:00:00Z on, always the same ones. One in
- * ten thousand speaks of a "Needle". To a ledger that exists they are added. With "nasty", records as a hostile guest may write them come first,
- * and Logvisor's own of every kind. With "mixed", the COUNT records are 97 s apart, of five boots, the
- * kernel and several programs. With "times", records of times that are no good ones come first.
+ * COUNT kernel records of the VM that DIR is named after, a millisecond apart from 2026-11-23T10:00:00Z on,
+ * always the same ones. One in ten thousand speaks of a "Needle". To a ledger that exists they are added.
+ * With "nasty", records as a hostile guest may write them come first, and Logvisor's own of every kind. With
+ * "mixed", the COUNT records are 97 s apart, of five boots, the kernel and several programs. With "odd",
+ * records of times that are no good ones come first, and a text on which a pattern can take for ever.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -163,18 +164,21 @@ static void mixed(uint64_t count)
 	}
 }
 
-/* Of the epoch itself, a microsecond later, the last one a journal takes, the first it does not, the last of all. */
-static void odd_times(void)
+/* Times: the epoch itself, a microsecond later, the last that a journal takes, the first that it does not, the
+ * last of all. */
+static void odd(void)
 {
 	static const int64_t times[] = {0, 1, (INT64_C(1) << 55) - 1, INT64_C(1) << 55, INT64_C(253402300799999999)};
+	struct record r;
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-		struct record r = kmsg(i, SPAN("of an odd time"));
-
+		r = kmsg(i, SPAN("of an odd time"));
 		r.time_us = times[i];
 		r.guest_ns = i * 1000;
 		append(&r);
 	}
+	r = kmsg(9, SPAN("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"));
+	append(&r);
 }
 
 static struct span sentence(uint64_t i, char *buf, size_t cap)
@@ -215,7 +219,7 @@ int main(int argc, char **argv)
 	uint64_t base;
 
 	if (argc < 3) {
-		fputs("usage: fill DIR COUNT [nasty|mixed|times|prune]\n", stderr);
+		fputs("usage: fill DIR COUNT [nasty|mixed|odd|prune]\n", stderr);
 		return 2;
 	}
 	vm = strrchr(argv[1], '/') ? strrchr(argv[1], '/') + 1 : argv[1];
@@ -228,8 +232,8 @@ int main(int argc, char **argv)
 	now += (int64_t)base * 1000;
 	if (argc > 3 && !strcmp(argv[3], "mixed"))
 		mixed(count), count = 0;
-	else if (argc > 3 && !strcmp(argv[3], "times"))
-		odd_times();
+	else if (argc > 3 && !strcmp(argv[3], "odd"))
+		odd();
 	else if (argc > 3 && !strcmp(argv[3], "nasty"))
 		nasty();
 	for (uint64_t i = base; i < base + count; i++) {
