@@ -62,7 +62,7 @@ static void marks_are_altered(void **state)
 /* The same again and again: told once in ten seconds, and nothing is missing. */
 static void marks_are_altered_all_the_time(void **state)
 {
-	char text[16];
+	char text[24];
 
 	(void)state;
 	followed(TRAP_WATCH);
