@@ -4,15 +4,18 @@
  * whichever is done first. The segments are of a ledger that has none: what counts here is the order.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "ledger/parts.h"
+#include "unit/ledger/fixture.h"
 
 #define SEGMENTS 120
 
@@ -46,9 +49,11 @@ static int join(void *ctx, struct part *p)
 	return p->segment == s->stop_at ? -EIO : 0;
 }
 
+static int empty = -1; /* a directory without anything */
+
 static int run(struct seen *s, uint64_t from, uint64_t to, unsigned threads)
 {
-	const struct view none = {.dir = -1};
+	const struct view none = {.dir = empty};
 
 	s->next = from;
 	atomic_init(&s->inside, 0);
@@ -59,7 +64,7 @@ static int run(struct seen *s, uint64_t from, uint64_t to, unsigned threads)
 
 static void in_order(void **state)
 {
-	(void)state;
+	empty = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (unsigned threads = 1; threads <= PARTS_THREADS_MAX; threads++) {
 		struct seen s = {.stop_at = UINT64_MAX};
 
@@ -68,11 +73,12 @@ static void in_order(void **state)
 		assert_int_equal(run(&s, 5, 5, threads), 0);
 		assert_int_equal(s.asked, 0);
 	}
+	close(empty);
 }
 
 static void an_error_ends_it(void **state)
 {
-	(void)state;
+	empty = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (unsigned threads = 1; threads <= PARTS_THREADS_MAX; threads++) {
 		for (uint64_t at = 0; at < SEGMENTS; at += 37) {
 			struct seen s = {.stop_at = at};
@@ -83,11 +89,12 @@ static void an_error_ends_it(void **state)
 			assert_true((uint64_t)s.asked <= at + 1 + 2 * (uint64_t)threads);
 		}
 	}
+	close(empty);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(in_order), cmocka_unit_test(an_error_ends_it)};
+	const struct CMUnitTest tests[] = {fixture_test(in_order), fixture_test(an_error_ends_it)};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
