@@ -30,8 +30,8 @@ struct row {
 	pid_t pid;
 	uint64_t records, bytes;
 	struct lost_sum lost;
-	bool has_lost;
-	int64_t last_us; /* 0: none */
+	bool has_lost, has_last;
+	int64_t last_us;
 };
 
 /* From Logvisor's own records, newest first: how the last session ended, and the target. */
@@ -66,7 +66,7 @@ static int read_ledger(struct row *row, const char *dir, struct record *r, char 
 		if (ledger_reader_prev(reader, &leaf, &index, NULL) != 1)
 			break;
 		if (!n)
-			record_peek(leaf.p, leaf.n, &row->last_us, &severity);
+			row->has_last = !record_peek(leaf.p, leaf.n, &row->last_us, &severity);
 		if (!memmem(leaf.p, leaf.n < 160 ? leaf.n : 160, " logvisor - ", 12))
 			continue;
 		if (!record_decode(leaf.p, leaf.n, r, scratch, RECORD_LEAF_MAX, NULL) &&
@@ -111,7 +111,11 @@ static void print_json(const struct row *row)
 		printf("%" PRIu64 ",\"blind\":%" PRIu64, row->lost.lost, row->lost.blind);
 	else
 		fputs("null,\"blind\":null", stdout);
-	printf(",\"bytes\":%" PRIu64 ",\"last_us\":%" PRId64 "}\n", row->bytes, row->last_us);
+	printf(",\"bytes\":%" PRIu64 ",\"last_us\":", row->bytes);
+	if (row->has_last)
+		printf("%" PRId64 "}\n", row->last_us);
+	else
+		puts("null}");
 }
 
 static void print_safe(const char *s, int width)
@@ -132,7 +136,7 @@ static void print_row(const struct row *row, int name_w, int target_w)
 		snprintf(state, sizeof(state), "%s (%d)", row->state, (int)row->pid);
 	else
 		snprintf(state, sizeof(state), "%s", row->state);
-	if (row->last_us && localtime_r(&t, &tm))
+	if (row->has_last && localtime_r(&t, &tm))
 		strftime(last, sizeof(last), "%Y-%m-%d %H:%M:%S", &tm);
 	if (row->has_lost)
 		snprintf(lost, sizeof(lost), "%" PRIu64 "%s", row->lost.lost, row->lost.blind ? "+?" : "");
