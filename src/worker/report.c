@@ -2,6 +2,10 @@
 #include "worker/report.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/clock.h"
 
 void report_attached(const struct report *r, const struct trap *t, const struct ledger_recovery *rec)
 {
@@ -28,8 +32,40 @@ void report_boot(const struct report *r, const struct guest_info *info)
 	store_put_meta(r->store, NULL);
 }
 
+/* May an alert @what be written? *@left_out: so many of its kind were not. */
+static bool in_time(struct report_pace *pace, const char *what, uint64_t *left_out)
+{
+	const int64_t now = clock_due_ms();
+	unsigned i = 0;
+
+	while (i < REPORT_KINDS - 1 && pace->kind[i].what && strcmp(pace->kind[i].what, what) != 0)
+		i++;
+	pace->kind[i].what = what;
+	for (; pace->kind[i].told && now - pace->kind[i].since_ms >= REPORT_AGAIN_MS; pace->kind[i].told--)
+		pace->kind[i].since_ms += REPORT_AGAIN_MS;
+	if (!pace->kind[i].told)
+		pace->kind[i].since_ms = now;
+	if (pace->kind[i].told == REPORT_BURST) {
+		pace->kind[i].left_out++;
+		return false;
+	}
+	pace->kind[i].told++;
+	*left_out = pace->kind[i].left_out;
+	pace->kind[i].left_out = 0;
+	return true;
+}
+
 void report_alert(const struct report *r, const char *what, const char *text)
 {
+	char more[META_VALUE_MAX];
+	uint64_t left_out = 0;
+
+	if (r->pace && !in_time(r->pace, what, &left_out))
+		return;
+	if (left_out) {
+		snprintf(more, sizeof(more), "%.400s (and %" PRIu64 " more such alerts since the last)", text, left_out);
+		text = more;
+	}
 	status_log(r->status, "alert: %s", text);
 	meta_alert(store_meta(r->store, META_ALERT), what, text);
 	store_put_meta(r->store, NULL);

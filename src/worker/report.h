@@ -7,23 +7,42 @@
 #define LOGVISOR_WORKER_REPORT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "guest/guest.h"
 #include "trap/trap.h"
 #include "worker/status.h"
 #include "worker/store.h"
 
+/*
+ * Root in the guest can have alerts written as often as he likes, a trap overwritten and planted again ten times a
+ * second: so of each kind REPORT_BURST at once, then one in REPORT_AGAIN_MS, which says how many were left out.
+ */
+#define REPORT_BURST 20
+#define REPORT_AGAIN_MS 5000
+#define REPORT_KINDS 12
+
+struct report_pace {
+	struct {
+		const char *what; /* NULL: free */
+		unsigned told;    /* of the burst */
+		int64_t since_ms; /* clock_due_ms(): when `told` was last counted down */
+		uint64_t left_out;
+	} kind[REPORT_KINDS];
+};
+
 struct report {
 	struct store *store;
 	struct status *status;
 	const char *target;
+	struct report_pace *pace; /* of alerts; NULL: write them all */
 };
 
 /* The first records of a session: what a crash cost, and the attachment. */
 void report_attached(const struct report *r, const struct trap *t, const struct ledger_recovery *rec);
 /* A boot of the guest that the ledger does not have yet. */
 void report_boot(const struct report *r, const struct guest_info *info);
-/* @what: a word to search for; @text: the sentence. */
+/* @what: a word to search for, a constant string; @text: the sentence. */
 void report_alert(const struct report *r, const char *what, const char *text);
 /* Begin a heartbeat, to be completed by store_put_meta(). */
 struct meta *report_heartbeat(const struct report *r, const struct trap *t, const struct meta_counters *c);

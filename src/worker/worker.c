@@ -34,6 +34,7 @@ struct worker {
 	struct follow follow;
 	int64_t next_heartbeat_ms, next_prune_ms;
 	uint64_t blind; /* gaps of unknown size that the ledger had before */
+	struct report_pace pace;
 	bool store_said;
 	bool alone; /* no file but the ledger's can be reached */
 };
@@ -192,7 +193,7 @@ int worker_run(const struct worker_options *o, struct err *e)
 		return r;
 	}
 	w.blind = w.store.blind;
-	w.report = (struct report){&w.store, &w.status, o->target};
+	w.report = (struct report){&w.store, &w.status, o->target, &w.pace};
 	follow_init(&w.follow, w.t, &w.report, &w.resume, o->max_hold_ms);
 	w.follow.pump.strict = o->strict;
 	if (w.t->ops->limit_hold)

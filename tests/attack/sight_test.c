@@ -225,6 +225,25 @@ static void traps_that_fail(void **state)
 	end();
 }
 
+/* A trap taken out and planted again ten times a second: the ledger does not grow by each of them. */
+static void alerts_without_end(void **state)
+{
+	struct trap_event ev = {.type = TRAP_ALERT, .text = "the trap was overwritten; planted again"};
+	unsigned n;
+
+	(void)state;
+	begin(TRAP_CODE, true);
+	runs(1000, "before");
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(follow_event(&f, &ev, &e), 0);
+		vm_tick();
+		assert_int_equal(pass(100), 0);
+	}
+	n = times("alert:trap ");
+	assert_true(n >= REPORT_BURST && n <= REPORT_BURST + 25); /* in 100 s */
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +257,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(log_moves_again_and_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(head_is_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(traps_that_fail, setup, teardown),
+		cmocka_unit_test_setup_teardown(alerts_without_end, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,9 +106,9 @@ int printk_alert(struct printk *p, int64_t now_us, struct err *e, const char *wh
 	va_list ap;
 	int r;
 
-	while (i < PRINTK_ALERTS - 1 && p->alerts[i].what && p->alerts[i].what != what)
+	while (i < PRINTK_ALERTS - 1 && p->alerts[i].what && strcmp(p->alerts[i].what, what) != 0)
 		i++;
-	if (p->alerts[i].what == what && now_us >= p->alerts[i].last_us &&
+	if (p->alerts[i].what && !strcmp(p->alerts[i].what, what) && now_us >= p->alerts[i].last_us &&
 		now_us - p->alerts[i].last_us < ALERT_AGAIN_US)
 		return 0;
 	va_start(ap, fmt);

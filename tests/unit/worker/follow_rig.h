@@ -15,7 +15,8 @@
 static char dir[128], place[192];
 static struct store store;
 static struct status status;
-static struct report report = {&store, &status, "fake:"};
+static struct report_pace report_pace;
+static struct report report = {&store, &status, "fake:", &report_pace};
 static struct resume resume;
 static struct follow f;
 static struct err e;
@@ -50,6 +51,7 @@ static inline void begin(unsigned caps, bool has_runs)
 	if (store_open(&store, place, "vm", &rec, &e))
 		fail_msg("%s", e.text);
 	memset(&resume, 0, sizeof(resume));
+	memset(&report_pace, 0, sizeof(report_pace));
 	follow_init(&f, &vm.t, &report, &resume, 1000);
 }
 
