@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ledger/entries.h"
+#include "ledger/bundles.h"
 #include "ledger/file.h"
 #include "ledger/hashes.h"
 #include "ledger/ledger.h"
@@ -120,164 +120,25 @@ static int put_level(struct hashes *h, int out, unsigned level, uint64_t size, u
 	return 0;
 }
 
-/* The bundle that is being gathered. */
-struct bundle {
-	uint8_t *buf;
-	size_t used, cap;
-	struct hash leaf[LEDGER_BUNDLE];
-	uint64_t n;
+/* Where the bundles go. */
+struct to {
+	struct hashes *h;
+	int out;
+	struct tiles_sum *sum;
 };
 
-static int gather(struct bundle *b, struct span leaf)
-{
-	size_t need = b->used + LAYOUT_PREFIX + leaf.n;
-
-	if (need > b->cap) {
-		uint8_t *buf = realloc(b->buf, 2 * need);
-
-		if (!buf)
-			return -ENOMEM;
-		b->buf = buf;
-		b->cap = 2 * need;
-	}
-	memcpy(b->buf + b->used, leaf.p - LAYOUT_PREFIX, LAYOUT_PREFIX + leaf.n);
-	b->used = need;
-	tree_leaf_hash(leaf.p, leaf.n, &b->leaf[b->n++]);
-	return 0;
-}
-
-/* Bundle or part of one, of which @at is the first leaf. All have to have the hashes stored for them. */
-static int put_bundle(struct bundle *b, struct hashes *h, int out, uint64_t at, struct tiles_sum *sum, struct err *e)
+/* All leaves of a bundle have to have the hashes stored for them. */
+static int put_bundle(void *ctx, const struct bundle *b, struct err *e)
 {
 	struct hash stored[LEDGER_BUNDLE];
+	const struct to *t = ctx;
 	int r;
 
-	if (hashes_read(h, 0, at, b->n, stored) || memcmp(stored, b->leaf, b->n * LEDGER_HASH))
+	if (hashes_read(t->h, 0, b->at, b->n, stored) || memcmp(stored, b->leaf, b->n * LEDGER_HASH))
 		return err_set(e, EBADMSG, "records %" PRIu64 " to %" PRIu64 " and their stored "
-			"hashes differ; 'logvisor verify' tells what was altered", at, at + b->n - 1);
-	r = put_tile(out, "entries", at / LEDGER_BUNDLE, b->n, b->buf, b->used, sum);
-	b->used = b->n = 0;
+			"hashes differ; 'logvisor verify' tells what was altered", b->at, b->at + b->n - 1);
+	r = put_tile(t->out, "entries", b->at / LEDGER_BUNDLE, b->n, b->buf, b->used, t->sum);
 	return r ? err_set(e, -r, "cannot write a bundle: %s", strerror(-r)) : 0;
-}
-
-/* A segment's entries, and where the index says that its bundles end. */
-struct segment {
-	int fd;
-	struct entries s;
-	uint8_t rows[LAYOUT_ROWS * LAYOUT_ROW];
-	uint64_t n_rows;
-};
-
-/* 0 or the -errno of what cannot be read. */
-static int open_segment(const struct view *v, uint64_t segment, struct segment *g)
-{
-	_cleanup_fd_ int index = view_open(v, segment, VIEW_INDEX);
-	long got = index < 0 ? 0 : file_pread(index, g->rows, sizeof(g->rows), 0);
-
-	g->n_rows = got > 0 ? (uint64_t)got / LAYOUT_ROW : 0;
-	g->s.buf = NULL;
-	g->fd = view_open(v, segment, VIEW_ENTRIES);
-	return g->fd < 0 ? g->fd : entries_open(&g->s, g->fd, 0, UINT64_MAX);
-}
-
-static void close_segment(struct segment *g)
-{
-	entries_close(&g->s);
-	if (g->fd >= 0)
-		close(g->fd);
-}
-
-/* Where bundle @b ends, by the index; UINT64_MAX if it does not tell. */
-static uint64_t bundle_end(const struct segment *g, uint64_t b)
-{
-	struct index_row row = {.end = UINT64_MAX};
-
-	if (b < g->n_rows)
-		index_row_get(g->rows + b * LAYOUT_ROW, &row);
-	return row.end;
-}
-
-/* Go on at @off, and read no further than @limit. False: no memory, or @off is not known. */
-static bool go_to(struct segment *g, uint64_t off, uint64_t limit)
-{
-	entries_close(&g->s);
-	return off != UINT64_MAX && !entries_open(&g->s, g->fd, off, limit);
-}
-
-/* @n leaves from @at on. 1; 0 with @e: they cannot be read; -errno with @e: nor may others be. */
-static int next_bundle(struct segment *g, struct bundle *b, uint64_t at, uint64_t n, struct err *e)
-{
-	struct span leaf;
-	int r;
-
-	for (b->used = b->n = 0; b->n < n;) {
-		r = entries_next(&g->s, &leaf);
-		if (r < 0)
-			err_set(e, -r, "record %" PRIu64 ": segment %" PRIu64 ": %s", at + b->n, at / LEDGER_SEGMENT,
-				strerror(-r));
-		if (r == 0)
-			err_set(e, EBADMSG, "record %" PRIu64 " is damaged: the entries of segment %" PRIu64
-				" end before it", at + b->n, at / LEDGER_SEGMENT);
-		if (r <= 0)
-			return 0;
-		if (gather(b, leaf))
-			return err_set(e, ENOMEM, "out of memory");
-	}
-	return 1;
-}
-
-/* Leaves @at to @end - 1, of one segment. Those that cannot be read are counted, and the first named in @why. */
-static int put_segment(const struct view *v, struct hashes *h, int out, uint64_t at, uint64_t end,
-	struct tiles_sum *sum, struct err *why, struct err *e)
-{
-	struct bundle b = {.buf = NULL};
-	struct segment g;
-	int r = open_segment(v, at / LEDGER_SEGMENT, &g), x;
-
-	if (r == -ENOMEM)
-		err_set(e, ENOMEM, "out of memory");
-	else if (r && !sum->unreadable)
-		err_set(why, EBADMSG, "records %" PRIu64 " to %" PRIu64 ": segment %" PRIu64 ": %s", at, end - 1,
-			at / LEDGER_SEGMENT, file_strerror(r));
-	if (r && r != -ENOMEM) {
-		sum->unreadable += end - at;
-		r = 0;
-		at = end;
-	}
-	while (!r && at < end) {
-		uint64_t n = end - at < LEDGER_BUNDLE ? end - at : LEDGER_BUNDLE, from = g.s.off;
-		uint64_t to = bundle_end(&g, at % LEDGER_SEGMENT / LEDGER_BUNDLE);
-
-		/* No byte behind it, which the disk may not give; unless the index is wrong. */
-		g.s.limit = to;
-		x = next_bundle(&g, &b, at, n, sum->unreadable ? NULL : why);
-		if (x == 0 && go_to(&g, from, UINT64_MAX))
-			x = next_bundle(&g, &b, at, n, sum->unreadable ? NULL : why);
-		if (x == 1) {
-			r = put_bundle(&b, h, out, at, sum, e);
-		} else if (x == 0) {
-			if (to <= from || !go_to(&g, to, UINT64_MAX))
-				n = end - at;
-			sum->unreadable += n;
-		} else {
-			r = err_set(e, ENOMEM, "out of memory");
-		}
-		at += n;
-	}
-	free(b.buf);
-	close_segment(&g);
-	return r;
-}
-
-static int put_entries(const struct view *v, struct hashes *h, int out, struct tiles_sum *sum, struct err *why,
-	struct err *e)
-{
-	int r = 0;
-
-	for (uint64_t at = sum->first; at < sum->size && !r; at += LEDGER_SEGMENT)
-		r = put_segment(v, h, out, at, at + LEDGER_SEGMENT < sum->size ? at + LEDGER_SEGMENT : sum->size, sum,
-			why, e);
-	return r;
 }
 
 /* Do the stored hashes lead to the signed root? */
@@ -366,8 +227,9 @@ static int level0(const void *ctx, uint64_t segment)
 /* All of what the view's checkpoint covers. */
 static int export(const struct view *v, int out, struct tiles_sum *sum, struct err *e)
 {
-	struct err why = {""};
 	struct hashes h;
+	struct to to = {&h, out, sum};
+	struct bundles b = {.view = v, .first = sum->first, .size = sum->size, .take = put_bundle, .ctx = &to};
 	int r;
 
 	hashes_open(&h, v->dir);
@@ -377,15 +239,16 @@ static int export(const struct view *v, int out, struct tiles_sum *sum, struct e
 	if (!r)
 		r = check_older(out, &h, &v->seal, e);
 	if (!r)
-		r = put_entries(v, &h, out, sum, &why, e);
+		r = bundles_run(&b, e);
 	for (unsigned level = 0; !r && level < LAYOUT_LEVELS && sum->size >> (8 * level); level++)
 		r = put_level(&h, out, level, sum->size, sum->first, sum, e);
 	hashes_close(&h);
 	if (r)
 		return r;
-	if (sum->unreadable)
+	sum->unreadable = b.unreadable;
+	if (b.unreadable)
 		return err_set(e, EBADMSG, "%" PRIu64 " records cannot be read, all else was exported, but for the "
-			"checkpoint; the first: %s", sum->unreadable, why.text);
+			"checkpoint; the first: %s", b.unreadable, b.why.text);
 	r = file_replace(out, "vkey", v->seal.vkey, v->seal.vkey_len, 0644);
 	if (!r)
 		r = file_replace(out, "checkpoint", v->seal.note, v->seal.note_len, 0644);
