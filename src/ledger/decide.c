@@ -287,7 +287,8 @@ static int read_tail(struct plan *p, int dir, struct plan_tail *t, struct err *e
 	if (r)
 		return r;
 	layout_segment(name, t->segment, "hashes");
-	w.fd_hashes = fd_hashes = file_open(dir, name);
+	fd_hashes = file_open(dir, name);
+	w.fd_hashes = fd_hashes;
 	layout_segment(name, t->segment, "entries");
 	fd = file_open(dir, name);
 	if (fd == -ENOENT) /* only the first one, of a ledger just made */

@@ -522,7 +522,8 @@ static void disk_crash(const char *out, unsigned how)
 			f = &disk.files[names[i].file];
 			n = cap = f->n;
 			data = malloc(cap + 1);
-			memcpy(data, f->data, n);
+			if (n)
+				memcpy(data, f->data, n);
 			for (size_t k = 0; k < f->n_w && how; k++) {
 				const struct disk_write *w = &f->w[k];
 				size_t at = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* limit: 300 */
+/* limit: 600 */
 /*
  * Stop the world before every operation the ledger does, lose what was not synced in several ways, and
  * open what is left: every acknowledged record must be there, no signed tree may have shrunk or forked,
@@ -14,6 +14,8 @@
 #include "crash/disk.h"
 #include "ledger/note.h"
 #include "unit/ledger/tamper.h"
+
+#define NEAR 8192 /* records at the end that are compared one by one */
 
 static struct io_ops fast;
 
@@ -45,6 +47,10 @@ static void check_records(const char *dir, uint64_t n)
 		fail_msg("reader: %s", e.text);
 	assert_int_equal(ledger_reader_end(r), n);
 	first = ledger_reader_first(r);
+	/* Those before are verify's, which hashes them. */
+	if (n - first > NEAR)
+		first = n - NEAR;
+	assert_int_equal(ledger_reader_seek(r, first, &e), 0);
 	for (uint64_t k = first; k < n; k++) {
 		if (ledger_reader_next(r, &leaf, &i, &e) != 1)
 			fail_msg("record %" PRIu64 ": %s", k, e.text);
