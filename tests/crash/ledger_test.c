@@ -251,7 +251,7 @@ static void cut_at_segment_border(void **state)
 	l = fixture_open(*state, NULL);
 	tamper_append(l, 0, LEDGER_SEGMENT - 20);
 	assert_int_equal(ledger_close(l, &e), 0);
-	begin(*state, 4, 2);
+	begin(*state, 3, 2);
 	test.appended = test.acknowledged = LEDGER_SEGMENT - 20;
 	disk.before = before;
 	io = &disk_io;
@@ -277,7 +277,7 @@ static void cut_while_pruning(void **state)
 	l = fixture_open(*state, NULL);
 	tamper_append(l, 0, 2 * LEDGER_SEGMENT + 10);
 	assert_int_equal(ledger_close(l, &e), 0);
-	begin(*state, 4, 1);
+	begin(*state, 3, 1);
 	test.appended = test.acknowledged = 2 * LEDGER_SEGMENT + 10;
 	disk.before = before;
 	io = &disk_io;
