@@ -21,9 +21,9 @@
 #include "ledger/pruned.h"
 #include "ledger/tree.h"
 
-#define WRITER_CHUNK (256 * 1024)      /* bytes of entries held back before a write */
-#define WRITER_BYTES (4 * 1024 * 1024) /* and until a commit: more than a second's flood */
-#define WRITER_HASHES 16384            /* their hashes */
+#define WRITER_CHUNK (256 * 1024)       /* bytes of entries held back before a write */
+#define WRITER_BYTES (16 * 1024 * 1024) /* and until a commit; touched only as far as needed */
+#define WRITER_HASHES LEDGER_SEGMENT    /* their hashes */
 /* Level 1 of a segment, and one hash of each level above: synced before the next segment begins. */
 #define WRITER_UPS (LAYOUT_ROWS + LAYOUT_LEVELS)
 
