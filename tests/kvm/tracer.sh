@@ -16,7 +16,7 @@ works() {
 	n=$((n + 1))
 	guest vm "echo works-$n- >/dev/kmsg" && within 2 stored vm "^works-$n-" && live "^works-$n-"
 }
-n=0 hellos=0
+n=0
 hello() { # hello FIRST: a hundred records, each there once
 	hellos=$((hellos + 100))
 	guest vm "lab hello $1 100" && settled vm &&
@@ -45,26 +45,41 @@ sound() {
 		grep -v fpu__init_system_xstate
 }
 
-ok 'a guest boots' start_vm vm --smp 2 || exit 1
-guest vm "mount -t tracefs tracefs $t"
-owned ftrace "echo prb_final_commit >$t/set_ftrace_filter && echo function >$t/current_tracer" \
-	"echo nop >$t/current_tracer && echo >$t/set_ftrace_filter" 0
-owned kprobe "echo 'p:lv prb_final_commit' >$t/kprobe_events && echo 1 >$t/events/kprobes/lv/enable" \
-	"echo 0 >$t/events/kprobes/lv/enable && echo >$t/kprobe_events" 1000
+begin() {
+	hellos=0
+	ok 'a guest boots' start_vm vm --smp 2 && guest vm "mount -t tracefs tracefs $t"
+}
+scene_ftrace() {
+	begin || return
+	owned ftrace "echo prb_final_commit >$t/set_ftrace_filter && echo function >$t/current_tracer" \
+		"echo nop >$t/current_tracer && echo >$t/set_ftrace_filter" 0
+	forget vm
+}
+scene_kprobe() {
+	begin || return
+	owned kprobe "echo 'p:lv prb_final_commit' >$t/kprobe_events && echo 1 >$t/events/kprobes/lv/enable" \
+		"echo 0 >$t/events/kprobes/lv/enable && echo >$t/kprobe_events" 0
+	forget vm
+}
 
-# ---- started over the trap: the guest's ftrace finds bytes that it does not know ----
-attach vm
-ok 'a worker attaches' within 60 grep -q following "$dir/vm.log"
-ok 'and traps' within 20 works
-guest vm "echo prb_final_commit >$t/set_ftrace_filter && echo function >$t/current_tracer" >"$dir/out" 2>&1
-echo "# the guest says: $(tail -n 1 "$dir/out")"
-ok 'the guest answers' guest vm true
-ok "the guest's ftrace complains, and that is stored" within 20 stored vm 'ftrace bug'
-ok 'a hundred records, each once' hello 2000
-ok 'the trap still works' within 20 works
-ok 'nothing missing, nothing twice' build/lab/kmsgcmp "$LOGVISOR_STORE/vm"
-ok 'no oops' sh -c "./logvisor show --no-pager -o cat vm | grep -Ec 'BUG:|Oops|general protection' | grep -qx 0"
-./logvisor show --no-pager -o cat vm | grep -aA6 'ftrace bug' | head -n 8 | sed 's/^/# /'
-ok 'the worker ends' detach_worker "$worker"
-ok 'verify' ./logvisor verify vm
-done_testing
+# Started over the trap: the guest's ftrace finds bytes that it does not know.
+scene_over() {
+	begin || return
+	attach vm
+	ok 'a worker attaches' within 60 grep -q following "$dir/vm.log"
+	ok 'and traps' within 20 works
+	guest vm "echo prb_final_commit >$t/set_ftrace_filter && echo function >$t/current_tracer" >"$dir/out" 2>&1
+	echo "# the guest says: $(tail -n 1 "$dir/out")"
+	ok 'the guest answers' guest vm true
+	ok "the guest's ftrace complains, and that is stored" within 20 stored vm 'ftrace bug'
+	ok 'a hundred records, each once' hello 0
+	ok 'the trap still works' within 20 works
+	ok 'nothing missing, nothing twice' build/lab/kmsgcmp "$LOGVISOR_STORE/vm"
+	ok 'no oops' sh -c "./logvisor show --no-pager -o cat vm | grep -Ec 'BUG:|Oops|general protection' | grep -qx 0"
+	./logvisor show --no-pager -o cat vm | grep -aA6 'ftrace bug' | head -n 8 | sed 's/^/# /'
+	ok 'the worker ends' detach_worker "$worker"
+	ok 'verify' ./logvisor verify vm
+	forget vm
+}
+
+scenes "$@"

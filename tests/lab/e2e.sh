@@ -14,7 +14,7 @@ e2e_cleanup() {
 		kill -9 "$e2e_pid" 2>/dev/null
 	done
 	for e2e_vm in $vms; do
-		tests/lab/vm stop "$dir/$e2e_vm"
+		[ ! -d "$dir/$e2e_vm" ] || tests/lab/vm stop "$dir/$e2e_vm"
 	done
 	grep -q " $dir/[^ ]* tmpfs " /proc/mounts &&
 		awk -v d="$dir/" 'index($2, d) == 1 { print $2 }' /proc/mounts | xargs -r umount -l
@@ -36,7 +36,7 @@ start_vm() {
 forget() {
 	[ -z "${worker-}" ] || { kill -9 "$worker" && wait "$worker"; } 2>/dev/null
 	tests/lab/vm stop "$dir/$1"
-	rm -rf "$LOGVISOR_STORE/$1" "$dir/$1" "$dir/$1".*
+	rm -rf "${LOGVISOR_STORE:?}/$1" "${dir:?}/$1" "$dir/$1".*
 }
 
 # guest NAME COMMAND: in the guest; its output and status.
