@@ -177,14 +177,24 @@ host_wait() {
 	done
 }
 
-# monitor LINE...: to the machine's monitor; returns when it has answered all of them, or ended.
+# monitor LINE...: to the machine's monitor; returns when it has answered all of them, or ended. Fails after a minute.
 monitor() {
-	: >"$run/answer"
-	until [ -S "$run/monitor" ] || host_ended; do sleep 0.05; done
-	{
-		printf '%s\n' "$@"
-		until [ "$(grep -o '(qemu)' "$run/answer" | wc -l)" -gt $# ] || host_ended; do sleep 0.05; done
-	} | socat -t 0.1 - "UNIX-CONNECT:$run/monitor" >"$run/answer" 2>&1 || :
+	tries=0
+	while [ $((tries += 1)) -le 20 ] && ! host_ended; do
+		: >"$run/answer"
+		{
+			printf '%s\n' "$@"
+			left=1200 # of them, when it listens; else socat has ended at once
+			until [ "$(grep -o '(qemu)' "$run/answer" | wc -l)" -gt $# ] || host_ended; do
+				sleep 0.05
+				left=$((left - 1))
+				[ $left -gt 0 ] && ! grep -q ' E connect' "$run/answer" || break
+			done
+		} | socat -t 0.1 - "UNIX-CONNECT:$run/monitor" >"$run/answer" 2>&1 || :
+		# it makes its socket before it listens
+		grep -q ' E connect' "$run/answer" || return 0
+		sleep 0.3
+	done
 }
 
 # The machine has booted up to where it waits for a scene.
