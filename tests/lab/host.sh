@@ -7,7 +7,7 @@
 # A snapshot is taken where tests/lab/nested-init waits for a scene: KVM is loaded, the guests of $boot are at
 # their prompts. Two files: state, and ram, which a scene's machine maps for itself, so that it runs in about
 # a second and nothing is copied but what it writes to. Snapshots lie beside the kernels in the lab's cache, one
-# for each different machine; those that nobody has used for a week are removed.
+# for each different machine, half a GB each; those that nobody has used for a day are removed.
 
 # Put an executable into directory $2 of the root $root, and its libraries where the loader looks.
 add() {
@@ -212,7 +212,7 @@ host_snapshot() {
 	exec 8>"$snapshot.lock"
 	flock 8
 	if [ ! -e "$snapshot/state" ]; then
-		find "$hosts" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
+		find "$hosts" -mindepth 1 -maxdepth 1 -mtime +0 -exec rm -rf {} +
 		rm -rf "$snapshot.new"
 		mkdir "$snapshot.new"
 		host_root "$snapshot.new/initrd"
