@@ -234,6 +234,9 @@ void printk_pace_now(struct printk *p);
 /* Do both names belong to one boot of the guest? */
 bool printk_same_boot(const char *a, const char *b);
 
+/* Is guest time @ns one that no other boot has? */
+bool printk_time_tells(uint64_t ns);
+
 /*
  * Does the ring, which holds the records @tail to @head, belong to another boot than the last one stored,
  * although both have the name p->boot? Then the source is told to begin anew, under the next name.

@@ -46,7 +46,7 @@ static int start(struct printk *p, const struct source_resume *resume, struct er
 	if (!p->resumed)
 		return 0;
 	memcpy(p->boot, resume->boot, sizeof(p->boot));
-	if ((same != 1 || !resume->guest_ns) && printk_booted_anew(p, tail, head))
+	if ((same != 1 || !printk_time_tells(resume->guest_ns)) && printk_booted_anew(p, tail, head))
 		return 0;
 	p->rewound = same == 0; /* of this boot, but another one */
 	p->want = resume->next > resume->seq ? resume->next : resume->seq + 1;

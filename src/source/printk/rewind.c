@@ -11,7 +11,7 @@
  * A kernel without KASLR whose stack canary is not known has the same name after a reboot, and its numbers go
  * back too. But then its log begins at record 0, and none of the times in it is one that is stored: a
  * snapshot shares its past with the ledger, to the nanosecond. Such a boot takes the next name as well, and is
- * stored whole. (Records from before the kernel's clock runs, all of time 0, say nothing.)
+ * stored whole. (Records from before the kernel's clock runs say nothing.)
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -107,6 +107,15 @@ static bool too_often(struct printk *p, int64_t now_us)
 	return p->rewinds == REWINDS;
 }
 
+/*
+ * Until the kernel's clock runs its time is 0, then that of the last tick (jiffies_64 * (NSEC_PER_SEC / HZ),
+ * kernel/sched/clock.c, HZ 100, 250, 300 or 1000), the same in each boot.
+ */
+bool printk_time_tells(uint64_t ns)
+{
+	return ns % 1000 && ns % (1000000000 / 300);
+}
+
 /* Given that the history says what of the ring is stored. */
 static bool begun_anew(struct printk *p, uint64_t tail, uint64_t head)
 {
@@ -116,7 +125,7 @@ static bool begun_anew(struct printk *p, uint64_t tail, uint64_t head)
 		return false;
 	for (uint64_t seq = tail; seq <= head && seq - tail <= p->l.g.desc_mask; seq++)
 		if (printk_read(&p->l, &p->m, seq, false, &p->entry, &why) == PRINTK_WHOLE &&
-			p->entry.ts_nsec && printk_known(p, &p->entry))
+			printk_time_tells(p->entry.ts_nsec) && printk_known(p, &p->entry))
 			return false;
 	return true;
 }

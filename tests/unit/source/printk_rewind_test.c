@@ -290,7 +290,7 @@ static void boot_anew(uint64_t boot_ns)
 	rw_free(&w);
 	rw_init(&w, 5, 12, false, true);
 	w.boot_ns = boot_ns;
-	w.clockless = 3;
+	w.clockless = 4;
 }
 
 static void unmarked_boot(uint64_t n)

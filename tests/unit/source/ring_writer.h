@@ -279,10 +279,10 @@ static inline void rw_commit(struct ring_writer *w, uint64_t id, bool final)
 		*rw_word(w, w->rb + RW_LAST) = id;
 }
 
-/* The guest's time at which record @seq is made; 0 before its clock runs. */
+/* The guest's time at which record @seq is made; before its clock runs 0, then that of its first tick. */
 static inline uint64_t rw_time(const struct ring_writer *w, uint64_t seq)
 {
-	return seq < w->clockless ? 0 : w->boot_ns + seq * 1000 + 7;
+	return seq < w->clockless ? seq / 2 * 4000000 : w->boot_ns + seq * 1000 + 7;
 }
 
 /* The rest of it, for a descriptor that is reserved. */
