@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ledger/file.h"
@@ -67,6 +68,16 @@ int hashes_read(struct hashes *h, unsigned level, uint64_t index, uint64_t n, st
 	return (uint64_t)got == n * LEDGER_HASH ? 0 : -ENODATA;
 }
 
+bool hashes_hole(const struct hash *h, size_t n)
+{
+	static const struct hash none;
+
+	for (size_t i = 0; i < n; i++)
+		if (!memcmp(&h[i], &none, sizeof(none)))
+			return true;
+	return false;
+}
+
 int hashes_subtree(struct hashes *h, unsigned height, uint64_t start, struct hash *out)
 {
 	struct hash part[LEDGER_BUNDLE / 2];
@@ -103,6 +114,8 @@ int hashes_grow(struct hashes *h, struct tree *t, uint64_t to)
 		unsigned level = t->size % LEDGER_SEGMENT ? 1 : 2;
 
 		r = hashes_read(h, level, t->size >> (8 * level), 1, &sub);
+		if (!r && hashes_hole(&sub, 1))
+			r = -ENODATA;
 		if (!r)
 			tree_add_subtree(t, 8 * level, &sub, NULL, NULL);
 	}

@@ -5,6 +5,8 @@
 #ifndef LOGVISOR_LEDGER_HASHES_H
 #define LOGVISOR_LEDGER_HASHES_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ledger/layout.h"
@@ -29,6 +31,12 @@ void hashes_close(struct hashes *h);
  */
 int hashes_read(struct hashes *h, unsigned level, uint64_t index, uint64_t n, struct hash *out);
 
+/*
+ * Is one of @n stored hashes nothing but zeros? No leaf and no node has that hash: there is a hole in the file,
+ * which may be as long as a file system lets one be.
+ */
+bool hashes_hole(const struct hash *h, size_t n);
+
 /* Root of the complete subtree of 2^@height leaves that begins at leaf @start. */
 int hashes_subtree(struct hashes *h, unsigned height, uint64_t start, struct hash *out);
 
@@ -37,7 +45,7 @@ int hashes_tree(struct hashes *h, uint64_t size, struct tree *out);
 
 /*
  * Grow @t, of a multiple of 256 leaves, by the stored hashes of levels 1 and 2 to @to leaves, a multiple of
- * 65,536. 0 or as hashes_read().
+ * 65,536. A hole ends it. 0 or as hashes_read().
  */
 int hashes_grow(struct hashes *h, struct tree *t, uint64_t to);
 

@@ -105,6 +105,8 @@ static int put_level(struct hashes *h, int out, unsigned level, uint64_t size, u
 		uint64_t n = hashes - at < LEDGER_BUNDLE ? hashes - at : LEDGER_BUNDLE;
 
 		r = hashes_read(h, level, at, n, tile);
+		if (!r && hashes_hole(tile, n))
+			r = -ENODATA;
 		if (r)
 			return err_set(e, r == -ENODATA ? EBADMSG : -r, "the stored hashes of level %u are "
 				"%s; 'logvisor verify' tells more", level, r == -ENODATA ?

@@ -112,6 +112,7 @@ static void gather_pruned(struct verify *v)
 {
 	const struct pruned *p = &v->view.pruned;
 	uint64_t low = v->view.count ? v->view.low * LEDGER_SEGMENT : 0;
+	uint64_t end = v->view.count ? (v->view.high + 1) * LEDGER_SEGMENT : 0;
 	int r = 0;
 
 	v->sum->first = p->first;
@@ -119,7 +120,7 @@ static void gather_pruned(struct verify *v)
 	if (v->view.on_first) {
 		verify_tell(v, FINDING_REMOVED, 0, 0, "the file 'first', which says what was pruned, is damaged");
 		v->sum->first = low;
-	} else if (v->has_checkpoint && p->first > v->sum->size) {
+	} else if (p->first > (v->has_checkpoint ? v->sum->size : end)) {
 		verify_tell(v, FINDING_REMOVED, 0, p->first - 1, "the file 'first' says that records are "
 			"pruned that were never signed");
 		v->sum->first = low;
@@ -183,6 +184,8 @@ static int tree_from_level1(struct verify *v, struct tree *t)
 	memset(t, 0, sizeof(*t));
 	for (uint64_t s = 0; s < v->from && !r; s++) {
 		r = hashes_read(&v->hashes, 1, s * LAYOUT_ROWS, LAYOUT_ROWS, row);
+		if (!r && hashes_hole(row, LAYOUT_ROWS))
+			r = -ENODATA;
 		if (r)
 			break;
 		tree_fold(row, LAYOUT_ROWS, &sub);

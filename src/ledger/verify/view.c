@@ -85,6 +85,8 @@ static void find_end(struct view *v)
 	uint64_t size = v->seal.on_checkpoint.error ? 0 : v->seal.checkpoint.size;
 
 	v->high = survey_start(&v->survey, v->pruned.first, size);
+	if (!survey_has(&v->survey, v->high)) /* `first` names what there is nothing of: it is judged, not followed */
+		v->high = survey_start(&v->survey, 0, size);
 	while (survey_has(&v->survey, v->high + 1))
 		v->high++;
 	v->count = survey_next(&v->survey, 0, &v->low) ? survey_count(&v->survey, v->low, v->high + 1) : 0;

@@ -13,7 +13,10 @@
 
 #include <cmocka.h>
 
+#include "ledger/note.h"
 #include "ledger/proof.h"
+#include "ledger/pruned.h"
+#include "ledger/hashes.h"
 #include "ledger/tiles.h"
 #include "unit/ledger/tamper.h"
 
@@ -270,6 +273,93 @@ static void names_and_sizes(void **state)
 	}
 }
 
+/* ---- `first` as far away as it can be, and hash files that are one hole up to there ---- */
+
+#define FAR ((uint64_t)99999999 * LEDGER_SEGMENT)
+
+static void put_text(const char *name, const char *text, size_t n)
+{
+	int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_equal(write(fd, text, n), n);
+	close(fd);
+}
+
+static void far_first(void)
+{
+	char name[LAYOUT_NAME], text[PRUNED_TEXT];
+	struct pruned p = {FAR, FAR};
+
+	copy();
+	for (uint64_t s = 0; s < 4; s++)
+		unlink(tamper_segment(work, s, "entries"));
+	last_one();
+	put_text("first", text, (size_t)pruned_put(&p, text));
+	for (unsigned level = 1; level < LAYOUT_LEVELS; level++) {
+		layout_level(name, level);
+		sparse(name);
+	}
+}
+
+/* Sign @size leaves of hashes that are not there: by the ledger's own key, as only its owner can. */
+static void sign_holes(uint64_t size)
+{
+	char *pem, note[NOTE_SIGNED_MAX];
+	struct note_key *k;
+	struct hash root;
+	struct hashes h;
+	struct tree t;
+	struct err e;
+	size_t n;
+	long len;
+	int dir = open(work, O_RDONLY | O_DIRECTORY);
+
+	assert_int_equal(file_load(dir, "key", 4096, &pem, &n), 0);
+	assert_int_equal(note_key_load(pem, n, "test.example/vm", &k, &e), 0);
+	hashes_open(&h, dir);
+	assert_int_equal(hashes_tree(&h, size, &t), 0);
+	hashes_close(&h);
+	tree_root(&t, &root);
+	len = note_sign_checkpoint(k, size, &root, note, &e);
+	assert_true(len > 0);
+	put_text("checkpoint", note, (size_t)len);
+	note_key_free(k);
+	free(pem);
+	close(dir);
+}
+
+static void holes_end(void **state)
+{
+	static struct told t;
+	char text[LAYOUT_SIZE_TEXT];
+	struct tiles_sum sum;
+	struct err e = {""};
+
+	(void)state;
+	alarm(60);
+	/* Level 1 stands in for those above, segment after segment. */
+	far_first();
+	unlink(at("checkpoint"));
+	unlink(at("log/hash.5"));
+	tamper_verify(work, &t, (struct verify_options){0});
+	assert_int_equal(t.result, VERIFY_FINDINGS);
+	/* The tree of an older size is grown up to there. */
+	far_first();
+	layout_size_put(LEDGER_BUNDLE, &(struct hash){{1}}, text);
+	put_text("size", text, sizeof(text));
+	unlink(at("checkpoint"));
+	tamper_verify(work, &t, (struct verify_options){0});
+	assert_int_equal(t.result, VERIFY_FINDINGS);
+	/* All of it is exported. */
+	far_first();
+	sign_holes(FAR);
+	wipe(out);
+	assert_int_equal(tiles_export(work, out, &sum, &e), -EBADMSG);
+	assert_non_null(strstr(e.text, "level 1 are missing"));
+	assert_true(sum.files <= 3); /* of what there is */
+	alarm(0);
+}
+
 /* The log grows into the next segment: what somebody put there meanwhile is not written over. */
 static void appears_later(void **state)
 {
@@ -382,6 +472,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(names_and_sizes, setup, teardown),
+		cmocka_unit_test_setup_teardown(holes_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(appears_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_gives_not, setup, teardown),
 	};
