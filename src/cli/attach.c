@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "ledger/modes.h"
 #include "ledger/seal.h"
+#include "record/harmless.h"
 #include "util/cleanup.h"
 #include "worker/worker.h"
 
@@ -126,7 +127,9 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 
 static void warn(void *ctx, const char *text)
 {
-	fprintf(stderr, "logvisor: %s: warning: %s\n", (const char *)ctx, text);
+	fprintf(stderr, "logvisor: %s: warning: ", (const char *)ctx);
+	harmless_put(stderr, span_of(text), false, HARMLESS_ONE_LINE);
+	fputc('\n', stderr);
 }
 
 /* A ledger that is there already, before it is trusted with more: is it this VM's, and is it closed to others? */

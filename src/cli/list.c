@@ -19,6 +19,7 @@
 #include "cli/ledgers.h"
 #include "ledger/ledger.h"
 #include "ledger/lost.h"
+#include "record/harmless.h"
 #include "record/meta.h"
 #include "util/cleanup.h"
 
@@ -26,6 +27,7 @@
 
 struct row {
 	char name[RECORD_NAME_MAX + 1], target[128];
+	char *shown;       /* the target, as people may see it */
 	const char *state; /* attached, detached, ended, dead, unreadable */
 	pid_t pid;
 	uint64_t records, bytes;
@@ -118,11 +120,20 @@ static void print_json(const struct row *row)
 		puts("null}");
 }
 
-static void print_safe(const char *s, int width)
+/* The target as people may see it. NULL: out of memory. */
+static char *shown_target(const struct row *row)
 {
-	for (; *s; s++, width--)
-		putchar((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
-	printf("%*s", width > 0 ? width : 0, "");
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	if (!f)
+		return NULL;
+	harmless_put(f, span_of(row->target[0] ? row->target : "-"), false, HARMLESS_ONE_LINE);
+	if (!fclose(f))
+		return text;
+	free(text);
+	return NULL;
 }
 
 static void print_row(const struct row *row, int name_w, int target_w)
@@ -140,8 +151,7 @@ static void print_row(const struct row *row, int name_w, int target_w)
 		strftime(last, sizeof(last), "%Y-%m-%d %H:%M:%S", &tm);
 	if (row->has_lost)
 		snprintf(lost, sizeof(lost), "%" PRIu64 "%s", row->lost.lost, row->lost.blind ? "+?" : "");
-	print_safe(row->name, name_w + 2);
-	print_safe(row->target[0] ? row->target : "-", target_w + 2);
+	printf("%-*s%-*s", name_w + 2, row->name, target_w + 2, row->shown ? row->shown : "?");
 	printf("%-19s %10" PRIu64 " %7s %6s  %s\n", state, row->records, lost, size, last);
 }
 
@@ -163,8 +173,9 @@ static int list_store(const char *store, bool json)
 		fill(row, store, ledgers.name[i], r, scratch);
 		if ((int)strlen(row->name) > name_w)
 			name_w = (int)strlen(row->name);
-		if ((int)strlen(row->target) > target_w)
-			target_w = (int)strlen(row->target);
+		row->shown = shown_target(row);
+		if (row->shown && (int)strlen(row->shown) > target_w)
+			target_w = (int)strlen(row->shown);
 	}
 	ledgers_free(&ledgers);
 	if (!json && found)
@@ -175,6 +186,7 @@ static int list_store(const char *store, bool json)
 			print_json(&rows[i]);
 		else
 			print_row(&rows[i], name_w, target_w);
+		free(rows[i].shown);
 	}
 	free(rows);
 	if (!json && !found)

@@ -123,7 +123,8 @@ static void print(void *ctx, const struct host_vm *vm)
 	printf("%*s %5u %5" PRIu64 "MiB  ", (int)(16 - strlen(vm->command) % 17), "", vm->vcpus,
 		vm->ram_bytes >> 20);
 	print_harmless(vm->release[0] ? vm->release : "-", false);
-	printf("%*s %s", vm->release[0] ? (int)(28 - strlen(vm->release) % 29) : 27, "", is ? name : "no");
+	printf("%*s ", vm->release[0] ? (int)(28 - strlen(vm->release) % 29) : 27, "");
+	print_harmless(is ? name : "no", false); /* from another process's arguments */
 	if (vm->trouble[0]) {
 		fputs(" (", stdout);
 		print_harmless(vm->trouble, false);

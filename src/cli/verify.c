@@ -50,10 +50,13 @@ static void warn(void *ctx, const char *text)
 {
 	struct report *r = ctx;
 
-	if (!r->json)
-		printf("%s: warning: %s\n", r->name, text);
-	else if (r->n_warnings < WARNINGS && (r->warning[r->n_warnings] = strdup(text)))
+	if (!r->json) {
+		printf("%s: warning: ", r->name);
+		harmless_put(stdout, span_of(text), false, HARMLESS_ONE_LINE);
+		putchar('\n');
+	} else if (r->n_warnings < WARNINGS && (r->warning[r->n_warnings] = strdup(text))) {
 		r->n_warnings++;
+	}
 }
 
 static void print_warnings(struct report *r)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty|mixed|odd|prune]
+ * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty|mixed|odd|rude|prune]
  *
  * COUNT kernel records of the VM that DIR is named after, a millisecond apart from 2026-11-23T10:00:00Z on,
  * always the same ones. One in ten thousand speaks of a "Needle". To a ledger that exists they are added.
  * With "nasty", records as a hostile guest may write them come first, and Logvisor's own of every kind. With
  * "mixed", the COUNT records are 97 s apart, of five boots, the kernel and several programs. With "odd",
  * records of times that are no good ones come first, and a text on which a pattern can take for ever.
+ * With "rude", an attach record comes first whose target would drive a terminal.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -181,6 +182,15 @@ static void odd(void)
 	append(&r);
 }
 
+static void rude(void)
+{
+	struct meta m;
+
+	meta_begin(&m, vm, META_ATTACH, now, BOOT);
+	meta_attach(&m, "gdb:/\033]0;owned\007 \xc2\x9b" "31m \xe2\x80\xae" "desrever", "gdb", "6.1.0-18-cloud-amd64");
+	append(&m.r);
+}
+
 static struct span sentence(uint64_t i, char *buf, size_t cap)
 {
 	static const char *const words[] = {
@@ -219,7 +229,7 @@ int main(int argc, char **argv)
 	uint64_t base;
 
 	if (argc < 3) {
-		fputs("usage: fill DIR COUNT [nasty|mixed|odd|prune]\n", stderr);
+		fputs("usage: fill DIR COUNT [nasty|mixed|odd|rude|prune]\n", stderr);
 		return 2;
 	}
 	vm = strrchr(argv[1], '/') ? strrchr(argv[1], '/') + 1 : argv[1];
@@ -236,6 +246,8 @@ int main(int argc, char **argv)
 		odd();
 	else if (argc > 3 && !strcmp(argv[3], "nasty"))
 		nasty();
+	else if (argc > 3 && !strcmp(argv[3], "rude"))
+		rude();
 	for (uint64_t i = base; i < base + count; i++) {
 		struct record r = kmsg(100 + i, sentence(i, text, sizeof(text)));
 
