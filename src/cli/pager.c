@@ -97,6 +97,7 @@ static _Noreturn void become(const struct choice *c, bool at_end)
 	setenv("LESS", options, 1);
 	setenv("LESSCHARSET", "utf-8", 0);
 	unsetenv("LESSSECURE");
+	unsetenv("LESSSECURE_ALLOW"); /* less since 661: what is to work all the same */
 	if (c->secure) {
 		setenv("LESSSECURE", "1", 1);
 		setenv("LESSHISTFILE", "-", 1);
