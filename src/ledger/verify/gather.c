@@ -59,6 +59,13 @@ static int gather_since(struct verify *v, struct err *e)
 	r = checkpoint_parse(v->opt->since, v->opt->since_len, &since, &why);
 	if (r)
 		return err_set(e, EINVAL, "the remembered checkpoint: %s", why.text);
+	/* Of another log neither size nor root says anything: nothing here is accused of it. */
+	if (v->sum->has_key && !span_eq(since.origin, span_of(v->sum->key.name))) {
+		verify_tell(v, FINDING_KEY, 0, 0, "the remembered checkpoint is of the ledger '%.*s', and not of '%s': "
+			"is it the right file? It was not compared",
+			(int)(since.origin.n > 200 ? 200 : since.origin.n), since.origin.p, v->sum->key.name);
+		return 0;
+	}
 	roots_add(&v->roots, CLAIM_SINCE, since.size, &since.root);
 	if (v->sum->has_key && checkpoint_verify(&since, &v->sum->key, &why))
 		verify_tell(v, FINDING_KEY, 0, 0, "the remembered checkpoint: %s", why.text);

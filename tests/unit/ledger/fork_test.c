@@ -298,6 +298,22 @@ static void pruned_by_an_earlier_version(void **state)
 	assert_true(tamper_told(&t, FINDING_UNCHECKED, 0, LEDGER_SEGMENT - 1));
 }
 
+/* A checkpoint of another log is named for what it is: nothing here is accused of a rewritten history by it. */
+static void remembered_of_another(void **state)
+{
+	static const char note[] = "other\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u2014 other "
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" /* 68 bytes of signature */
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+	struct verify_options opt = {.since = note, .since_len = sizeof(note) - 1};
+
+	free(signed_twice(*state).data);
+	tamper_verify(*state, &t, opt);
+	assert_int_equal(t.result, 1);
+	assert_int_equal(t.sum.findings, 1);
+	assert_int_equal(t.f[0].kind, FINDING_KEY);
+	assert_false(t.sum.since);
+}
+
 /* Of what is pruned the roots of whole bundles can still be told, others not. */
 static void remembered_below_first(void **state)
 {
@@ -436,6 +452,7 @@ int main(void)
 		fixture_test(pruned_further),
 		fixture_test(record_beyond_the_checkpoint),
 		fixture_test(pruned_by_an_earlier_version),
+		fixture_test(remembered_of_another),
 		fixture_test(remembered_below_first),
 		fixture_test(level_two_of_the_pruned),
 		fixture_test(exported_before),
