@@ -93,13 +93,18 @@ void report_ended(const struct report *rep, int r, const char *why, const struct
 	store_put_meta(rep->store, NULL);
 }
 
-void report_left(const struct report *rep, int r, const struct meta_counters *c, unsigned left)
+void report_left(const struct report *rep, int r, const struct meta_counters *c, unsigned left,
+	uint64_t unsaved)
 {
 	status_log(rep->status, "%s: %" PRIu64 " records (%" PRIu64 " live), %" PRIu64 " lost",
 		r == 1	? "the VM ended"
 		: r < 0 ? "the attachment broke"
 			: "detached, the VM runs on",
 		c->records, c->live, c->lost);
+	if (unsaved)
+		status_log(rep->status, "the last %" PRIu64 " record%s could not be written, and %s lost unless the "
+			"guest's ring still has %s when you attach again", unsaved, unsaved == 1 ? "" : "s",
+			unsaved == 1 ? "is" : "are", unsaved == 1 ? "it" : "them");
 	if (left)
 		status_log(rep->status, "%u trap%s could not be taken out of the guest's kernel: without effect "
 			"there, and gone once you attach again and detach", left, left == 1 ? "" : "s");

@@ -48,9 +48,11 @@ void report_alert(const struct report *r, const char *what, const char *text);
 struct meta *report_heartbeat(const struct report *r, const struct trap *t, const struct meta_counters *c);
 /*
  * The last record of a session: the VM ended (@r 1), the attachment broke (@r < 0, @why), or @why is why it
- * was given up. And what is told people then; @left: traps that could not be taken out.
+ * was given up. And what is told people once the store is closed; @left: traps that could not be taken out;
+ * @unsaved: records that could not be written (store_close()).
  */
 void report_ended(const struct report *rep, int r, const char *why, const struct meta_counters *c);
-void report_left(const struct report *rep, int r, const struct meta_counters *c, unsigned left);
+void report_left(const struct report *rep, int r, const struct meta_counters *c, unsigned left,
+	uint64_t unsaved);
 
 #endif

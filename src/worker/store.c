@@ -238,8 +238,14 @@ int64_t store_lag(const struct store *s)
 
 int store_close(struct store *s, struct err *e)
 {
-	int r = s->ledger ? ledger_close(s->ledger, e) : 0;
+	int r = 0;
 
+	s->unsaved = 0;
+	if (s->ledger) {
+		r = ledger_checkpoint(s->ledger, e);
+		s->unsaved = ledger_size(s->ledger) - ledger_committed(s->ledger);
+		ledger_abandon(s->ledger); /* nothing is left for it but to try the same again */
+	}
 	if (s->dir >= 0)
 		close(s->dir);
 	s->dir = -1;

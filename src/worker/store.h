@@ -32,6 +32,7 @@ struct store {
 	int64_t unsigned_ms;         /* since when something is not signed, 0: nothing is */
 	bool failing;                /* the last write did not succeed */
 	int64_t retry_ms;            /* not before */
+	uint64_t unsaved;            /* once store_close() failed: records that could not be written */
 	struct err why;              /* of the failure */
 	int64_t clock_us;            /* CLOCK_REALTIME - CLOCK_BOOTTIME when last looked */
 	char *leaf;                  /* RECORD_LEAF_MAX bytes */
@@ -82,7 +83,7 @@ int store_due(const struct store *s, int max);
 /* Milliseconds for which the oldest record not yet durable has waited. */
 int64_t store_lag(const struct store *s);
 
-/* Sign and close. What could not be written is told in @e. */
+/* Sign and close. Why something could not be written is told in @e, how many records in s->unsaved. */
 int store_close(struct store *s, struct err *e);
 
 #endif

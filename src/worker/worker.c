@@ -162,6 +162,7 @@ static int finish(struct worker *w, int r, const struct err *why, struct err *e)
 	struct meta_counters c;
 	struct err close_why;
 	unsigned left;
+	int closed;
 
 	follow_stop(&w->follow);
 	follow_counters(&w->follow, &c);
@@ -169,9 +170,10 @@ static int finish(struct worker *w, int r, const struct err *why, struct err *e)
 	report_ended(&w->report, r, r < 0 ? why->text : strsignal(caught), &c);
 	show(w, w->status.next_ms);
 	status_end(&w->status);
-	report_left(&w->report, r, &c, left);
-	if (store_close(&w->store, &close_why) && r >= 0)
-		return err_set(e, EIO, "%s; what could not be written is lost", close_why.text);
+	closed = store_close(&w->store, &close_why);
+	report_left(&w->report, r, &c, left, w->store.unsaved);
+	if (closed && r >= 0)
+		return err_set(e, EIO, "%s", close_why.text);
 	return r < 0 ? r : c.lost || w->store.blind > w->blind ? 1 : 0;
 }
 

@@ -128,6 +128,32 @@ static void disk_full(void **state)
 	io = &io_libc;
 }
 
+/* Closed while the disk is full: how many are not there is known, and what is there can be opened again. */
+static void closed_while_full(void **state)
+{
+	struct err e = {""};
+
+	(void)state;
+	faulty = io_libc;
+	faulty.pwrite = no_room;
+	io = &faulty;
+	open_store();
+	assert_int_equal(put(BOOT_A, 0, "there"), 0);
+	assert_int_equal(ledger_commit(s.ledger, &e), 0);
+	full = true;
+	assert_int_equal(put(BOOT_A, 1, "not"), 0);
+	assert_int_equal(put(BOOT_A, 2, "there"), 0);
+	assert_int_equal(store_close(&s, &e), -ENOSPC);
+	assert_int_equal(s.unsaved, 2);
+	assert_non_null(strstr(e.text, "No space"));
+	full = false;
+	open_store();
+	assert_int_equal(ledger_size(s.ledger), 1);
+	close_store();
+	assert_int_equal(s.unsaved, 0);
+	io = &io_libc;
+}
+
 /* Within the promised time it is durable, then signed. */
 static void in_time(void **state)
 {
@@ -274,6 +300,7 @@ static void total_of_lost_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(closed_while_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(in_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_places, setup, teardown),
