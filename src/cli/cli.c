@@ -94,6 +94,8 @@ int cli_store(const char *opt, char *buf, unsigned long cap, struct err *e)
 	const char *home = getenv("HOME");
 	int n;
 
+	if (opt && !*opt)
+		return err_set(e, EINVAL, "--store: the name of a directory is wanted");
 	if (opt)
 		n = snprintf(buf, cap, "%s", opt);
 	else if (env && *env)
@@ -127,5 +129,18 @@ int cli_ledger_path(const char *store_opt, const char *name, char *buf, unsigned
 	n = snprintf(buf, cap, "%s/%s", store, name);
 	if (n < 0 || (unsigned long)n >= cap)
 		return err_set(e, ENAMETOOLONG, "the store directory's name is too long");
+	return 0;
+}
+
+int cli_ledger_there(const char *store_opt, const char *name, char *buf, unsigned long cap,
+	struct err *e)
+{
+	int r = cli_ledger_path(store_opt, name, buf, cap, e);
+
+	if (r)
+		return r;
+	if (access(buf, F_OK) && errno == ENOENT)
+		return err_set(e, ENOENT, "%.64s: no ledger of that name in %.*s; 'logvisor list' shows what is there",
+			name, (int)(strlen(buf) - strlen(name) - 1 < 300 ? strlen(buf) - strlen(name) - 1 : 300), buf);
 	return 0;
 }

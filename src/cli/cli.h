@@ -58,6 +58,10 @@ int cli_store(const char *opt, char *buf, unsigned long cap, struct err *e);
 int cli_ledger_path(const char *store_opt, const char *name, char *buf, unsigned long cap,
 	struct err *e);
 
+/* The same, of a ledger that is there: -ENOENT names the store if it is not. */
+int cli_ledger_there(const char *store_opt, const char *name, char *buf, unsigned long cap,
+	struct err *e);
+
 extern const struct command attach_command, detach_command, list_command, doctor_command, inspect_command,
 	show_command, verify_command, prove_command, check_proof_command, export_command, help_command,
 	version_command;

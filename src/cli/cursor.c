@@ -152,7 +152,7 @@ int cursor_save(const char *file, const struct cursor *c, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	fd = mkostemp(temp, O_CLOEXEC);
 	if (fd < 0)
-		return err_set(e, errno, "--cursor-file %.200s: %s", temp, strerror(errno));
+		return err_set(e, errno, "--cursor-file %.200s: %s", file, strerror(errno));
 	if (dprintf(fd, "%s\n", text) < 0 || fsync(fd) || rename(temp, file)) {
 		r = err_set(e, errno, "--cursor-file %.200s: %s", file, strerror(errno));
 		unlink(temp);

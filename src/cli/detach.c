@@ -49,12 +49,9 @@ static int detach_main(int argc, char **argv)
 	if (!cli_operands(&detach_command, argc, argv))
 		return EXIT_TROUBLE;
 	name = argv[optind];
-	if (cli_ledger_path(store, name, dir, sizeof(dir), &e))
+	if (cli_ledger_there(store, name, dir, sizeof(dir), &e))
 		return cli_fail(&e);
 	r = ledger_writer(dir, &pid);
-	if (r == -ENOENT)
-		return cli_failf("%s: there is no ledger of that name in the store; "
-			"'logvisor list' shows those there are", name);
 	if (r < 0)
 		return cli_failf("%s: cannot look at its ledger: %s", name, strerror(-r));
 	if (r == 0)

@@ -40,7 +40,7 @@ static int export_main(int argc, char **argv)
 		return EXIT_TROUBLE;
 	if (!out)
 		return cli_failf("export: where to? give --tiles DIR");
-	if (cli_ledger_path(store, argv[optind], dir, sizeof(dir), &e))
+	if (cli_ledger_there(store, argv[optind], dir, sizeof(dir), &e))
 		return cli_fail(&e);
 	r = tiles_export(dir, out, &sum, &e);
 	if (r) {

@@ -14,7 +14,8 @@ static int help_all(void)
 	for (const struct command *const *c = commands; *c; c++)
 		printf("  %-12s %s\n", (*c)->name, (*c)->description);
 	puts("\n'logvisor help COMMAND' lists its options; logvisor(1) tells the rest.\n"
-	     "Exit status: 0 ok, 1 a finding (altered, lost, damaged), 2 trouble.");
+	     "Exit status: 0 ok, 1 a finding (altered, lost, damaged), 2 trouble,\n"
+	     "3 nothing wrong found by verify, but something cannot be checked any more.");
 	return EXIT_OK;
 }
 

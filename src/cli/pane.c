@@ -128,14 +128,10 @@ int pane_open(struct pane **out, const char *store, const char *name, struct err
 	*out = v;
 	if (!v)
 		return err_set(e, ENOMEM, "out of memory");
-	r = cli_ledger_path(store, name, dir, sizeof(dir), e);
+	r = cli_ledger_there(store, name, dir, sizeof(dir), e);
 	if (r)
 		return r;
 	snprintf(v->name, sizeof(v->name), "%s", name);
-	if (access(dir, F_OK) && errno == ENOENT)
-		return err_set(e, ENOENT,
-			"%.64s: no ledger of that name in %.*s; 'logvisor list' shows what is there", name,
-			(int)(strlen(dir) - strlen(name) - 1 < 300 ? strlen(dir) - strlen(name) - 1 : 300), dir);
 	/* Before the reader looks: a writer never has fewer records than it has signed. */
 	seal_size(dir, &v->sealed);
 	r = ledger_reader_open(&v->reader, dir, e);

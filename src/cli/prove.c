@@ -58,7 +58,7 @@ static int prove_main(int argc, char **argv)
 		return EXIT_TROUBLE;
 	if (!span_decimal((struct span){argv[optind + 1], strlen(argv[optind + 1])}, &index))
 		return cli_failf("'%s' is not a record's index: a number from 0 on", argv[optind + 1]);
-	if (cli_ledger_path(store, argv[optind], dir, sizeof(dir), &e))
+	if (cli_ledger_there(store, argv[optind], dir, sizeof(dir), &e))
 		return cli_fail(&e);
 	r = proof_make(dir, index, &text, &n, &e);
 	if (r) {

@@ -47,11 +47,12 @@ static int fill(struct header *h, const char *store, const char *name, struct er
 {
 	struct ledger_reader *reader = NULL;
 	_cleanup_fd_ int dir = -1;
-	int r = cli_ledger_path(store, name, h->dir, sizeof(h->dir), e);
+	int r = cli_ledger_there(store, name, h->dir, sizeof(h->dir), e);
 
 	h->name = name;
-	if (!r)
-		r = ledger_reader_open(&reader, h->dir, e);
+	if (r)
+		return r;
+	r = ledger_reader_open(&reader, h->dir, e);
 	if (r)
 		return err_prefix(e, "%s", name), r;
 	h->first = ledger_reader_first(reader);
@@ -174,11 +175,8 @@ static int put_usage(const struct show_options *o, char **names, size_t n)
 	char dir[4096], size[16];
 
 	for (size_t i = 0; i < n; i++) {
-		if (cli_ledger_path(o->store, names[i], dir, sizeof(dir), &e))
+		if (cli_ledger_there(o->store, names[i], dir, sizeof(dir), &e))
 			return cli_fail(&e);
-		if (access(dir, F_OK))
-			return cli_failf("%s: %s; 'logvisor list' shows what is there", names[i],
-				strerror(errno));
 		bytes += ledgers_bytes(dir);
 	}
 	ledgers_size_text(bytes, size);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,7 +188,9 @@ static int verify_main(int argc, char **argv)
 	struct verify_sum sum;
 	struct vkey pin;
 	char dir[4096];
+	uint64_t threads;
 	struct err e;
+	bool nowhere;
 	int c, r;
 
 	option_begin();
@@ -206,9 +209,9 @@ static int verify_main(int argc, char **argv)
 				return cli_failf("--since-checkpoint %s: %s", optarg, strerror(-r));
 			opt.since = since;
 		} else if (c == OPT_THREADS) {
-			if (atoi(optarg) <= 0)
-				return cli_failf("verify: --threads: '%.40s' is not 1 or more", optarg);
-			opt.threads = (unsigned)atoi(optarg);
+			if (!span_decimal(span_of(optarg), &threads) || threads < 1 || threads > UINT_MAX)
+				return cli_failf("verify: --threads: '%.40s' is not a number from 1 on", optarg);
+			opt.threads = (unsigned)threads;
 		} else if (c == OPTION_STOP || (r = cli_output_form(&verify_command, optarg, &report.json))) {
 			return r;
 		}
@@ -216,8 +219,6 @@ static int verify_main(int argc, char **argv)
 	if (!cli_operands(&verify_command, argc, argv))
 		return EXIT_TROUBLE;
 	report.name = argv[optind];
-	if (cli_ledger_path(store, report.name, dir, sizeof(dir), &e))
-		return cli_fail(&e);
 	opt.name = report.name;
 	opt.tell = tell;
 	opt.warn = warn;
@@ -227,7 +228,10 @@ static int verify_main(int argc, char **argv)
 		cli_json_string(report.name);
 		fputs(",\"findings\":[", stdout);
 	}
-	r = ledger_verify(dir, &opt, &sum, &e);
+	r = cli_ledger_there(store, report.name, dir, sizeof(dir), &e);
+	nowhere = r < 0;
+	if (!nowhere)
+		r = ledger_verify(dir, &opt, &sum, &e);
 	if (report.json)
 		print_warnings(&report);
 	if (r < 0) {
@@ -236,7 +240,7 @@ static int verify_main(int argc, char **argv)
 			cli_json_string(e.text);
 			puts("}");
 		}
-		return cli_failf("%s: %s", report.name, e.text);
+		return nowhere ? cli_fail(&e) : cli_failf("%s: %s", report.name, e.text);
 	}
 	if (report.json) {
 		print_json(&sum, opt.pin);

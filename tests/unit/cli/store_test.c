@@ -83,11 +83,22 @@ static void names_stay_inside(void **state)
 	assert_int_equal(cli_ledger_path("/s", "web01", got, 5, &e), -ENAMETOOLONG);
 }
 
+/* A ledger that is not there is told with the store that it was looked for in. */
+static void not_there(void **state)
+{
+	(void)state;
+	assert_int_equal(cli_store("", got, sizeof(got), &e), -EINVAL);
+	assert_int_equal(cli_ledger_there("/nonexistent", "web01", got, sizeof(got), &e), -ENOENT);
+	assert_string_equal(e.text, "web01: no ledger of that name in /nonexistent; 'logvisor list' shows what is there");
+	assert_int_equal(cli_ledger_there("/", "proc", got, sizeof(got), &e), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order),
 		cmocka_unit_test(names_stay_inside),
+		cmocka_unit_test(not_there),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
