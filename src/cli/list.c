@@ -28,7 +28,7 @@
 struct row {
 	char name[RECORD_NAME_MAX + 1], target[128];
 	char *shown;       /* the target, as people may see it */
-	const char *state; /* attached, detached, ended, dead, unreadable */
+	const char *state; /* attached, detached, ended, dead, empty, unreadable */
 	pid_t pid;
 	uint64_t records, bytes;
 	struct lost_sum lost;
@@ -97,8 +97,8 @@ static void fill(struct row *row, const char *store, const char *name, struct re
 		row->state = "attached";
 	else
 		row->pid = 0;
-	if (!row->state)
-		row->state = "empty";
+	if (!row->state) /* as far as was looked, no worker said that it ended */
+		row->state = row->records ? "dead" : "empty";
 }
 
 static void print_json(const struct row *row)
