@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Everything the gdb backend parses: the first byte chooses the parser, the rest is its input. What
- * comes out must lie within what went in.
+ * comes out must lie within what went in. And whole conversations, of which the input is the stub's half.
  */
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "trap/gdb/conn.h"
 #include "trap/gdb/mtree.h"
 #include "trap/gdb/regs.h"
 #include "trap/gdb/rsp.h"
@@ -67,6 +71,34 @@ static void description(const char *text)
 		must(strlen(name) < sizeof(name));
 }
 
+/* Nobody is waited for: the stub said all of it at once, and closed. */
+static void conversation(const uint8_t *p, size_t n)
+{
+	static struct gdb_conn c;
+	char text[64];
+	struct err e;
+	int fd[2];
+
+	if (n > 32768 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
+		return;
+	if (n == 0 || write(fd[1], p, n) == (ssize_t)n) {
+		shutdown(fd[1], SHUT_WR);
+		conn_init(&c, fd[0], false, "fuzz");
+		for (int turn = 0, rc = 0; rc != -ESRCH && turn < 64; turn++) {
+			if (turn % 3 == 0)
+				rc = conn_request(&c, "?", GDB_REPLY_MS, &e);
+			else if (turn % 3 == 1)
+				rc = conn_monitor(&c, "info status", text, sizeof(text), &e);
+			else
+				rc = conn_request_ok(&c, "D;1", &e);
+			must(rc <= 0 && c.len <= RSP_MAX && c.in_off <= c.in_n && c.in_n <= sizeof(c.in));
+			must(turn % 3 != 1 || rc != 0 || strlen(text) < sizeof(text));
+		}
+	}
+	close(fd[0]);
+	close(fd[1]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -82,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	switch (data[0] % 5) {
+	switch (data[0] % 6) {
 	case 0:
 		packets(data + 1, size - 1);
 		break;
@@ -98,6 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 4:
 		description(text);
+		break;
+	case 5:
+		conversation(data + 1, size - 1);
 		break;
 	}
 	free(text);

@@ -15,6 +15,8 @@
 /* A stub that sends this many tokens which are no packet does not speak the protocol. */
 #define JUNK_MAX 4096
 #define RESENDS_MAX 3
+/* Bytes of console output, taken or not, after which a monitor is not believed to come to an end. */
+#define CONSOLE_MAX (8U << 20)
 
 void conn_init(struct gdb_conn *c, int fd, bool tcp, const char *where)
 {
@@ -54,8 +56,7 @@ static int gone(struct gdb_conn *c, struct err *e)
 	return err_set(e, ESRCH, "gdb:%s: the stub closed the connection", c->where);
 }
 
-/* @timeout_ms from now, but not beyond c->give_up. */
-static int64_t deadline_in(const struct gdb_conn *c, int timeout_ms)
+int64_t conn_deadline(const struct gdb_conn *c, int timeout_ms)
 {
 	int64_t t = clock_mono_ms() + timeout_ms;
 
@@ -83,7 +84,7 @@ int conn_send(struct gdb_conn *c, const void *buf, size_t n, struct err *e)
 		if (errno != EAGAIN)
 			return err_set(e, errno, "gdb:%s: send: %s", c->where, strerror(errno));
 		if (!deadline)
-			deadline = deadline_in(c, GDB_REPLY_MS);
+			deadline = conn_deadline(c, GDB_REPLY_MS);
 		rc = wait_fd(c->fd, POLLOUT, deadline, false);
 		if (rc)
 			return err_set(e, -rc, "gdb:%s: the stub takes no data (%s)", c->where,
@@ -184,7 +185,7 @@ int conn_packet(struct gdb_conn *c, int64_t deadline, bool intr, struct err *e)
 
 int conn_request(struct gdb_conn *c, const char *cmd, int timeout_ms, struct err *e)
 {
-	int64_t deadline = deadline_in(c, timeout_ms);
+	int64_t deadline = conn_deadline(c, timeout_ms);
 	char frame[512];
 	size_t n = strlen(cmd);
 	unsigned resends = 0;
@@ -255,9 +256,9 @@ int conn_request_ok(struct gdb_conn *c, const char *cmd, struct err *e)
 
 int conn_monitor(struct gdb_conn *c, const char *line, char *out, size_t cap, struct err *e)
 {
-	int64_t deadline = deadline_in(c, GDB_REPLY_MS);
+	int64_t deadline = conn_deadline(c, GDB_REPLY_MS);
 	char cmd[256] = "qRcmd,";
-	size_t n = 0, o = strlen(cmd);
+	size_t n = 0, said = 0, o = strlen(cmd);
 	int rc;
 
 	for (; *line && o + 3 < sizeof(cmd); line++)
@@ -271,7 +272,9 @@ int conn_monitor(struct gdb_conn *c, const char *line, char *out, size_t cap, st
 		if (k < 0)
 			return err_set(e, EPROTO, "gdb:%s: bad console output", c->where);
 		n += (size_t)k;
-		rc = clock_mono_ms() > deadline ? -ETIMEDOUT : conn_packet(c, deadline, false, e);
+		said += want;
+		rc = said > CONSOLE_MAX || clock_mono_ms() > deadline ? -ETIMEDOUT :
+			conn_packet(c, deadline, false, e);
 	}
 	if (rc == -ETIMEDOUT || rc == -EAGAIN)
 		return err_set(e, ETIMEDOUT, "gdb:%s: the monitor does not finish", c->where);

@@ -44,6 +44,9 @@ struct gdb_conn {
 /* @fd stays the caller's; @where must live as long as @c. @tcp: it is a TCP socket, not a UNIX one. */
 void conn_init(struct gdb_conn *c, int fd, bool tcp, const char *where);
 
+/* When (monotonic ms) to give up what may take @timeout_ms from now: never after c->give_up. */
+int64_t conn_deadline(const struct gdb_conn *c, int timeout_ms);
+
 /* Send all of @buf. 0; -ESRCH with @e if the stub is gone; -ETIMEDOUT. */
 int conn_send(struct gdb_conn *c, const void *buf, size_t n, struct err *e);
 
@@ -65,9 +68,8 @@ int conn_request_ok(struct gdb_conn *c, const char *cmd, struct err *e);
 
 /*
  * Run a line of QEMU's human monitor through the stub (qRcmd) and collect its output, cut at @cap - 1
- * bytes and NUL-terminated. -ENOTSUP if the stub has no monitor.
+ * bytes and NUL-terminated. -ENOTSUP if the stub has no monitor, -ETIMEDOUT if it does not come to an end.
  */
 int conn_monitor(struct gdb_conn *c, const char *line, char *out, size_t cap, struct err *e);
-
 
 #endif

@@ -53,19 +53,20 @@ static int read_packets(struct gdb *g, uint64_t gpa, uint8_t *buf, size_t len, s
 			asked += part;
 		}
 		part = len - got < M_MAX ? len - got : M_MAX;
-		rc = conn_packet(&g->c, clock_mono_ms() + GDB_REPLY_MS, false, e);
+		rc = conn_packet(&g->c, conn_deadline(&g->c, GDB_REPLY_MS), false, e);
 		if (rc == -ETIMEDOUT || rc == -EAGAIN)
 			return err_set(e, ETIMEDOUT, "gdb:%s: no answer to a read of memory", g->where);
 		if (rc)
 			return rc;
 		if (g->c.len == 3 && g->c.pkt[0] == 'E') {
 			/* The replies to what else was asked must not be taken for later ones. */
-			struct err ignored;
-
-			rc = conn_request(&g->c, "qC", GDB_REPLY_MS, &ignored);
-			while (rc == 0 && memcmp(g->c.pkt, "QC", 2) != 0)
-				rc = conn_packet(&g->c, clock_mono_ms() + GDB_REPLY_MS, false, &ignored);
-			return -EFAULT;
+			rc = conn_request(&g->c, "qC", GDB_REPLY_MS, e);
+			for (unsigned n = 0; rc == 0 && memcmp(g->c.pkt, "QC", 2) != 0; n++)
+				rc = n == M_DEPTH ? -EPROTO :
+					conn_packet(&g->c, conn_deadline(&g->c, GDB_REPLY_MS), false, e);
+			if (rc == -EPROTO || rc == -ETIMEDOUT)
+				return err_set(e, EPROTO, "gdb:%s: bad reply to a read of memory", g->where);
+			return rc ? rc : -EFAULT;
 		}
 		if (rsp_unhex(g->c.pkt, g->c.len, buf + got, part) != (int)part)
 			return err_set(e, EPROTO, "gdb:%s: bad reply to a read of memory", g->where);

@@ -8,14 +8,19 @@
 #include <string.h>
 
 /* One line "  START-END (prio N, TYPE): NAME @OFFSET", as a segment; false if it is none. */
-static bool parse_line(const char *line, struct ram_seg *s, int *prio, bool *ram)
+static bool parse_line(const char *text, struct ram_seg *s, int *prio, bool *ram)
 {
 	unsigned long long start, end, off = 0;
-	char type[16];
-	const char *at;
+	char type[16], copy[256];
+	const char *at, *line = copy;
 	int n = 0;
-	size_t len;
+	size_t len = strcspn(text, "\r\n");
 
+	/* A copy, as sscanf() looks for the end of what it is given: all of the text, for each line. */
+	if (len >= sizeof(copy))
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
 	if (sscanf(line, " %16llx-%16llx (prio %d, %15[a-z/-]): %n", &start, &end, prio, type, &n) != 4 ||
 		n == 0 || end < start)
 		return false;
@@ -23,7 +28,7 @@ static bool parse_line(const char *line, struct ram_seg *s, int *prio, bool *ram
 		return false;
 	*ram = type[1] == 'a';
 	line += n;
-	len = strcspn(line, "\r\n");
+	len = strlen(line);
 	at = memmem(line, len, " @", 2);
 	if (at && sscanf(at, " @%16llx", &off) == 1)
 		len = (size_t)(at - line);

@@ -96,6 +96,15 @@ static void never_comes_to_the_point(void **state)
 	refused(STUB_XML, 0, -ENOTSUP, 0);
 	refused(STUB_XML_EMPTY, 0, -ENOTSUP, 0);
 	refused(STUB_STOPS, 0, -EBUSY, 0);
+	refused(STUB_BABBLE, 0, -EPROTO, 0);
+}
+
+/* Console output without end, for "info status" or for the map: given up by its size, long before the time. */
+static void monitor_without_end(void **state)
+{
+	(void)state;
+	refused(STUB_MONITOR, 0, -ETIMEDOUT, 0);
+	refused(STUB_MONITOR, 8, -ETIMEDOUT, 0);
 }
 
 static void lacks_something(void **state)
@@ -182,8 +191,29 @@ static void registers_and_sites(void **state)
 	t->ops->detach(t);
 	stub_stop(&b);
 
-	t = attached(&b, STUB_BAD_REGISTER, NULL);
-	assert_int_equal(t->ops->cpu(t, 0, &c, &e), -EPROTO);
+	for (unsigned i = 0; i < 3; i++) {
+		static const enum stub_fault bad[] = {STUB_BAD_REGISTER, STUB_NO_REGISTER, STUB_LONG_REGISTER};
+
+		t = attached(&b, bad[i], NULL);
+		assert_int_equal(t->ops->cpu(t, 0, &c, &e), -EPROTO);
+		t->ops->detach(t);
+		stub_stop(&b);
+	}
+}
+
+/* Of a map that contradicts itself only what fits together is RAM. */
+static void map_that_lies(void **state)
+{
+	uint64_t start, end;
+	struct trap *t;
+	struct stub b;
+	uint8_t byte;
+
+	(void)state;
+	t = attached(&b, STUB_BAD_MAP, NULL);
+	assert_int_equal(t->mem.next(t->mem.ctx, 0, &start, &end), 0);
+	assert_true(start == 0 && end == 1 << 20);
+	assert_int_equal(gmem_read(&t->mem, 1 << 20, &byte, 1), -EFAULT);
 	t->ops->detach(t);
 	stub_stop(&b);
 }
@@ -229,6 +259,26 @@ static void events(void **state)
 	brings(STUB_NAK_ONCE, "T05watch:9000;", "si");
 }
 
+/* A stop reply may have any number of registers, of any name and length, up to the longest packet. */
+static void events_with_registers(void **state)
+{
+	static const char reg[] = "ffffffffffffffffffff:000102030405060708090a0b0c0d0e0f;:;;library:zz;";
+	static char long_one[6000];
+	size_t n;
+
+	(void)state;
+	n = (size_t)snprintf(long_one, sizeof(long_one), "|T05");
+	while (n + sizeof(reg) + 64 < sizeof(long_one))
+		n += (size_t)snprintf(long_one + n, sizeof(long_one) - n, "%s", reg);
+	snprintf(long_one + n, sizeof(long_one) - n, "thread:p01.01;watch:9000;");
+	brings(STUB_GOOD, long_one, "si");
+	brings(STUB_DRIBBLE, long_one, "si");
+	/* Of fields that come twice, the last counts; a thread that is nobody's is no vCPU, and no fault. */
+	brings(STUB_GOOD, "|T05watch:1;watch:9000;thread:pffffffffffffffff.ffffffffffffffff;", "si");
+	brings(STUB_GOOD, "|T05thread:p01.01", "si");
+	brings(STUB_GOOD, "|T05thread:pffffffffffffffff0.1;", "i");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,10 +286,13 @@ int main(void)
 		cmocka_unit_test(is_no_stub),
 		cmocka_unit_test(closes_at_any_request),
 		cmocka_unit_test(never_comes_to_the_point),
+		cmocka_unit_test(monitor_without_end),
 		cmocka_unit_test(lacks_something),
 		cmocka_unit_test(memory_through_the_stub),
 		cmocka_unit_test(registers_and_sites),
+		cmocka_unit_test(map_that_lies),
 		cmocka_unit_test(events),
+		cmocka_unit_test(events_with_registers),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -266,6 +266,18 @@ static void memory_map(void **state)
 		"  0000000000005000-0000000000005fff (prio 0, ram): b\n"
 		"  0000000000008000-0000000000008fff (prio 0, ram): \n", s, 8), 1);
 	assert_true(s[0].gpa == 0x4000);
+	/* Hundreds of thousands of lines that say nothing, and one too long to be believed. */
+	{
+		static char long_one[1 << 20] = " AS \"memory\", root: s\n Root memory region: s\n";
+		size_t n = strlen(long_one);
+
+		while (n + 600 < sizeof(long_one))
+			n += (size_t)sprintf(long_one + n, "a\n");
+		sprintf(long_one + n, "  0000000000001000-0000000000001fff (prio 0, ram): a%300s\n"
+			"  0000000000004000-0000000000007fff (prio 0, ram): b", "");
+		assert_int_equal(mtree_parse(long_one, s, 8), 1);
+		assert_true(s[0].gpa == 0x4000 && s[0].len == 0x4000);
+	}
 	assert_true(mtree_parse_hva("Host virtual address for 0x100000 (pc.ram) is 0x7f84cbf00000\r\n", &hva));
 	assert_true(hva == 0x7f84cbf00000);
 	assert_false(mtree_parse_hva("Memory at address 0xa0000 is not RAM\r\n", &hva));

@@ -44,6 +44,10 @@ enum stub_fault {
 	STUB_NO_WATCH,     /* no watchpoint is free */
 	STUB_NAK_ONCE,     /* '-' to the first "continue" */
 	STUB_DRIBBLE,      /* one byte at a time */
+	STUB_BABBLE,       /* E14 to a read of memory, then packets without end */
+	STUB_LONG_REGISTER, /* of 16 bytes */
+	STUB_NO_REGISTER,  /* an empty answer */
+	STUB_BAD_MAP,      /* a map of ranges that wrap, overlap and run backwards, and a good one */
 };
 
 struct stub {
@@ -85,7 +89,7 @@ static inline void stub_put(struct stub_state *s, const char *payload)
 
 static inline void stub_console(struct stub_state *s, const char *text)
 {
-	char hex[4096] = "O";
+	char hex[8000] = "O";
 	size_t n = 1;
 
 	for (; *text && n + 3 < sizeof(hex); text++)
@@ -99,14 +103,27 @@ static inline void stub_monitor(struct stub_state *s, const char *hex)
 	int n = rsp_unhex(hex, strlen(hex), line, sizeof(line) - 1);
 
 	line[n < 0 ? 0 : n] = '\0';
-	while (s->fault == STUB_MONITOR)
-		stub_console(s, "more and more of it\r\n");
+	while (s->fault == STUB_MONITOR && s->requests > s->at) {
+		char more[3500];
+
+		memset(more, 'm', sizeof(more) - 1);
+		more[sizeof(more) - 1] = '\0';
+		stub_console(s, more);
+	}
 	if (s->fault == STUB_BAD_MONITOR)
 		stub_put(s, "Oxyz");
 	if (strcmp(line, "info status") == 0)
 		stub_console(s, "VM status: paused\r\n");
 	else if (strcmp(line, "info version") == 0)
 		stub_console(s, "9.0.0\r\n");
+	else if (strcmp(line, "info mtree -f") == 0 && s->fault == STUB_BAD_MAP)
+		stub_console(s, " AS \"memory\", root: s\r\n Root memory region: s\r\n"
+			"  0000000000000000-ffffffffffffffff (prio 0, ram): all\r\n"
+			"  0000000000002000-0000000000001fff (prio 0, ram): back\r\n"
+			"  0000000000000000-00000000000fffff (prio 0, ram): good\r\n"
+			"  0000000000001000-ffffffffffff0000 (prio 0, ram): over\r\n"
+			"  fffffffffffff000-ffffffffffffffff (prio 0, ram): last\r\n"
+			"  1 (prio 99999999999999999999999, ram): x @zz\r\n");
 	else if (strcmp(line, "info mtree -f") == 0 && s->fault != STUB_NO_RAM)
 		stub_console(s, "FlatView #0\r\n AS \"memory\", root: system\r\n"
 			" Root memory region: system\r\n"
@@ -122,7 +139,8 @@ static inline void stub_memory(struct stub_state *s, const char *p)
 	char hex[4200] = "";
 	unsigned long gpa, len;
 
-	if (sscanf(p, "m%lx,%lx", &gpa, &len) != 2 || len > 2048 || s->fault == STUB_NO_MEMORY) {
+	if (sscanf(p, "m%lx,%lx", &gpa, &len) != 2 || len > 2048 || s->fault == STUB_NO_MEMORY ||
+		s->fault == STUB_BABBLE) {
 		stub_put(s, "E14");
 		return;
 	}
@@ -136,7 +154,7 @@ static inline void stub_memory(struct stub_state *s, const char *p)
 static inline void stub_events(struct stub_state *s)
 {
 	const char *bar = strchr(s->events, '|');
-	char one[128];
+	char one[6000];
 	size_t n = bar ? (size_t)(bar - s->events) : strlen(s->events);
 
 	snprintf(one, sizeof(one), "%.*s", (int)n, s->events);
@@ -182,13 +200,16 @@ static inline void stub_answer(struct stub_state *s, const char *p)
 	else if (*p == 'm')
 		stub_memory(s, p);
 	else if (*p == 'p')
-		stub_put(s, f == STUB_BAD_REGISTER ? "E14" : "8877665544332211");
+		stub_put(s, f == STUB_BAD_REGISTER ? "E14" : f == STUB_NO_REGISTER ? "" :
+			f == STUB_LONG_REGISTER ? "88776655443322118877665544332211" : "8877665544332211");
 	else if (*p == 'Z')
 		stub_put(s, f == STUB_NO_WATCH ? "E22" : "OK");
 	else if (*p == 'c')
 		stub_events(s);
 	else if (strcmp(p, "qC") == 0)
-		stub_put(s, "QCp01.01");
+		do
+			stub_put(s, f == STUB_BABBLE ? "00" : "QCp01.01");
+		while (f == STUB_BABBLE);
 	else
 		stub_put(s, "OK");
 }
