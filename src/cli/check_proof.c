@@ -50,7 +50,7 @@ static int check_proof_main(int argc, char **argv)
 	r = file_load(AT_FDCWD, argv[optind], PROOF_MAX, &text, &n);
 	if (r)
 		return cli_failf("%s: %s", argv[optind], r == -EFBIG ? "too long for a proof" :
-			strerror(-r));
+			file_strerror(r));
 	r = proof_parse(text, n, &proof, &e);
 	if (r) {
 		proof_free(&proof);

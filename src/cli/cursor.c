@@ -14,7 +14,8 @@
 #include "util/cleanup.h"
 #include "util/span.h"
 
-#define CURSOR_MAX (1024 * 1024) /* bytes: room for ten thousand ledgers */
+#define CURSOR_PLACES 10000      /* ledgers; each is looked up among all of them */
+#define CURSOR_MAX (1024 * 1024) /* bytes: room for as many */
 
 static int malformed(struct err *e)
 {
@@ -76,6 +77,8 @@ int cursor_parse(const char *text, struct cursor *c, struct err *e)
 		if (!key(&vm, "vm=") || !key(&i, "i=") || !record_name_span_ok(vm) ||
 		    !span_decimal(i, &index))
 			return malformed(e);
+		if (c->n == CURSOR_PLACES)
+			return err_set(e, E2BIG, "a cursor of more than %d ledgers", CURSOR_PLACES);
 		memcpy(name, vm.p, vm.n);
 		name[vm.n] = 0;
 		if (cursor_set(c, name, index))
@@ -127,7 +130,7 @@ int cursor_load(const char *file, struct cursor *c, struct err *e)
 	if (r == -ENOENT)
 		return 0;
 	if (r)
-		return err_set(e, -r, "--cursor-file %.200s: %s", file, strerror(-r));
+		return err_set(e, -r, "--cursor-file %.200s: %s", file, file_strerror(r));
 	while (n && (text[n - 1] == '\n' || text[n - 1] == ' '))
 		n--;
 	if (!n)

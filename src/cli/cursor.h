@@ -23,7 +23,7 @@ struct cursor {
 	size_t n;
 };
 
-/* Read @text. -EINVAL or -ENOMEM with @e. cursor_free() in any case. */
+/* Read @text. -EINVAL, -E2BIG (more than 10,000 ledgers) or -ENOMEM with @e. cursor_free() in any case. */
 int cursor_parse(const char *text, struct cursor *c, struct err *e);
 void cursor_free(struct cursor *c);
 

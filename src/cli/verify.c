@@ -206,7 +206,7 @@ static int verify_main(int argc, char **argv)
 			since = NULL;
 			r = file_load(AT_FDCWD, optarg, NOTE_MAX, &since, &opt.since_len);
 			if (r)
-				return cli_failf("--since-checkpoint %s: %s", optarg, strerror(-r));
+				return cli_failf("--since-checkpoint %s: %s", optarg, file_strerror(r));
 			opt.since = since;
 		} else if (c == OPT_THREADS) {
 			if (!span_decimal(span_of(optarg), &threads) || threads < 1 || threads > UINT_MAX)

@@ -20,7 +20,7 @@ int cli_vkey(const char *arg, struct vkey *out, struct err *e)
 	if (r == -ENOENT && strchr(arg, '+'))
 		return err_prefix(e, "--vkey"), -EINVAL;
 	if (r)
-		return err_set(e, -r, "--vkey %.200s: %s", arg, strerror(-r));
+		return err_set(e, -r, "--vkey %.200s: %s", arg, file_strerror(r));
 	r = vkey_read(text, n, out, e);
 	if (r)
 		err_prefix(e, "--vkey %.200s", arg);
