@@ -250,6 +250,15 @@ static int set_printing(struct show_options *o, int c, int argc, char **argv, st
 	}
 }
 
+/* A ledger that is named twice is shown once. @o->names has room. */
+static void add_name(struct show_options *o, char *name)
+{
+	for (size_t i = 0; i < o->n_names; i++)
+		if (!strcmp(o->names[i], name))
+			return;
+	o->names[o->n_names++] = name;
+}
+
 /* What is left on the line: names of ledgers, which are moved to its beginning, and matches. */
 static int take_operands(struct show_options *o, int argc, char **argv, struct err *e)
 {
@@ -260,7 +269,7 @@ static int take_operands(struct show_options *o, int argc, char **argv, struct e
 		if (strchr(argv[i], '=') || !strcmp(argv[i], "+"))
 			r = match_add(&o->select.match, argv[i], e);
 		else
-			o->names[o->n_names++] = argv[i];
+			add_name(o, argv[i]);
 	}
 	if (!r)
 		r = match_finish(&o->select.match, e);
