@@ -95,10 +95,12 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 					optarg);
 			break;
 		case OPT_KEEP_TIME:
-			if (!seconds_of(optarg, &v) || v > INT64_MAX / 1000000)
+			/* A bare number, meant as days, would cost a log all that is older than seconds. */
+			if (!seconds_of(optarg, &v) || v > INT64_MAX / 1000000 ||
+				!optarg[strspn(optarg, "0123456789")])
 				return cli_failf(
-					"--keep-time: '%.40s' is not a time such as 12h, 30d "
-					"or 52w",
+					"--keep-time: '%.40s' is not a time with its unit, such as "
+					"12h, 30d or 52w",
 					optarg);
 			o->keep_us = (int64_t)v * 1000000;
 			break;
