@@ -57,6 +57,16 @@ refused 'as nobody' 'capabilities are missing: CAP_KILL.*run as root' "$pid" \
 refused 'a process without a VM' "process 1 has no KVM VM; 'logvisor list --host'" 1
 refused 'a process that does not exist' "has no KVM VM; 'logvisor list --host'" 999999
 refused 'no process id' "a process id is wanted; 'logvisor list --host'" web01
+# A VM with more memory slots than an iterator can tell in one step keeps no other from being listed.
+build/lab/tinyvmm slots 600 >"$dir/crowded" &
+crowded=$!
+ok 'a VM with 600 memory slots' within 20 grep -q slots "$dir/crowded"
+refused 'too many memory slots' 'the VM has more than 64 memory slots' "$crowded"
+ok 'the VMs of the host are listed' sh -c "./logvisor list --host >'$dir/out' 2>&1"
+ok 'that one, and why it cannot be followed' grep -q "^ *$crowded .*more than 64 memory slots" "$dir/out"
+ok 'and the other' grep -q "^ *$pid  *qemu" "$dir/out" || sed 's/^/# /' "$dir/out"
+kill "$crowded"
+wait "$crowded"
 # Not refused: its hypercalls are Hyper-V's, but the trap is none.
 ok 'a VM with Hyper-V enlightenments boots' start_vm hyperv --cpu host,hv-relaxed,hv-vapic,hv-time
 attach hyperv

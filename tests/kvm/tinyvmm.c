@@ -4,6 +4,7 @@
  * some instructions in 16-bit mode.
  *
  *   tinyvmm idle             a VM that halts, until killed
+ *   tinyvmm slots N          the same with N more memory slots, of a page each; says "slots" when it has them
  *   tinyvmm cpuid|invd|out N     N exits of that kind: the cost of one in ns, on one line
  *
  * cpuid and invd exits end in the host's kernel, out goes to this process and back: the floor of
@@ -47,6 +48,17 @@ static void setup(void)
 	s.cs.selector = 0;
 	if (ioctl(cpu, KVM_SET_SREGS, &s))
 		err(2, "KVM_SET_SREGS");
+}
+
+static void add_slots(unsigned n)
+{
+	for (unsigned i = 1; i <= n; i++) {
+		struct kvm_userspace_memory_region slot = {.slot = i, .memory_size = 4096,
+			.guest_phys_addr = MEM + i * 8192ULL, .userspace_addr = (unsigned long)mem};
+
+		if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot))
+			err(2, "slot %u", i);
+	}
 }
 
 /* Run the code at 0 with ECX = @n until it halts. */
@@ -94,17 +106,19 @@ int main(int argc, char **argv)
 	uint64_t n;
 
 	if (argc < 2)
-		errx(2, "usage: tinyvmm idle | cpuid|invd|out N");
+		errx(2, "usage: tinyvmm idle | slots|cpuid|invd|out N");
 	setup();
-	if (!strcmp(argv[1], "idle")) {
+	n = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000;
+	if (!strcmp(argv[1], "idle") || !strcmp(argv[1], "slots")) {
 		mem[0] = 0xf4;
 		run(0);
-		puts("idle");
+		if (!strcmp(argv[1], "slots"))
+			add_slots((unsigned)n);
+		puts(argv[1]);
 		fflush(stdout);
 		for (;;)
 			pause();
 	}
-	n = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000;
 	compose(argv[1]);
 	run(n); /* the first time maps the pages */
 	for (int round = 0; round < 10; round++) {

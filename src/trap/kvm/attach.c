@@ -147,6 +147,8 @@ int kvm_refuse(uint32_t flags, struct err *e)
 	if (flags & SCAN_PRIVATE)
 		return err_set(e, ENOTSUP, "the guest's memory is encrypted or private (SEV, TDX, "
 			"guest_memfd): nothing outside the guest can read its log");
+	if (flags & SCAN_CROWDED)
+		return err_set(e, ENOTSUP, "the VM has more than %d memory slots", RAM_SEGS_MAX);
 	return 0;
 }
 

@@ -43,9 +43,21 @@ static void vms_refused(void **state)
 	}
 }
 
+/* What is told of the slots of one VM fits into what an iterator may write in one step. */
+static void crowded(void **state)
+{
+	struct err e = {""};
+
+	(void)state;
+	assert_true((SCAN_SLOTS_MAX + 1) * sizeof(struct scan_rec) <= 32768);
+	assert_true(SCAN_SLOTS_MAX > RAM_SEGS_MAX);
+	assert_int_equal(kvm_refuse(SCAN_CROWDED, &e), -ENOTSUP);
+	assert_non_null(strstr(e.text, "memory slots"));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(vms_refused)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(vms_refused), cmocka_unit_test(crowded)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,7 @@ struct slot_walk {
 	struct kvm_memslots *slots;
 	__u32 pid;
 	__u32 private;
+	__u32 told, crowded;
 	__u64 kvm;
 	int node;
 };
@@ -40,6 +41,11 @@ static long emit_bucket(__u32 i, struct slot_walk *w)
 	for (int k = 0; k < 8 && n; k++) {
 		struct kvm_memory_slot *s = (void *)n - off;
 
+		if (w->told == SCAN_SLOTS_MAX) {
+			w->crowded = 1;
+			return 1;
+		}
+		w->told++;
 		r.slot.gpa = BPF_CORE_READ(s, base_gfn) << 12;
 		r.slot.len = BPF_CORE_READ(s, npages) << 12;
 		r.slot.hva = BPF_CORE_READ(s, userspace_addr);
@@ -50,6 +56,8 @@ static long emit_bucket(__u32 i, struct slot_walk *w)
 			return 1;
 		n = BPF_CORE_READ(n, next);
 	}
+	if (n)
+		w->crowded = 1;
 	return 0;
 }
 
@@ -86,6 +94,8 @@ static __always_inline void emit_vm(struct seq_file *seq, struct kvm *kvm, __u32
 	r.vm.vcpus = BPF_CORE_READ(kvm, online_vcpus.counter);
 	r.vm.creator = BPF_CORE_READ(kvm, userspace_pid);
 	r.vm.flags = vm_flags(kvm, w.private);
+	if (w.crowded)
+		r.vm.flags |= SCAN_CROWDED;
 	bpf_seq_write(seq, &r, sizeof(r));
 }
 

@@ -11,7 +11,14 @@ enum scan_kind { SCAN_VM = 1, SCAN_SLOT = 2, SCAN_VCPU = 3 };
 
 enum scan_flag {
 	SCAN_PRIVATE = 1 << 0, /* SEV, TDX or guest_memfd: the host cannot read its memory */
+	SCAN_CROWDED = 1 << 1, /* it has more slots than are told */
 };
+
+/*
+ * Slots told of one VM. What an iterator writes in one step has to fit into its buffer, 32 KiB
+ * (kernel/bpf/bpf_iter.c), else reading fails for all VMs.
+ */
+#define SCAN_SLOTS_MAX 256
 
 /* What the host's kernel says of a VM: members of struct kvm, 0 where this kernel has none. */
 struct scan_vm_state {
