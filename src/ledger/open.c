@@ -131,6 +131,14 @@ int writer_lock(struct ledger *l, struct err *e)
 	return 0;
 }
 
+int writer_lock_size(const struct ledger *l, struct err *e)
+{
+	struct flock f = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return !fcntl(l->fd_size, F_SETLK, &f) || (errno != EAGAIN && errno != EACCES) ? 0 :
+		err_set(e, EBUSY, "another process writes it, whose file 'lock' was removed");
+}
+
 static int make_dir(const char *dir, struct err *e)
 {
 	_cleanup_free_ char *copy = strdup(dir);
@@ -258,6 +266,9 @@ static int create(struct ledger *l, const char *origin, struct err *e)
 	l->fd_size = file_create(l->dir, "size");
 	if (l->fd_size < 0)
 		return err_set(e, -l->fd_size, "cannot create its file 'size': %s", file_strerror(l->fd_size));
+	r = writer_lock_size(l, e);
+	if (r)
+		return r;
 	r = sync_parent(l, e);
 	if (!r)
 		r = make_key(l, origin, e);

@@ -185,6 +185,9 @@ static int mend_size(const struct plan *p, struct ledger *l, struct err *e)
 	l->fd_size = file_create(l->dir, "size");
 	if (l->fd_size < 0)
 		return trouble(e, l->fd_size, "open 'size'");
+	r = writer_lock_size(l, e);
+	if (r)
+		return r;
 	for (unsigned i = 0; i < SLOTS && !r; i++) {
 		char text[LAYOUT_SIZE_TEXT];
 

@@ -84,6 +84,12 @@ int writer_sync_levels(struct ledger *l, struct err *e);
 /* Take the lock, or -EBUSY with the holder's pid in @e. */
 int writer_lock(struct ledger *l, struct err *e);
 
+/*
+ * Lock `size` too, which stays where it is when somebody takes the lock file for one left behind. Lost when this
+ * process closes another descriptor of it. -EBUSY with @e: another process has it.
+ */
+int writer_lock_size(const struct ledger *l, struct err *e);
+
 /* Remove the files of one segment, those that are there. */
 int writer_drop_segment(struct ledger *l, uint64_t segment, struct err *e);
 

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -384,6 +385,32 @@ static void appears_later(void **state)
 	assert_int_equal(ledger_close(l, &e), 0);
 }
 
+/* Somebody takes a writer's lock file for one left behind. */
+static void lock_removed(void **state)
+{
+	struct ledger *l, *other;
+	struct err e = {""};
+	int status;
+	pid_t pid;
+
+	(void)state;
+	wipe(work);
+	l = fixture_open(work, NULL);
+	tamper_append(l, 0, 1000);
+	assert_int_equal(ledger_checkpoint(l, &e), 0);
+	assert_int_equal(unlink(at("lock")), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(ledger_open(&other, work, NULL, NULL, &e) != -EBUSY || !strstr(e.text, "another process"));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	tamper_append(l, 1000, 2000);
+	assert_int_equal(ledger_close(l, &e), 0);
+	l = fixture_open(work, NULL);
+	assert_int_equal(ledger_size(l), 2000);
+	assert_int_equal(ledger_close(l, &e), 0);
+}
+
 /* ---- a segment that the disk does not give ---- */
 
 static void disk_gives_not(void **state)
@@ -474,6 +501,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_and_sizes, setup, teardown),
 		cmocka_unit_test_setup_teardown(holes_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(appears_later, setup, teardown),
+		cmocka_unit_test_setup_teardown(lock_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_gives_not, setup, teardown),
 	};
 
