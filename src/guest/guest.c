@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "guest/state.h"
 
@@ -148,19 +149,60 @@ static int walked(const struct guest *g, uint64_t gva, uint64_t *gpa, uint64_t *
 	return r;
 }
 
+/* The pages of a page table, each read once in a walk over a range: five levels, one page of each. */
+struct table_pages {
+	const struct gmem *from;
+	unsigned n, next;
+	uint64_t gpa[5];
+	uint8_t bytes[5][4096];
+};
+
+static int read_table(void *ctx, uint64_t gpa, void *buf, size_t len)
+{
+	struct table_pages *t = ctx;
+	const uint64_t page = gpa & ~(uint64_t)4095;
+	unsigned i = 0;
+	int r;
+
+	if (gpa - page + len > sizeof(t->bytes[0]))
+		return gmem_read(t->from, gpa, buf, len);
+	while (i < t->n && t->gpa[i] != page)
+		i++;
+	if (i == t->n) {
+		i = t->next;
+		r = gmem_read(t->from, page, t->bytes[i], sizeof(t->bytes[i]));
+		if (r)
+			return r;
+		t->gpa[i] = page;
+		t->next = (i + 1) % 5;
+		t->n = t->n < 5 ? t->n + 1 : 5;
+	}
+	memcpy(buf, t->bytes[i] + (gpa - page), len);
+	return 0;
+}
+
 int guest_maps(const struct guest *g, uint64_t gva, uint64_t len)
 {
+	struct table_pages pages;
+	const struct gmem mem = {.read = read_table, .ctx = &pages};
+	struct ptable t = g->table;
+
+	pages.from = &g->mem;
+	pages.n = pages.next = 0; /* its 20 KiB need no clearing */
+	t.mem = &mem;
 	while (len) {
-		uint64_t was, is, was_len, n;
+		uint64_t was, was_len, n;
+		struct mapping at;
 		int r;
 
 		if (!linear(g, gva, &was, &was_len))
 			return 0; /* walked each time */
-		r = walked(g, gva, &is, &n);
+		r = ptable_walk(&t, gva, &at);
 		if (r)
 			return r;
-		if (is != was)
+		if (at.gpa != was)
 			return -ESTALE;
+		n = at.size - (gva & (at.size - 1));
 		n = n < was_len ? n : was_len;
 		n = n < len ? n : len;
 		gva += n;
