@@ -18,12 +18,18 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u32 only_pid; /* 0: all processes */
 
+/*
+ * Slots told of the VM at hand. In memory of which the verifier knows no value: on the stack it would follow
+ * each count by itself through the loop over the buckets, and give up (E2BIG on 7.2).
+ */
+__u32 told;
+
 struct slot_walk {
 	struct seq_file *seq;
 	struct kvm_memslots *slots;
 	__u32 pid;
 	__u32 private;
-	__u32 told, crowded;
+	__u32 crowded;
 	__u64 kvm;
 	int node;
 };
@@ -41,11 +47,11 @@ static long emit_bucket(__u32 i, struct slot_walk *w)
 	for (int k = 0; k < 8 && n; k++) {
 		struct kvm_memory_slot *s = (void *)n - off;
 
-		if (w->told == SCAN_SLOTS_MAX) {
+		if (told >= SCAN_SLOTS_MAX) {
 			w->crowded = 1;
 			return 1;
 		}
-		w->told++;
+		told++;
 		r.slot.gpa = BPF_CORE_READ(s, base_gfn) << 12;
 		r.slot.len = BPF_CORE_READ(s, npages) << 12;
 		r.slot.hva = BPF_CORE_READ(s, userspace_addr);
@@ -88,6 +94,7 @@ static __always_inline void emit_vm(struct seq_file *seq, struct kvm *kvm, __u32
 	struct slot_walk w = {.seq = seq, .pid = pid, .kvm = (__u64)kvm};
 	struct kvm_memslots *slots = BPF_CORE_READ(kvm, memslots[0]);
 
+	told = 0;
 	w.slots = slots;
 	w.node = BPF_CORE_READ(slots, node_idx);
 	bpf_loop(128, emit_bucket, &w, 0);
