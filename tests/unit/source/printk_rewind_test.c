@@ -55,8 +55,8 @@ static void snapshot_restored(void **state)
 	end();
 }
 
-/* Detach, let @meanwhile happen, attach again. */
-static void away(void (*meanwhile)(const uint8_t *saved), const uint8_t *saved)
+/* Detach after the last record seen, let @meanwhile happen (or nothing), attach again. */
+static void open_again(void (*meanwhile)(const uint8_t *saved), const uint8_t *saved)
 {
 	const struct seen *last = &seen[n_seen - 1];
 	struct source_resume at = {.known = true, .seq = last->seq, .guest_ns = last->ns,
@@ -65,8 +65,14 @@ static void away(void (*meanwhile)(const uint8_t *saved), const uint8_t *saved)
 	assert_int_equal(last->kind, META_KINDS);
 	memcpy(at.boot, last->boot, sizeof(at.boot));
 	printk_close(p);
-	meanwhile(saved);
+	if (meanwhile)
+		meanwhile(saved);
 	open_ring(&at);
+}
+
+static void away(void (*meanwhile)(const uint8_t *saved), const uint8_t *saved)
+{
+	open_again(meanwhile, saved);
 	assert_true(printk_resumed(p));
 	drain(PRINTK_AT_POLL);
 }
@@ -316,17 +322,12 @@ static void expect_anew(struct err *e)
 	assert_non_null(strstr(e->text, "rebooted"));
 }
 
-/* After the last record seen: a source opened again stores a boot of its own, of @n records. */
+/* A source opened again stores a boot of its own, of @n records. */
 static void opened_anew(uint64_t n, const char *name)
 {
 	unsigned before = n_seen;
-	const struct seen *last = &seen[n_seen - 1];
-	struct source_resume at = {.known = true, .seq = last->seq, .guest_ns = last->ns,
-		.text_hash = last->hash, .next = last->seq + 1};
 
-	memcpy(at.boot, last->boot, sizeof(at.boot));
-	printk_close(p);
-	open_ring(&at);
+	open_again(NULL, NULL);
 	assert_false(printk_resumed(p));
 	assert_string_equal(printk_boot(p), name);
 	drain(PRINTK_AT_POLL);
