@@ -377,11 +377,9 @@ static void reboot_without_a_mark(void **state)
 	opened_anew(2, "0123456789abcdf3");
 
 	/* And a snapshot is one, also of the boot before. */
-	saved = save();
 	for (uint64_t i = 2; i < 12; i++)
 		print(i, 9);
 	drain(PRINTK_AT_POLL);
-	free(saved);
 	saved = save();
 	for (uint64_t i = 12; i < 15; i++)
 		print(i, 9);

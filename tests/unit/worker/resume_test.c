@@ -11,40 +11,17 @@
 
 #include "util/hash.h"
 #include "worker/resume.h"
-#include "worker/store.h"
+#include "unit/worker/store_rig.h"
 
-static char dir[128], ledger[192];
-static struct store s;
 static struct resume resume;
 static const unsigned channels = 1 << RECORD_KMSG | 1 << RECORD_AUDIT;
 
-static int setup(void **state)
+static void open_resumed(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	(void)state;
-	snprintf(dir, sizeof(dir), "%.80s/resume.XXXXXX", tmp ? tmp : "/tmp");
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(ledger, sizeof(ledger), "%s/a/b/vm", dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	char cmd[256];
-
-	(void)state;
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	return system(cmd);
-}
-
-static void open_store(void)
-{
-	struct ledger_recovery rec;
 	struct err e = {""};
 
-	if (store_open(&s, ledger, "vm", &rec, &e) || resume_find(&resume, channels, ledger, &e))
+	open_store();
+	if (resume_find(&resume, channels, ledger, &e))
 		fail_msg("%s", e.text);
 }
 
@@ -114,7 +91,7 @@ static void expect_in(enum record_channel channel, const char *boot, uint64_t se
 		assert_int_equal(at->guest_ns, seq * 10);
 		assert_true(at->text_hash == hash64(text, strlen(text)));
 		close_store();
-		open_store();
+		open_resumed();
 	}
 }
 
@@ -126,10 +103,10 @@ static void expect_resume(const char *boot, uint64_t seq, uint64_t next, const c
 static void resumes(void **state)
 {
 	(void)state;
-	open_store();
+	open_resumed();
 	assert_false(resume.at[RECORD_KMSG].known);
 	close_store();
-	open_store();
+	open_resumed();
 	assert_false(resume.at[RECORD_KMSG].known);
 	put(BOOT_A, 5, "five");
 	put(BOOT_A, 7, "seven");
@@ -167,7 +144,7 @@ static void expect_open(unsigned n, const uint64_t *open)
 			assert_true(k < n);
 		}
 		close_store();
-		open_store();
+		open_resumed();
 	}
 }
 
@@ -175,7 +152,7 @@ static void expect_open(unsigned n, const uint64_t *open)
 static void unfinished(void **state)
 {
 	(void)state;
-	open_store();
+	open_resumed();
 	put(BOOT_A, 5, "five");
 	put_gap(BOOT_A, 6, 1);
 	put(BOOT_A, 7, "seven");
@@ -198,7 +175,7 @@ static void unfinished(void **state)
 static void channels_apart(void **state)
 {
 	(void)state;
-	open_store();
+	open_resumed();
 	put(BOOT_A, 1, "one");
 	put_to(RECORD_AUDIT, BOOT_A, 500, "audited", RECORD_LIVE);
 	put_to(RECORD_SYSLOG, BOOT_A, 7, "of a source there is none of", RECORD_LIVE);
@@ -222,7 +199,7 @@ static void gaps_without_end(void **state)
 	char boot[17];
 
 	(void)state;
-	open_store();
+	open_resumed();
 	put(BOOT_A, 1, "one");
 	put_gap(BOOT_A, 2, 40);
 	for (unsigned i = 0; i < 5000; i++) {
@@ -230,7 +207,7 @@ static void gaps_without_end(void **state)
 		put_gap(boot, 0, 1);
 	}
 	close_store();
-	open_store();
+	open_resumed();
 	assert_int_equal(resume.at[RECORD_KMSG].seq, 1);
 	assert_in_range(resume.at[RECORD_KMSG].next, 2, 42);
 	close_store();
@@ -254,7 +231,7 @@ static void recalls_one_channel(void **state)
 	char path[32];
 
 	(void)state;
-	open_store();
+	open_resumed();
 	for (uint64_t i = 0; i < 10; i++) {
 		put(BOOT_A, i, "mine");
 		put_to(RECORD_AUDIT, BOOT_B, 100 + i, "not mine", RECORD_LIVE);

@@ -13,40 +13,7 @@
 #include "ledger/verify.h"
 #include "util/clock.h"
 #include "util/io.h"
-#include "worker/store.h"
-
-static char dir[128], ledger[192];
-static struct store s;
-
-static int setup(void **state)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	(void)state;
-	snprintf(dir, sizeof(dir), "%.80s/store.XXXXXX", tmp ? tmp : "/tmp");
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(ledger, sizeof(ledger), "%s/a/b/vm", dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	char cmd[256];
-
-	(void)state;
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	return system(cmd);
-}
-
-static void open_store(void)
-{
-	struct ledger_recovery rec;
-	struct err e = {""};
-
-	if (store_open(&s, ledger, "vm", &rec, &e))
-		fail_msg("%s", e.text);
-}
+#include "unit/worker/store_rig.h"
 
 static void close_store(void)
 {
