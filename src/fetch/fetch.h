@@ -50,15 +50,18 @@ struct fetch_mem {
 #define FETCH_LEN(len) ((void)(len))
 #endif
 
-/* What a vCPU had in its registers at the entry of a function: the first arguments (System V ABI, x86-64). */
+/* What a vCPU had in its registers at the entry of a function: the first arguments (System V ABI, x86-64) ... */
 struct fetch_regs {
 	uint64_t rdi, rsi, rdx, rcx, r8, r9;
+	uint64_t gs; /* ... GS.base, which in Linux's kernel is the CPU's __per_cpu_offset; 0: not known */
+	uint64_t cr3; /* 0: not known */
 };
 
 /* The fetchers there are, by the numbers by which kvm's program picks them. */
 enum fetch_id {
 	FETCH_NONE,
 	FETCH_PRINTK, /* printk_fetch.h */
+	FETCH_UNIX,   /* unix_fetch.h */
 	FETCH_END
 };
 
