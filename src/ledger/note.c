@@ -13,7 +13,6 @@
 #include "util/base64.h"
 
 #define DASH "\xe2\x80\x94 " /* em dash, space: begins a signature line */
-#define SIGNATURE 64        /* RFC 8032 */
 
 struct note_key {
 	EVP_PKEY *pkey;
@@ -85,27 +84,26 @@ const struct vkey *note_key_vkey(const struct note_key *k)
 	return &k->vkey;
 }
 
-static bool ed25519_sign(EVP_PKEY *k, const char *text, size_t n, uint8_t sig[SIGNATURE])
+bool note_key_sign(const struct note_key *k, const void *text, size_t n, uint8_t sig[NOTE_SIGNATURE])
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	size_t len = SIGNATURE;
+	size_t len = NOTE_SIGNATURE;
 	bool ok;
 
-	ok = ctx && EVP_DigestSignInit(ctx, NULL, NULL, NULL, k) == 1 &&
-		EVP_DigestSign(ctx, sig, &len, (const uint8_t *)text, n) == 1 && len == SIGNATURE;
+	ok = ctx && EVP_DigestSignInit(ctx, NULL, NULL, NULL, k->pkey) == 1 &&
+		EVP_DigestSign(ctx, sig, &len, text, n) == 1 && len == NOTE_SIGNATURE;
 	EVP_MD_CTX_free(ctx);
 	return ok;
 }
 
-static bool ed25519_verify(const uint8_t pub[32], const uint8_t sig[SIGNATURE], const char *text,
-	size_t n)
+bool note_verify(const uint8_t pub[32], const uint8_t sig[NOTE_SIGNATURE], const void *text, size_t n)
 {
 	EVP_PKEY *k = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, pub, 32);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok;
 
 	ok = k && ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, k) == 1 &&
-		EVP_DigestVerify(ctx, sig, SIGNATURE, (const uint8_t *)text, n) == 1;
+		EVP_DigestVerify(ctx, sig, NOTE_SIGNATURE, text, n) == 1;
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(k);
 	return ok;
@@ -114,15 +112,15 @@ static bool ed25519_verify(const uint8_t pub[32], const uint8_t sig[SIGNATURE], 
 long note_sign_checkpoint(const struct note_key *k, uint64_t size, const struct hash *root,
 	char *out, struct err *e)
 {
-	char b64[BASE64_LEN(4 + SIGNATURE) + 1], root64[BASE64_LEN(LEDGER_HASH) + 1];
-	uint8_t sig[4 + SIGNATURE];
+	char b64[BASE64_LEN(4 + NOTE_SIGNATURE) + 1], root64[BASE64_LEN(LEDGER_HASH) + 1];
+	uint8_t sig[4 + NOTE_SIGNATURE];
 	int n, m;
 
 	base64_encode(root->b, LEDGER_HASH, root64);
 	n = snprintf(out, NOTE_SIGNED_MAX, "%s\n%" PRIu64 "\n%s\n", k->vkey.name, size, root64);
 	for (unsigned i = 0; i < 4; i++)
 		sig[i] = (uint8_t)(k->vkey.id >> (24 - 8 * i));
-	if (!ed25519_sign(k->pkey, out, (size_t)n, sig + 4))
+	if (!note_key_sign(k, out, (size_t)n, sig + 4))
 		return err_set(e, EIO, "cannot sign the checkpoint");
 	base64_encode(sig, sizeof(sig), b64);
 	m = snprintf(out + n, NOTE_SIGNED_MAX - (size_t)n, "\n" DASH "%s %s\n", k->vkey.name, b64);
@@ -151,14 +149,8 @@ static bool name_valid(struct span name)
 	return name.n > 0;
 }
 
-struct signature {
-	struct span name, base64; /* of the key id and what follows it */
-	uint32_t id;
-	long n; /* bytes after the id */
-};
-
 /* Take a signature line apart. NULL, or what is wrong with it. */
-static const char *signature_parse(struct span line, struct signature *s)
+static const char *signature_parse(struct span line, struct note_signature *s)
 {
 	const char *end = line.p + line.n, *sp;
 	uint8_t id[6];
@@ -183,6 +175,27 @@ static const char *signature_parse(struct span line, struct signature *s)
 	return NULL;
 }
 
+bool note_signature_next(struct span *sigs, struct note_signature *out)
+{
+	return span_line(sigs, &out->line) && !signature_parse(out->line, out);
+}
+
+bool note_signature_is(const struct note_signature *s, const struct vkey *k)
+{
+	return s->id == k->id && span_is(s->name, k->name);
+}
+
+bool note_signature_bytes(const struct note_signature *s, uint8_t *out, long n)
+{
+	uint8_t all[4 + 72];
+
+	if (s->n != n || n > (long)sizeof(all) - 4 ||
+		base64_decode(s->base64.p, s->base64.n, all, sizeof(all)) != 4 + n)
+		return false;
+	memcpy(out, all + 4, (size_t)n);
+	return true;
+}
+
 static int check_bytes(const char *note, size_t n, struct err *e)
 {
 	uint32_t cp;
@@ -200,7 +213,7 @@ static int check_bytes(const char *note, size_t n, struct err *e)
 
 static int check_signatures(struct span sigs, struct err *e)
 {
-	struct signature s;
+	struct note_signature s;
 	struct span line;
 	unsigned n = 0;
 
@@ -254,22 +267,21 @@ int checkpoint_parse(const char *note, size_t n, struct checkpoint *out, struct 
 
 int checkpoint_verify(const struct checkpoint *c, const struct vkey *k, struct err *e)
 {
-	struct span rest = c->sigs, line, name = span_of(k->name);
+	struct span rest = c->sigs;
+	struct note_signature s;
 	bool found = false;
 
-	if (!span_eq(c->origin, name))
+	if (!span_is(c->origin, k->name))
 		return err_set(e, ENOENT, "the checkpoint's origin is '%.*s', the key's name '%s'",
 			(int)(c->origin.n > 200 ? 200 : c->origin.n), c->origin.p, k->name);
-	while (span_line(&rest, &line)) {
-		uint8_t sig[4 + SIGNATURE];
-		struct signature s;
+	while (note_signature_next(&rest, &s)) {
+		uint8_t sig[NOTE_SIGNATURE];
 
-		if (signature_parse(line, &s) || !span_eq(s.name, name) || s.id != k->id)
+		if (!note_signature_is(&s, k))
 			continue; /* another key's */
 		found = true;
-		if (s.n != SIGNATURE ||
-			base64_decode(s.base64.p, s.base64.n, sig, sizeof(sig)) != sizeof(sig) ||
-			!ed25519_verify(k->pub, sig + 4, c->text.p, c->text.n))
+		if (!note_signature_bytes(&s, sig, sizeof(sig)) ||
+			!note_verify(k->pub, sig, c->text.p, c->text.n))
 			return err_set(e, EBADMSG, "the signature of key %08" PRIx32
 				" on the checkpoint is wrong", k->id);
 	}

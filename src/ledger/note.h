@@ -60,6 +60,19 @@ void vkey_set_id(struct vkey *k);
 /* The text form, NUL-terminated, no newline. @out has NOTE_VKEY_MAX + 1 bytes. */
 void vkey_format(const struct vkey *k, char *out);
 
+/*
+ * What an Ed25519 key signs: the type byte in key id and text form (signed-note, "Signature types"). The three
+ * functions above are of the first kind.
+ */
+enum vkey_kind {
+	VKEY_NOTE = 0x01,     /* the text of a note */
+	VKEY_COSIGNER = 0x04, /* a checkpoint's with a time before it: cosign.h */
+};
+
+int vkey_parse_kind(enum vkey_kind kind, const char *text, size_t n, struct vkey *out, struct err *e);
+void vkey_set_id_kind(enum vkey_kind kind, struct vkey *k);
+void vkey_format_kind(enum vkey_kind kind, const struct vkey *k, char *out);
+
 /* Make a key pair: @pem (allocated with malloc, *@pem_len bytes) and @pub. 0, or -EIO with @e. */
 int note_key_generate(char **pem, size_t *pem_len, struct err *e);
 
@@ -70,6 +83,12 @@ int note_key_load(const char *pem, size_t n, const char *name, struct note_key *
 	struct err *e);
 void note_key_free(struct note_key *k);
 const struct vkey *note_key_vkey(const struct note_key *k);
+
+#define NOTE_SIGNATURE 64 /* bytes of an Ed25519 signature: RFC 8032 */
+
+/* The bare signature of @n bytes. False: OpenSSL cannot. */
+bool note_key_sign(const struct note_key *k, const void *text, size_t n, uint8_t sig[NOTE_SIGNATURE]);
+bool note_verify(const uint8_t pub[32], const uint8_t sig[NOTE_SIGNATURE], const void *text, size_t n);
 
 /*
  * Write the checkpoint of @size and @root with our one signature; the origin is the key's name.
@@ -83,6 +102,23 @@ long note_sign_checkpoint(const struct note_key *k, uint64_t size, const struct 
  * signature lines well-formed, whoever's they are; none of them is verified. 0, or -EBADMSG with @e.
  */
 int checkpoint_parse(const char *note, size_t n, struct checkpoint *out, struct err *e);
+
+/* A signature line taken apart. */
+struct note_signature {
+	struct span line;         /* without the newline */
+	struct span name, base64; /* of the key id and what follows it */
+	uint32_t id;
+	long n;                   /* bytes after the id */
+};
+
+/* Cut the first line off *@sigs, the signatures of a note. False: there is none, or it is no signature. */
+bool note_signature_next(struct span *sigs, struct note_signature *out);
+
+/* Is it of key @k, by name and id? */
+bool note_signature_is(const struct note_signature *s, const struct vkey *k);
+
+/* The bytes after the id, if they are @n (at most 72: a timestamped Ed25519 signature). */
+bool note_signature_bytes(const struct note_signature *s, uint8_t *out, long n);
 
 /*
  * Check that @k has signed @c, and that its name is the origin. 0; -ENOENT: no signature by that key;

@@ -11,7 +11,6 @@
 #include "ledger/note.h"
 #include "util/base64.h"
 
-#define ALG_ED25519 1 /* signed-note, "Signature types" */
 #define ID 8          /* digits of the key id */
 #define BOM "\xef\xbb\xbf"
 
@@ -32,7 +31,7 @@ bool vkey_is_of(const struct vkey *k, const char *vm)
 	return !strcmp(vm, k->name) || (slash && !strcmp(vm, slash + 1));
 }
 
-void vkey_set_id(struct vkey *k)
+void vkey_set_id_kind(enum vkey_kind kind, struct vkey *k)
 {
 	uint8_t buf[NOTE_NAME_MAX + 2 + sizeof(k->pub)];
 	size_t n = strlen(k->name);
@@ -40,13 +39,18 @@ void vkey_set_id(struct vkey *k)
 
 	memcpy(buf, k->name, n);
 	buf[n++] = '\n';
-	buf[n++] = ALG_ED25519;
+	buf[n++] = kind;
 	memcpy(buf + n, k->pub, sizeof(k->pub));
 	tree_sha256(buf, n + sizeof(k->pub), &h);
 	k->id = (uint32_t)h.b[0] << 24 | (uint32_t)h.b[1] << 16 | (uint32_t)h.b[2] << 8 | h.b[3];
 }
 
-int vkey_parse(const char *text, size_t n, struct vkey *out, struct err *e)
+void vkey_set_id(struct vkey *k)
+{
+	vkey_set_id_kind(VKEY_NOTE, k);
+}
+
+int vkey_parse_kind(enum vkey_kind kind, const char *text, size_t n, struct vkey *out, struct err *e)
 {
 	const char *plus, *plus2;
 	char id[ID + 1];
@@ -65,16 +69,21 @@ int vkey_parse(const char *text, size_t n, struct vkey *out, struct err *e)
 		return err_set(e, EINVAL, "the verifier key's name is empty, or holds a space or a byte "
 			"that is not printable US-ASCII");
 	got = base64_decode(plus2 + 1, n - (size_t)(plus2 + 1 - text), key, sizeof(key));
-	if (got != sizeof(key) || key[0] != ALG_ED25519)
-		return err_set(e, EINVAL, "the verifier key is not an Ed25519 key (after the second '+': "
-			"base64 of the byte 1 and 32 bytes)");
+	if (got != sizeof(key) || key[0] != kind)
+		return err_set(e, EINVAL, "the verifier key is not an Ed25519 %s (after the second '+': "
+			"base64 of the byte %d and 32 bytes)", kind == VKEY_NOTE ? "key" : "cosigner's key", kind);
 	memcpy(out->pub, key + 1, sizeof(out->pub));
-	vkey_set_id(out);
+	vkey_set_id_kind(kind, out);
 	snprintf(id, sizeof(id), "%08" PRIx32, out->id);
 	if (memcmp(id, plus + 1, ID))
 		return err_set(e, EINVAL, "the verifier key's id is %.8s, computed from its name and key "
 			"%s: part of it was changed", plus + 1, id);
 	return 0;
+}
+
+int vkey_parse(const char *text, size_t n, struct vkey *out, struct err *e)
+{
+	return vkey_parse_kind(VKEY_NOTE, text, n, out, e);
 }
 
 static bool blank(char c)
@@ -112,13 +121,18 @@ int vkey_read(const char *text, size_t n, struct vkey *out, struct err *e)
 	return vkey_parse(line, n, out, e);
 }
 
-void vkey_format(const struct vkey *k, char *out)
+void vkey_format_kind(enum vkey_kind kind, const struct vkey *k, char *out)
 {
 	char b64[BASE64_LEN(33) + 1];
 	uint8_t key[33];
 
-	key[0] = ALG_ED25519;
+	key[0] = kind;
 	memcpy(key + 1, k->pub, sizeof(k->pub));
 	base64_encode(key, sizeof(key), b64);
 	snprintf(out, NOTE_VKEY_MAX + 1, "%s+%08" PRIx32 "+%s", k->name, k->id, b64);
+}
+
+void vkey_format(const struct vkey *k, char *out)
+{
+	vkey_format_kind(VKEY_NOTE, k, out);
 }
