@@ -7,11 +7,12 @@
  * (info_print_ext_header, msg_print_ext_body and msg_add_dict_text in kernel/printk/printk.c, 5.10
  * to 7.2) and compared with the dump's record of the same sequence number. One line is printed:
  *
- *   ledger N first A last B twice T missing M gap G | dump N equal N cut N absent N different N
+ *   ledger N first A last B twice T missing M gap G unwritten U | dump N equal N cut N absent N different N
  *
  * twice: sequence numbers stored more than once; missing: numbers between first and last neither
  * stored nor covered by a gap record; gap: records that gap records own up to and that did not follow
- * late; cut: equal as far as
+ * late; unwritten: those of them that are numbers whose record the guest's own kernel had no room for, and which
+ * no reader in the guest ever sees; they are not in G; cut: equal as far as
  * the guest's own reader goes, whose buffer is too small for what its ring holds. Without DUMP the
  * part after the bar is left out. Exit 0 if twice, missing, gap, absent and different are all 0, 1 if not,
  * 2 on trouble. Differences go to standard error, the first ten.
@@ -26,6 +27,7 @@
 #include <string.h>
 
 #include "ledger/ledger.h"
+#include "record/meta.h"
 #include "record/record.h"
 
 #define GAP_MAX 1000000
@@ -35,14 +37,15 @@ struct entry {
 	uint64_t seq;
 	char *dump, *ledger;
 	unsigned int count, course;
-	bool gap; /* a gap record names it */
+	bool gap; /* a gap record names it, */
+	bool unwritten; /* saying that the guest's ring had no room for the text */
 };
 
 static struct entry *entries;
 static size_t n_entries, cap_entries;
 static char boot[17];
 static unsigned int course; /* of this boot: one more with each snapshot restored */
-static uint64_t gap_records;
+static uint64_t gap_records, unwritten;
 static int shown;
 static int with_caller; /* the guest's kernel prints caller ids (CONFIG_PRINTK_CALLER) */
 
@@ -142,16 +145,24 @@ static void forget(struct entry *en)
 	free(en->ledger);
 	en->ledger = NULL;
 	en->count = 0;
-	en->gap = false;
+	en->gap = en->unwritten = false;
 }
 
 /* A record named here may follow all the same, finished late. */
-static void take_gap(uint64_t first, uint64_t count)
+static void take_gap(const struct record *r)
 {
+	struct span reason = meta_get(r, "reason");
+	uint64_t first = param(r, "first"), count = param(r, "count");
+	bool no_room = span_is(reason, "no room for the text in the guest's ring");
+
 	if (count > GAP_MAX)
-		gap_records += count;
-	for (uint64_t i = 0; count <= GAP_MAX && i < count; i++)
-		entry(first + i)->gap = true;
+		*(no_room ? &unwritten : &gap_records) += count;
+	for (uint64_t i = 0; count <= GAP_MAX && i < count; i++) {
+		struct entry *en = entry(first + i);
+
+		en->gap = true;
+		en->unwritten = no_room;
+	}
 }
 
 static void take_leaf(struct span leaf, uint64_t index)
@@ -164,7 +175,7 @@ static void take_leaf(struct span leaf, uint64_t index)
 	if (record_decode(leaf.p, leaf.n, &r, scratch, sizeof(scratch), &e))
 		die("entry %" PRIu64 ": %s", index, e.text);
 	if (span_is(r.app, "logvisor") && span_is(r.msgid, "gap"))
-		take_gap(param(&r, "first"), param(&r, "count"));
+		take_gap(&r);
 	if (r.channel != RECORD_KMSG || !r.has_seq)
 		return;
 	if (r.boot.n != 16)
@@ -174,7 +185,7 @@ static void take_leaf(struct span leaf, uint64_t index)
 	if (memcmp(boot, r.boot.p, 12)) {
 		for (size_t i = 0; i < n_entries; i++)
 			forget(&entries[i]);
-		gap_records = 0;
+		gap_records = unwritten = 0;
 	}
 	memcpy(boot, r.boot.p, 16);
 	en = entry(r.seq);
@@ -279,7 +290,7 @@ int main(int argc, char **argv)
 				first = en->seq;
 			last = en->seq;
 		}
-		gap_records += en->gap && !en->count;
+		*(en->unwritten ? &unwritten : &gap_records) += en->gap && !en->count;
 		if (en->count > 1) {
 			twice++;
 			show("stored twice", en);
@@ -300,9 +311,10 @@ int main(int argc, char **argv)
 		}
 	}
 	missing = stored ? last - first + 1 - stored : 0;
-	missing -= missing < gap_records ? missing : gap_records;
+	missing -= missing < gap_records + unwritten ? missing : gap_records + unwritten;
 	printf("ledger %" PRIu64 " first %" PRIu64 " last %" PRIu64 " twice %" PRIu64
-		" missing %" PRIu64 " gap %" PRIu64, stored, first, last, twice, missing, gap_records);
+		" missing %" PRIu64 " gap %" PRIu64 " unwritten %" PRIu64, stored, first, last, twice, missing,
+		gap_records, unwritten);
 	if (argc == 3)
 		printf(" | dump %" PRIu64 " equal %" PRIu64 " cut %" PRIu64 " absent %" PRIu64
 			" different %" PRIu64, dumped, equal, cut, absent, different);
