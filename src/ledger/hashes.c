@@ -122,8 +122,7 @@ int hashes_grow(struct hashes *h, struct tree *t, uint64_t to)
 	return r;
 }
 
-/* Root of leaves [@start, @end), where @start is a multiple of the smallest power of two >= the range. */
-static int range_root(struct hashes *h, uint64_t start, uint64_t end, struct hash *out)
+int hashes_range(struct hashes *h, uint64_t start, uint64_t end, struct hash *out)
 {
 	uint64_t n = end - start;
 	struct hash sub;
@@ -161,10 +160,10 @@ int hashes_inclusion(struct hashes *h, uint64_t index, uint64_t size, struct has
 		uint64_t k = (uint64_t)1 << (63 - __builtin_clzll(end - start - 1));
 
 		if (index < start + k) {
-			r = range_root(h, start + k, end, &down[depth++]);
+			r = hashes_range(h, start + k, end, &down[depth++]);
 			end = start + k;
 		} else {
-			r = range_root(h, start, start + k, &down[depth++]);
+			r = hashes_range(h, start, start + k, &down[depth++]);
 			start += k;
 		}
 		if (r)

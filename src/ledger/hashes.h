@@ -40,6 +40,12 @@ bool hashes_hole(const struct hash *h, size_t n);
 /* Root of the complete subtree of 2^@height leaves that begins at leaf @start. */
 int hashes_subtree(struct hashes *h, unsigned height, uint64_t start, struct hash *out);
 
+/*
+ * Root of leaves [@start, @end), at least one, where @start is a multiple of the smallest power of two that is
+ * not below their number.
+ */
+int hashes_range(struct hashes *h, uint64_t start, uint64_t end, struct hash *out);
+
 /* The tree of the first @size leaves. Needs no more than one level-0 bundle. */
 int hashes_tree(struct hashes *h, uint64_t size, struct tree *out);
 
