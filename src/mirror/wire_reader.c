@@ -36,9 +36,11 @@ int wire_feed(struct wire_reader *r, const void *data, size_t n)
 {
 	if (r->last == WIRE_END || n == 0)
 		return 0;
-	memmove(r->buf, r->buf + r->used, r->buf ? r->len - r->used : 0);
-	r->len -= r->used;
-	r->used = 0;
+	if (r->used) {
+		memmove(r->buf, r->buf + r->used, r->len - r->used);
+		r->len -= r->used;
+		r->used = 0;
+	}
 	if (r->len + n > r->cap) {
 		size_t cap = r->cap ? r->cap : WIRE_CHUNK;
 		uint8_t *buf;
