@@ -97,7 +97,7 @@ static void up(void *ctx, unsigned level, uint64_t index, const struct hash *h)
 }
 
 /* Put one leaf, hashed already, into the buffers, which have room for it. */
-static void put(struct ledger *l, const void *leaf, size_t n, const struct hash *h, int64_t time_us)
+static void put(struct ledger *l, const void *leaf, size_t n, const struct hash *h, int64_t min_us, int64_t max_us)
 {
 	uint8_t *p = l->buf + l->used;
 
@@ -107,10 +107,10 @@ static void put(struct ledger *l, const void *leaf, size_t n, const struct hash 
 	l->used += LAYOUT_PREFIX + n;
 	l->hashes[l->n_hashes++] = *h;
 	tree_add(&l->tree, h, up, l);
-	if (time_us < l->min_us)
-		l->min_us = time_us;
-	if (time_us > l->max_us)
-		l->max_us = time_us;
+	if (min_us < l->min_us)
+		l->min_us = min_us;
+	if (max_us > l->max_us)
+		l->max_us = max_us;
 	if (l->tree.size % LEDGER_BUNDLE == 0) {
 		l->rows[l->n_rows].row = l->tree.size % LEDGER_SEGMENT ?
 			l->tree.size % LEDGER_SEGMENT / LEDGER_BUNDLE - 1 : LAYOUT_ROWS - 1;
@@ -235,9 +235,10 @@ static int next_segment(struct ledger *l, struct err *e)
 	return r;
 }
 
-int ledger_append(struct ledger *l, const void *leaf, size_t n, int64_t time_us, struct err *e)
+int writer_append(struct ledger *l, struct span leaf, const struct hash *h, int64_t min_us, int64_t max_us,
+	struct err *e)
 {
-	struct hash h;
+	size_t n = leaf.n;
 	int r = 0;
 
 	if (n == 0 || n > LAYOUT_LEAF_MAX)
@@ -253,9 +254,16 @@ int ledger_append(struct ledger *l, const void *leaf, size_t n, int64_t time_us,
 		r = writer_flush(l, e);
 	if (r)
 		return r;
-	tree_leaf_hash(leaf, n, &h);
-	put(l, leaf, n, &h, time_us);
+	put(l, leaf.p, n, h, min_us, max_us);
 	return 0;
+}
+
+int ledger_append(struct ledger *l, const void *leaf, size_t n, int64_t time_us, struct err *e)
+{
+	struct hash h;
+
+	tree_leaf_hash(leaf, n, &h);
+	return writer_append(l, (struct span){leaf, n}, &h, time_us, time_us, e);
 }
 
 int ledger_commit(struct ledger *l, struct err *e)
@@ -280,13 +288,12 @@ int ledger_commit(struct ledger *l, struct err *e)
 	return 0;
 }
 
-/* The size about to be signed, into the older of the two slots: a torn write leaves the other. */
-static int write_size(struct ledger *l, const struct hash *root, struct err *e)
+int writer_size(struct ledger *l, uint64_t size, const struct hash *root, struct err *e)
 {
 	char text[LAYOUT_SIZE_TEXT];
 	int r;
 
-	layout_size_put(l->tree.size, root, text);
+	layout_size_put(size, root, text);
 	if (l->fd_size < 0) {
 		l->fd_size = file_create(l->dir, "size");
 		if (l->fd_size < 0)
@@ -298,6 +305,7 @@ static int write_size(struct ledger *l, const struct hash *root, struct err *e)
 	if (r)
 		return trouble(e, r, "write 'size'");
 	l->size_slot ^= 1;
+	l->must = size;
 	return 0;
 }
 
@@ -315,10 +323,9 @@ int ledger_checkpoint(struct ledger *l, struct err *e)
 		return err_set(e, EBADMSG, "ledger: %" PRIu64 " records, %" PRIu64
 			" were signed: refusing to sign less", l->tree.size, l->must);
 	tree_root(&l->tree, &root);
-	r = write_size(l, &root, e);
+	r = writer_size(l, l->tree.size, &root, e);
 	if (r)
 		return r;
-	l->must = l->tree.size;
 	n = note_sign_checkpoint(l->key, l->tree.size, &root, note, e);
 	if (n < 0)
 		return (int)n;

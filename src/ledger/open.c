@@ -162,8 +162,7 @@ static int make_dir(const char *dir, struct err *e)
 	return 0;
 }
 
-/* The ledger's name in the store. */
-static int sync_parent(const struct ledger *l, struct err *e)
+int writer_sync_parent(const struct ledger *l, struct err *e)
 {
 	_cleanup_fd_ int parent = openat(l->dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -269,7 +268,7 @@ static int create(struct ledger *l, const char *origin, struct err *e)
 	r = writer_lock_size(l, e);
 	if (r)
 		return r;
-	r = sync_parent(l, e);
+	r = writer_sync_parent(l, e);
 	if (!r)
 		r = make_key(l, origin, e);
 	if (r)
@@ -299,14 +298,18 @@ static int load_key(struct ledger *l, const struct vkey *vkey, struct err *e)
 	return r;
 }
 
-static int open_existing(struct ledger *l, const struct seal *seal, struct ledger_recovery *rec,
+static int open_logdir(struct ledger *l, struct err *e)
+{
+	l->logdir = openat(l->dir, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return l->logdir < 0 ? err_set(e, EBADMSG, "its directory 'log' is missing") : 0;
+}
+
+int writer_mend(struct ledger *l, uint64_t size, const struct hash *root, struct ledger_recovery *rec,
 	struct err *e)
 {
-	const struct checkpoint *c = &seal->checkpoint;
-	struct plan p = {.sealed = c->size, .root = c->root};
-	int r;
+	struct plan p = {.sealed = size, .root = *root};
+	int r = open_logdir(l, e);
 
-	r = load_key(l, &seal->key, e);
 	if (!r)
 		r = plan_decide(&p, l->dir, e);
 	if (!r)
@@ -359,27 +362,30 @@ static struct ledger *alloc(void)
 }
 
 /* A locked directory: an existing ledger, or one to be made. */
-static int open_locked(struct ledger *l, const char *origin, struct ledger_recovery *rec, struct err *e)
+static int open_own(struct ledger *l, const void *origin, struct ledger_recovery *rec, struct err *e)
 {
 	struct seal seal;
 	int r = seal_load(l->dir, NULL, &seal, e);
 
 	rec->created = seal.on_checkpoint.error == -ENOENT;
-	if (rec->created)
+	if (rec->created) {
 		r = create(l, origin, e);
-	if (!r) {
-		l->logdir = openat(l->dir, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (l->logdir < 0)
-			r = err_set(e, EBADMSG, "its directory 'log' is missing");
+		if (!r)
+			r = open_logdir(l, e);
+		if (!r)
+			r = writer_segment(l, 0, e);
+	} else if (!r) {
+		r = load_key(l, &seal.key, e);
+		if (!r)
+			r = writer_mend(l, seal.checkpoint.size, &seal.checkpoint.root, rec, e);
 	}
-	if (!r)
-		r = rec->created ? writer_segment(l, 0, e) : open_existing(l, &seal, rec, e);
 	seal_free(&seal);
 	return r;
 }
 
-int ledger_open(struct ledger **out, const char *dir, const char *origin,
-	struct ledger_recovery *rec, struct err *e)
+int writer_open(struct ledger **out, const char *dir,
+	int (*open_as)(struct ledger *l, const void *arg, struct ledger_recovery *rec, struct err *e),
+	const void *arg, struct ledger_recovery *rec, struct err *e)
 {
 	struct ledger_recovery none = {0};
 	struct ledger *l = alloc();
@@ -400,7 +406,7 @@ int ledger_open(struct ledger **out, const char *dir, const char *origin,
 	if (!r)
 		r = writer_lock(l, e);
 	if (!r)
-		r = open_locked(l, origin, rec, e);
+		r = open_as(l, arg, rec, e);
 	if (!r) {
 		*out = l;
 		return 0;
@@ -410,13 +416,19 @@ int ledger_open(struct ledger **out, const char *dir, const char *origin,
 	return r;
 }
 
+int ledger_open(struct ledger **out, const char *dir, const char *origin,
+	struct ledger_recovery *rec, struct err *e)
+{
+	return writer_open(out, dir, open_own, origin, rec, e);
+}
+
 int ledger_close(struct ledger *l, struct err *e)
 {
 	int r;
 
 	if (!l)
 		return 0;
-	r = ledger_checkpoint(l, e);
+	r = l->key ? ledger_checkpoint(l, e) : ledger_commit(l, e);
 	release(l);
 	return r;
 }

@@ -29,7 +29,7 @@
 
 struct ledger {
 	int dir, logdir, lock;
-	struct note_key *key;
+	struct note_key *key; /* NULL: a copy of another's log (copy.h) */
 	struct ledger *next; /* in the list of this process's open ledgers */
 	uint64_t dev, ino;   /* of the lock file */
 	pid_t owner;
@@ -71,6 +71,25 @@ struct ledger {
 /* Open (create) the files of the segment that holds leaf @index, for appending at leaf @index. */
 int writer_segment(struct ledger *l, uint64_t index, struct err *e);
 void writer_segment_close(struct ledger *l);
+
+/* ledger_append() of a leaf hashed already, of which only the range of its time is known. */
+int writer_append(struct ledger *l, struct span leaf, const struct hash *h, int64_t min_us, int64_t max_us,
+	struct err *e);
+
+/* The size about to be signed, into the older of the two slots: a torn write leaves the other. */
+int writer_size(struct ledger *l, uint64_t size, const struct hash *root, struct err *e);
+
+/* Lock directory @dir (made if need be) and have @open do the rest. -errno with @e: nothing stays open. */
+int writer_open(struct ledger **out, const char *dir,
+	int (*open)(struct ledger *l, const void *arg, struct ledger_recovery *rec, struct err *e), const void *arg,
+	struct ledger_recovery *rec, struct err *e);
+
+/* Judge what is there of @size leaves with @root signed, and mend it (plan.h). `log` is open afterwards. */
+int writer_mend(struct ledger *l, uint64_t size, const struct hash *root, struct ledger_recovery *rec,
+	struct err *e);
+
+/* The directory's name in the store above it, durable. */
+int writer_sync_parent(const struct ledger *l, struct err *e);
 
 /* Write out what is held back. */
 int writer_flush(struct ledger *l, struct err *e);
