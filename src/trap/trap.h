@@ -26,12 +26,18 @@ enum trap_cap {
 	TRAP_CODE = 1 << 1,  /* takes SITE_CODE */
 };
 
+#define TRAP_WATCH_MAX 4096
+
 enum trap_site_kind { SITE_WATCH, SITE_CODE };
 
 struct trap_site {
 	enum trap_site_kind kind;
 	uint64_t gva;    /* guest-virtual address of the data word, or of the function's entry */
-	uint32_t len;    /* SITE_WATCH: 1, 2, 4 or 8 bytes, aligned to its size */
+	/*
+	 * SITE_WATCH: 1, 2, 4 or 8 bytes, aligned to its size; or a multiple of 8 up to TRAP_WATCH_MAX, aligned to
+	 * 8, which hardware cannot watch: -ENOSPC then.
+	 */
+	uint32_t len;
 	uint32_t owner;  /* which of the worker's sources wants it, */
 	uint32_t tag;    /* and that source's own number: both come back in the event */
 	const struct fetch *fetch; /* SITE_CODE: what to copy there */
@@ -49,9 +55,15 @@ enum trap_event_type {
 	TRAP_GONE,    /* the VM ended; its memory may still be readable, for the last records */
 };
 
+struct trap; /* a backend's own state begins with this */
+
 struct trap_event {
 	enum trap_event_type type;
-	uint32_t owner, tag; /* of the site, for TRAP_STOPPED, TRAP_COPY, TRAP_CHANGED and TRAP_ALERT */
+	/*
+	 * Of the site, for TRAP_STOPPED, TRAP_COPY, TRAP_CHANGED and TRAP_ALERT. Owner 0 is all: several vCPUs may
+	 * have stopped at sites at once, and only one of them is told of.
+	 */
+	uint32_t owner, tag;
 	uint32_t vcpu; /* if known, else UINT32_MAX */
 	int64_t time_us; /* host clock at the trap */
 	bool held;    /* the VM stands still until resume() */
@@ -64,10 +76,14 @@ struct trap_event {
 	 */
 	uint64_t failed;
 	uint64_t lost; /* TRAP_LOST: events there was no room for; TRAP_CHANGED, TRAP_ALERT: other sites that have no trap */
+	struct trap *trap; /* TRAP_STOPPED: whose gregs() may be asked */
 	char text[160];
 };
 
-struct trap; /* a backend's own state begins with this */
+/* Registers of a vCPU that stands still, x86-64: gpr in the order of their numbers (rax, rcx, rdx, rbx, rsp ...). */
+struct trap_gregs {
+	uint64_t gpr[16], rip, gs /* GS.base */, cr3;
+};
 
 struct trap_ops {
 	const char *name;   /* "gdb", "kvm", "xen": the word before ':' in a target */
@@ -97,6 +113,11 @@ struct trap_ops {
 	/* Hold the VM / let it go on after hold() or TRAP_STOPPED. */
 	int (*hold)(struct trap *t, struct err *e);
 	int (*resume)(struct trap *t, struct err *e);
+	/*
+	 * While the VM is held: the registers of vCPU @vcpu. 0; -ENOENT: no such vCPU; -ENOTSUP: it has others; or
+	 * -errno, with @e. NULL: this backend cannot.
+	 */
+	int (*gregs)(struct trap *t, unsigned vcpu, struct trap_gregs *out, struct err *e);
 	/*
 	 * A number that changes when CPUs of the VM have run: what its memory looks like while it stays the
 	 * same may be the doing of its VMM, which loads a snapshot, and not be whole yet. 0, or -errno

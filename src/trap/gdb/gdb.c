@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "util/clock.h"
+#include "util/load.h"
 
 /* How long a VMM takes to end after it closed its stub's connection. */
 #define EXIT_MS 3000
@@ -115,6 +116,41 @@ static int op_cpu(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e
 	return rc ? rc : rc2;
 }
 
+/* One register in the bytes of a 'g' packet: false if it is not there, or no 64 bits. */
+static bool in_g(const struct gdb *g, enum gdb_reg reg, const uint8_t *raw, int n, uint64_t *v)
+{
+	if (g->regs.in_g[reg].len != sizeof(*v) || g->regs.in_g[reg].at + sizeof(*v) > (size_t)n)
+		return false;
+	*v = load_u64(raw + g->regs.in_g[reg].at);
+	return true;
+}
+
+static int op_gregs(struct trap *t, unsigned vcpu, struct trap_gregs *out, struct err *e)
+{
+	struct gdb *g = gdb_of(t);
+	uint8_t raw[RSP_MAX / 2];
+	char cmd[64];
+	bool all;
+	int rc, n;
+
+	memset(out, 0, sizeof(*out));
+	if (vcpu >= g->vcpus || !g->held)
+		return err_set(e, ENOENT, "gdb:%s: no vCPU %u that stands still", g->where, vcpu);
+	snprintf(cmd, sizeof(cmd), "Hgp%llx.%llx", (unsigned long long)g->vcpu[vcpu].pid,
+		(unsigned long long)g->vcpu[vcpu].tid);
+	rc = conn_request_ok(&g->c, cmd, e);
+	if (rc == 0)
+		rc = conn_request(&g->c, "g", GDB_REPLY_MS, e);
+	if (rc)
+		return gdb_note(g, rc);
+	n = rsp_unhex(g->c.pkt, g->c.len, raw, sizeof(raw));
+	all = in_g(g, REG_PC, raw, n, &out->rip) && in_g(g, REG_CR3, raw, n, &out->cr3) &&
+		in_g(g, REG_GS_BASE, raw, n, &out->gs);
+	for (int i = 0; i < 16; i++)
+		all = all && in_g(g, (enum gdb_reg)(REG_RAX + i), raw, n, &out->gpr[i]);
+	return all ? 0 : err_set(e, ENOTSUP, "gdb:%s: vCPU %u has no registers of x86-64", g->where, vcpu);
+}
+
 /* Z2 or z2: a write watchpoint set or cleared. */
 static int watchpoint(struct gdb *g, char zed, const struct trap_site *s, struct err *e)
 {
@@ -139,6 +175,13 @@ static bool room_for_site(struct gdb *g)
 	return true;
 }
 
+static bool watchable(const struct trap_site *s)
+{
+	if (s->len == 1 || s->len == 2 || s->len == 4)
+		return s->gva % s->len == 0;
+	return s->len && s->len <= TRAP_WATCH_MAX && s->len % 8 == 0 && s->gva % 8 == 0;
+}
+
 static int op_plant(struct trap *t, const struct trap_site *site, struct err *e)
 {
 	struct gdb *g = gdb_of(t);
@@ -147,8 +190,7 @@ static int op_plant(struct trap *t, const struct trap_site *site, struct err *e)
 
 	if (site->kind != SITE_WATCH)
 		return err_set(e, ENOTSUP, "gdb:%s: this backend takes watchpoints only", g->where);
-	if ((site->len != 1 && site->len != 2 && site->len != 4 && site->len != 8) ||
-		site->gva % site->len)
+	if (!watchable(site))
 		return err_set(e, EINVAL, "gdb:%s: cannot watch %u bytes at 0x%llx", g->where, site->len,
 			(unsigned long long)site->gva);
 	if (!room_for_site(g))
@@ -217,7 +259,8 @@ static bool ring(struct gdb *g, const struct rsp_stop *s, struct trap_event *ev)
 		return false;
 	ev->type = TRAP_STOPPED;
 	ev->held = true;
-	ev->owner = hit->owner;
+	ev->trap = &g->t;
+	ev->owner = g->vcpus > 1 ? 0 : hit->owner;
 	ev->tag = hit->tag;
 	ev->time_us = clock_wall_us();
 	for (unsigned i = 0; s->thread && i < g->vcpus; i++)
@@ -345,5 +388,6 @@ const struct trap_ops trap_gdb = {
 	.wait = op_wait,
 	.hold = op_hold,
 	.resume = op_resume,
+	.gregs = op_gregs,
 	.detach = op_detach,
 };

@@ -8,7 +8,7 @@
 
 void regs_init(struct gdb_regs *r)
 {
-	r->next = 0;
+	memset(r, 0, sizeof(*r));
 	for (int i = 0; i < REG_COUNT; i++)
 		r->num[i] = -1;
 }
@@ -61,10 +61,15 @@ void regs_scan(struct gdb_regs *r, const char *xml)
 		const char *name;
 		enum gdb_reg reg;
 	} known[] = {{"rip", REG_PC}, {"eip", REG_PC}, {"pc", REG_PC}, {"cr0", REG_CR0},
-		{"cr3", REG_CR3}, {"cr4", REG_CR4}, {"efer", REG_EFER}};
+		{"cr3", REG_CR3}, {"cr4", REG_CR4}, {"efer", REG_EFER}, {"gs_base", REG_GS_BASE},
+		{"rax", REG_RAX}, {"rcx", REG_RCX}, {"rdx", REG_RDX}, {"rbx", REG_RBX}, {"rsp", REG_RSP},
+		{"rbp", REG_RBP}, {"rsi", REG_RSI}, {"rdi", REG_RDI}, {"r8", REG_R8}, {"r9", REG_R9},
+		{"r10", REG_R10}, {"r11", REG_R11}, {"r12", REG_R12}, {"r13", REG_R13}, {"r14", REG_R14},
+		{"r15", REG_R15}};
 
 	for (const char *p = xml; (p = element(p, "<reg "));) {
 		const char *end, *v;
+		unsigned len = 0;
 		size_t n;
 
 		p += 5;
@@ -74,10 +79,17 @@ void regs_scan(struct gdb_regs *r, const char *xml)
 		v = attribute(p, end, "regnum", &n);
 		if (v && n && n < 6)
 			r->next = (unsigned)strtoul(v, NULL, 10);
+		v = attribute(p, end, "bitsize", &n);
+		if (v && n && n < 6)
+			len = (unsigned)strtoul(v, NULL, 10) / 8;
 		v = attribute(p, end, "name", &n);
 		for (size_t i = 0; v && i < sizeof(known) / sizeof(known[0]); i++)
-			if (is(v, n, known[i].name) && r->num[known[i].reg] < 0)
+			if (is(v, n, known[i].name) && r->num[known[i].reg] < 0) {
 				r->num[known[i].reg] = (int)r->next;
+				r->in_g[known[i].reg].at = r->at;
+				r->in_g[known[i].reg].len = len;
+			}
+		r->at += len;
 		r->next++;
 		p = end;
 	}

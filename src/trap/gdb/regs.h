@@ -2,18 +2,28 @@
 /*
  * regs.h - which number a register has in 'p' packets, out of the stub's target description (GDB
  * manual, appendix "Target Descriptions"): registers count up in the order of their <reg> elements,
- * through all files that target.xml includes, unless "regnum" says otherwise.
+ * through all files that target.xml includes, unless "regnum" says otherwise; and where it is in the reply to
+ * 'g', which has their values one behind the other.
  */
 #ifndef LOGVISOR_TRAP_GDB_REGS_H
 #define LOGVISOR_TRAP_GDB_REGS_H
 
 #include <stddef.h>
 
-enum gdb_reg { REG_PC, REG_CR0, REG_CR3, REG_CR4, REG_EFER, REG_COUNT };
+enum gdb_reg {
+	REG_PC, REG_CR0, REG_CR3, REG_CR4, REG_EFER, REG_GS_BASE,
+	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+	REG_COUNT
+};
 
 struct gdb_regs {
 	unsigned next; /* the number the next <reg> gets */
+	unsigned at;   /* where the next one is in a 'g' packet's bytes */
 	int num[REG_COUNT]; /* -1: the description has none */
+	struct {
+		unsigned at, len; /* in a 'g' packet, bytes; len 0: not known */
+	} in_g[REG_COUNT];
 };
 
 void regs_init(struct gdb_regs *r);
