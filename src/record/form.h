@@ -94,8 +94,9 @@ static inline struct span form_field_key(const struct form_field *f)
 	return (struct span){f->json_key.p + 2, f->json_key.n - 5};
 }
 
-/* Fixed ones are fewer than 26. */
-#define FORM_FIELDS_MAX (26 + 2 * RECORD_PARAMS_MAX)
+/* Fixed ones and those derived of others are fewer than 44; of an entry for journald that many are shown. */
+#define FORM_NATIVE_MAX 128
+#define FORM_FIELDS_MAX (44 + 2 * RECORD_PARAMS_MAX + FORM_NATIVE_MAX)
 #define FORM_KEY_MAX 64 /* journald's limit for a field's name (systemd 252, journal-file.c) */
 
 struct form_fields {

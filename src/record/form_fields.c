@@ -2,11 +2,15 @@
 /*
  * form_fields.c - a record as journal fields. journald marks what it observed itself, and a client
  * cannot forge, by a leading underscore; the same is done here with what the hypervisor observed
- * (_LOGVISOR_*), while what the guest claims becomes GUEST_*.
+ * (_LOGVISOR_*), while what the guest claims becomes GUEST_*, or has the journal's name for it, none of
+ * which begins with an underscore.
  */
+#include "record/cgroup.h"
 #include "record/form.h"
 #include "record/leaf.h"
 #include "record/meta.h"
+#include "record/native.h"
+#include "record/said.h"
 
 #define BOOT_NONE "0000000000000000"
 
@@ -78,6 +82,8 @@ static const struct {
 	{SPAN("cgroup"), SPAN(KEY_TEXT("_SYSTEMD_CGROUP"))},
 	{SPAN("unit"), SPAN(KEY_TEXT("_SYSTEMD_UNIT"))},
 	{SPAN("loginuid"), SPAN(KEY_TEXT("_AUDIT_LOGINUID"))},
+	{SPAN("session"), SPAN(KEY_TEXT("_AUDIT_SESSION"))},
+	{SPAN("type"), SPAN(KEY_TEXT("_AUDIT_TYPE"))},
 };
 
 static bool add_sender(struct form_fields *o, const struct record_param *p)
@@ -172,6 +178,70 @@ static struct span cursor(struct form_fields *o, const struct record *r, struct 
 	return s;
 }
 
+/* What follows from the control group, as journald derives it, and what journald has no name for. */
+static void add_cgroup(struct form_fields *o, const struct record *r)
+{
+	struct cgroup_said cg;
+
+	cgroup_parse(meta_get(r, "cgroup"), &cg);
+	add_if(o, KEY("_SYSTEMD_UNIT"), cg.unit);
+	add_if(o, KEY("_SYSTEMD_USER_UNIT"), cg.user_unit);
+	add_if(o, KEY("_SYSTEMD_SLICE"), cg.slice);
+	add_if(o, KEY("_SYSTEMD_SESSION"), cg.session);
+	add_if(o, KEY("_SYSTEMD_OWNER_UID"), cg.owner_uid);
+	add_if(o, KEY("_LOGVISOR_CONTAINER"), cg.container);
+}
+
+/* The fields of an entry for journald, but those that have a place of their own. */
+static void add_native(struct form_fields *o, const struct record *r)
+{
+	struct span s = r->msg;
+	struct native_field f;
+	bool message = false;
+	unsigned n = 0;
+
+	while (native_next(&s, &f)) {
+		bool first = !message && span_is(f.key, "MESSAGE");
+		struct span key;
+
+		message |= first;
+		if (first || span_is(f.key, "PRIORITY") || span_is(f.key, "SYSLOG_FACILITY") ||
+			span_is(f.key, "SYSLOG_IDENTIFIER"))
+			continue;
+		if (n++ == FORM_NATIVE_MAX)
+			break;
+		key = keep(o, LITERAL(",\""));
+		key.n += keep(o, f.key).n;
+		key.n += keep(o, LITERAL("\":\"")).n;
+		add(o, key, f.value);
+	}
+	o->may_repeat = true;
+}
+
+/* What a program's record claims, and what is derived of what was observed; the text is left for the end. */
+static void add_program(struct form_fields *o, const struct record *r, const struct said *said)
+{
+	const char *mismatch = said_mismatch(r);
+
+	add_if(o, KEY("SYSLOG_IDENTIFIER"), said->identifier.n ? said->identifier : r->app);
+	add_if(o, KEY("_COMM"), r->app);
+	add_if(o, KEY("_PID"), r->procid);
+	add_cgroup(o, r);
+	if (mismatch)
+		add_plain(o, KEY("_LOGVISOR_MISMATCH"), span_of(mismatch));
+	if (r->channel == RECORD_JOURNAL) {
+		add_native(o, r);
+	} else if (r->channel == RECORD_SYSLOG) {
+		add_if(o, KEY("SYSLOG_PID"), said->pid);
+		add_if(o, KEY("SYSLOG_TIMESTAMP"), said->time);
+		add(o, KEY("SYSLOG_RAW"), r->msg);
+	} else if (r->channel == RECORD_AUDIT) {
+		add_if(o, KEY("_AUDIT_TYPE_NAME"), span_of(said->audit_name));
+		if (said->has_audit_id)
+			add_u64(o, KEY("_AUDIT_ID"), said->audit_id);
+	}
+}
+
 void form_fields(struct form *f, const struct record *r, uint64_t index, struct form_fields *o)
 {
 	uint64_t us = r->has_guest_ns ? r->guest_ns / 1000 : 0, shown;
@@ -179,6 +249,7 @@ void form_fields(struct form *f, const struct record *r, uint64_t index, struct 
 	struct span at, monotonic_us;
 	enum meta_kind kind;
 	bool meta = meta_is(r, &kind);
+	struct said said = {.text = r->msg};
 	uint64_t journal_time = f->kind == FORM_EXPORT ? importable((uint64_t)r->time_us) : (uint64_t)r->time_us;
 
 	o->n = o->used = 0;
@@ -196,10 +267,11 @@ void form_fields(struct form *f, const struct record *r, uint64_t index, struct 
 	add_plain(o, KEY("_TRANSPORT"), transport(r, meta));
 	add_u64(o, KEY("PRIORITY"), r->severity);
 	add_u64(o, KEY("SYSLOG_FACILITY"), r->facility);
-	add_if(o, KEY("SYSLOG_IDENTIFIER"), r->app);
-	if (!meta && r->channel != RECORD_KMSG) {
-		add_if(o, KEY("_COMM"), r->app);
-		add_if(o, KEY("_PID"), r->procid);
+	if (meta || r->channel == RECORD_KMSG) {
+		add_if(o, KEY("SYSLOG_IDENTIFIER"), r->app);
+	} else {
+		said_of(r, &said);
+		add_program(o, r, &said);
 	}
 	if (r->has_guest_ns)
 		add_plain(o, KEY("_SOURCE_MONOTONIC_TIMESTAMP"),
@@ -225,7 +297,7 @@ void form_fields(struct form *f, const struct record *r, uint64_t index, struct 
 		add_u64(o, KEY("_LOGVISOR_REALTIME"), (uint64_t)r->time_us);
 	add_params(o, r->observed, r->n_observed, true);
 	add_params(o, r->claimed, r->n_claimed, false);
-	add(o, KEY("MESSAGE"), r->msg);
+	add(o, KEY("MESSAGE"), said.text);
 }
 
 void form_fields_named(const struct record *r, uint64_t index, struct span key, struct form_fields *o)

@@ -5,6 +5,7 @@
 #include "record/form.h"
 #include "record/harmless.h"
 #include "record/meta.h"
+#include "record/said.h"
 
 static struct span without_newlines_at_end(struct span s)
 {
@@ -64,6 +65,27 @@ static int put_head(struct form *f, FILE *out, const struct record *r, uint64_t 
 	return columns;
 }
 
+/*
+ * The text of a program's record, with a name that is not the process's before it; of the audit log with its type. Of
+ * an entry for journald that has no text, all of it.
+ */
+static void put_text(const struct form *f, FILE *out, const struct record *r, int indent)
+{
+	struct span before = {NULL, 0};
+	struct said said;
+
+	said_of(r, &said);
+	if (r->channel == RECORD_AUDIT)
+		before = span_of(said.audit_name);
+	else if (!span_eq(said.identifier, r->app) && r->channel != RECORD_STREAM)
+		before = said.identifier;
+	if (before.n && f->kind != FORM_CAT) {
+		harmless_put(out, before, f->ascii, HARMLESS_ONE_LINE);
+		fputs_unlocked(r->channel == RECORD_AUDIT ? " " : ": ", out);
+	}
+	harmless_put(out, without_newlines_at_end(said.text.n ? said.text : r->msg), f->ascii, indent);
+}
+
 /* cat with --output-fields: those values, a line each. */
 static void put_only(const struct form *f, FILE *out, const struct record *r, uint64_t index)
 {
@@ -96,7 +118,10 @@ void form_human_put(struct form *f, FILE *out, const struct record *r, uint64_t 
 		fputs_unlocked(f->kind == FORM_CAT ? "-- logvisor " : "", out);
 		fprintf(out, "%s: ", meta_kind_name(kind));
 	}
-	harmless_put(out, without_newlines_at_end(r->msg), f->ascii, indent);
+	if (meta || r->channel == RECORD_KMSG)
+		harmless_put(out, without_newlines_at_end(r->msg), f->ascii, indent);
+	else
+		put_text(f, out, r, indent);
 	if (r->truncated)
 		fputs_unlocked(" [truncated]", out);
 	if (meta && f->kind == FORM_CAT)

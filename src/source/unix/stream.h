@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * stream.h - services' stdout and stderr: bytes written to journald's stream socket become lines, as journald makes
+ * them (systemd 252, src/journal/journald-stream.c). A stream begins with seven lines that say what it is, or is
+ * met midway, when nothing of that is known.
+ */
+#ifndef LOGVISOR_SOURCE_UNIX_STREAM_H
+#define LOGVISOR_SOURCE_UNIX_STREAM_H
+
+#include "source/sender/outbox.h"
+
+#define STREAM_LINE_MAX 49152 /* journald.conf(5), LineMax= */
+#define STREAMS_MAX 4096
+#define STREAM_BYTES_MAX (8U << 20) /* of lines begun, in all */
+#define STREAM_BUCKETS 256
+
+struct stream;
+
+struct streams {
+	struct outbox *out;
+	struct stream *bucket[STREAM_BUCKETS];
+	struct stream *newest, *oldest; /* by the last bytes that came */
+	unsigned n;
+	size_t bytes;
+};
+
+void streams_init(struct streams *s, struct outbox *out);
+/* What was begun and not finished is put as it is. */
+void streams_end(struct streams *s);
+void streams_free(struct streams *s);
+
+/*
+ * Bytes that were written to the stream whose other end is m->copy->sock: m->text, with all else as the lines
+ * have it.
+ */
+void streams_take(struct streams *s, const struct outbox_message *m);
+
+#endif
