@@ -21,9 +21,16 @@
 #include "trap/trap.h"
 #include "util/err.h"
 
-/* One record that is stored: the name of its boot, its number, the guest's time, a hash of its text. */
-typedef int (*source_known)(void *ctx, const char *boot, uint64_t seq, uint64_t guest_ns,
-	uint64_t text_hash);
+/* One record that is stored. */
+struct source_stored {
+	const char *boot;   /* the name of its boot */
+	uint64_t seq;       /* its number and the guest's time; 0 where its channel has none */
+	uint64_t guest_ns;
+	uint64_t text_hash; /* hash64() of its text */
+	const struct record *r; /* all of it, valid during the call */
+};
+
+typedef int (*source_known)(void *ctx, const struct source_stored *stored);
 
 /*
  * Takes each record the source produces; the source has filled all but `host`, and may leave `boot` empty
@@ -34,8 +41,8 @@ struct source_sink {
 	int (*emit)(void *ctx, struct record *r, struct err *e);
 	void *ctx;
 	/*
-	 * Call @known for each record of @channel that is stored, newest first, until it returns non-zero.
-	 * 0 or -errno with @e. NULL: the sink cannot tell.
+	 * Call @known for each record of @channel that is stored, newest first, until it returns non-zero or the
+	 * ledger was looked at far enough. 0 or -errno with @e. NULL: the sink cannot tell.
 	 */
 	int (*recall)(void *ctx, enum record_channel channel, source_known known, void *known_ctx,
 		struct err *e);
@@ -97,6 +104,7 @@ struct source {
 struct source_ops {
 	const char *name;
 	unsigned channels; /* 1 << enum record_channel of what it emits */
+	unsigned numbered; /* those of them whose records have the guest's own numbers: only they have a place to go on at */
 	bool needed;       /* without it a guest is not followed: it is waited for */
 	/*
 	 * Find this kind of log in the guest, and the place to go on. All questions to the guest's symbols

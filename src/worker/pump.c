@@ -56,6 +56,15 @@ void pump_init(struct pump *p, struct trap *t, struct boot *b, const struct repo
 	p->sink = (struct source_sink){emit, p, recall, say};
 }
 
+unsigned pump_numbered(const struct source_ops *const *table)
+{
+	unsigned channels = 0;
+
+	for (; *table; table++)
+		channels |= (*table)->numbered;
+	return channels;
+}
+
 unsigned pump_channels(const struct source_ops *const *table)
 {
 	unsigned channels = 0;

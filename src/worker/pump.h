@@ -46,6 +46,8 @@ void pump_init(struct pump *p, struct trap *t, struct boot *b, const struct repo
 
 /* The channels that sources of @table emit, 1 << enum record_channel. */
 unsigned pump_channels(const struct source_ops *const *table);
+/* Those of them whose records have the guest's numbers. */
+unsigned pump_numbered(const struct source_ops *const *table);
 
 /*
  * Open every source in the guest found. -errno of one that is needed, and none is open then; another that

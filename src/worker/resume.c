@@ -12,6 +12,8 @@
 
 #define LOOK 256      /* records of a channel looked at: late ones come out of order */
 #define GAPS_MAX 4096 /* newer than the newest record: more are not looked at */
+/* The newest leaves that are looked at, some ten seconds' work: what is older than all of them is not gone on from. */
+#define LEAVES_MAX (1u << 24)
 
 /* ---- while records are stored ---- */
 
@@ -96,19 +98,20 @@ struct look {
 
 struct pass {
 	struct ledger_reader *reader;
+	uint32_t leaves;
 	struct record r;
 	char scratch[RECORD_LEAF_MAX];
 	struct look look[RECORD_CHANNELS];
 };
 
-/* The next older record that is of a channel of the guest: 1 with k->r, 0 at the beginning, or -errno. */
+/* The next older record that is of a channel of the guest: 1 with k->r, 0 far enough back, or -errno. */
 static int older(struct pass *k, struct err *e)
 {
 	struct span leaf;
 	uint64_t index;
 	int r;
 
-	while ((r = ledger_reader_prev(k->reader, &leaf, &index, e)) == 1)
+	while ((r = k->leaves++ < LEAVES_MAX ? ledger_reader_prev(k->reader, &leaf, &index, e) : 0) == 1)
 		if (!record_decode(leaf.p, leaf.n, &k->r, k->scratch, sizeof(k->scratch), NULL) &&
 			k->r.channel != RECORD_META)
 			break;
@@ -218,6 +221,8 @@ int resume_recall(const char *dir, enum record_channel channel, source_known kno
 	struct err *e)
 {
 	struct pass *k = calloc(1, sizeof(*k));
+	struct source_stored stored;
+	enum meta_kind kind;
 	char boot[17];
 	int r, done = 0;
 
@@ -228,10 +233,11 @@ int resume_recall(const char *dir, enum record_channel channel, source_known kno
 		r = ledger_reader_seek(k->reader, ledger_reader_end(k->reader), e);
 	while (!r && !done && (r = older(k, e)) == 1) {
 		r = 0;
-		if (k->r.channel != channel || !k->r.has_seq || k->r.boot.n >= sizeof(boot))
+		if (k->r.channel != channel || meta_is(&k->r, &kind) || k->r.boot.n >= sizeof(boot))
 			continue;
 		snprintf(boot, sizeof(boot), "%.*s", (int)k->r.boot.n, k->r.boot.p);
-		done = known(ctx, boot, k->r.seq, k->r.guest_ns, hash64(k->r.msg.p, k->r.msg.n));
+		stored = (struct source_stored){boot, k->r.seq, k->r.guest_ns, hash64(k->r.msg.p, k->r.msg.n), &k->r};
+		done = known(ctx, &stored);
 	}
 	ledger_reader_close(k->reader);
 	free(k);

@@ -70,7 +70,7 @@ static int open_both(struct worker *w, struct ledger_recovery *rec, struct err *
 	if (!r && !old)
 		r = store_open(&w->store, o->dir, o->name, rec, e);
 	if (!r && !rec->created)
-		r = resume_find(&w->resume, pump_channels(source_table), o->dir, e);
+		r = resume_find(&w->resume, pump_numbered(source_table), o->dir, e);
 	if (!r)
 		r = worker_confine(o->dir, &w->alone, e);
 	return r;

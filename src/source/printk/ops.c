@@ -127,6 +127,7 @@ static void close_printk(struct source *s)
 const struct source_ops source_printk = {
 	.name = "printk",
 	.channels = 1 << RECORD_KMSG,
+	.numbered = 1 << RECORD_KMSG,
 	.needed = true,
 	.open = open_printk,
 	.sites = sites,

@@ -41,13 +41,13 @@ static void next_name(struct printk *p)
 }
 
 /* A record of this boot that the ledger has, whatever the name: is it one that the ring holds? */
-static int known(void *ctx, const char *boot, uint64_t seq, uint64_t guest_ns, uint64_t text_hash)
+static int known(void *ctx, const struct source_stored *s)
 {
 	struct printk *p = ctx;
-	uint64_t print = printk_fingerprint(seq, guest_ns, text_hash);
-	size_t i = seq & p->history_mask;
+	uint64_t print = printk_fingerprint(s->seq, s->guest_ns, s->text_hash);
+	size_t i = s->seq & p->history_mask;
 
-	if (!printk_same_boot(boot, p->boot) || !p->recall_left--)
+	if (!printk_same_boot(s->boot, p->boot) || !p->recall_left--)
 		return 1; /* older boots are of no use */
 	if (p->in_ring[i] != print)
 		return 0;

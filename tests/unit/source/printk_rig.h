@@ -76,9 +76,12 @@ static inline int recall(void *ctx, enum record_channel channel, source_known kn
 	(void)ctx;
 	(void)e;
 	assert_int_equal(channel, RECORD_KMSG);
-	while (i-- && (seen[i].kind != META_KINDS || !known(known_ctx, seen[i].boot, seen[i].seq,
-		seen[i].ns, seen[i].hash)))
-		;
+	while (i--) {
+		const struct source_stored stored = {seen[i].boot, seen[i].seq, seen[i].ns, seen[i].hash, NULL};
+
+		if (seen[i].kind == META_KINDS && known(known_ctx, &stored))
+			break;
+	}
 	return 0;
 }
 

@@ -215,13 +215,13 @@ static void gaps_without_end(void **state)
 
 static int seen;
 
-static int see(void *ctx, const char *boot, uint64_t seq, uint64_t guest_ns, uint64_t text_hash)
+static int see(void *ctx, const struct source_stored *stored)
 {
 	(void)ctx;
-	(void)text_hash;
-	assert_string_equal(boot, BOOT_A);
-	assert_int_equal(guest_ns, seq * 10);
-	assert_int_equal(seq, 9 - seen);
+	assert_string_equal(stored->boot, BOOT_A);
+	assert_int_equal(stored->guest_ns, stored->seq * 10);
+	assert_int_equal(stored->seq, 9 - seen);
+	assert_int_equal(stored->r->seq, stored->seq);
 	return ++seen == 5;
 }
 

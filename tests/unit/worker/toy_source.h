@@ -229,7 +229,7 @@ static inline int toy_open_as(struct source **out, const struct source_start *st
 }
 
 static const struct source_ops source_toy = {
-	.name = "toy", .channels = 1 << TOY_CHANNEL, .open = toy_open_as, .sites = toy_sites,
+	.name = "toy", .channels = 1 << TOY_CHANNEL, .numbered = 1 << TOY_CHANNEL, .open = toy_open_as, .sites = toy_sites,
 	.planted = toy_planted, .event = toy_event, .quiet = toy_quiet, .drain = toy_drain, .due = toy_due,
 	.counters = toy_counters, .end = toy_end, .close = toy_close,
 };
