@@ -362,6 +362,8 @@ int plan_decide(struct plan *p, int dir, struct err *e)
 {
 	int r;
 
+	p->min_us = INT64_MAX;
+	p->max_us = INT64_MIN;
 	r = plan_load_size(p, dir, e);
 	if (r)
 		return r;
