@@ -49,7 +49,7 @@ static void build(void)
 	char note[NOTE_SIGNED_MAX], vkey[NOTE_VKEY_MAX + 1], *pem;
 	struct tree t = {0};
 	size_t used[2] = {0}, n;
-	struct note_key *key;
+	struct note_key *key = NULL;
 	struct hash root, fold;
 
 	for (unsigned i = 0; i < LEAVES; i++) {
@@ -100,12 +100,15 @@ static int get(void *ctx, const char *path, size_t max, char **data, size_t *n, 
 			if (input[k + 1] % 4 == 0)
 				*n = at;
 			else if (input[k + 1] % 4 == 1)
-				return err_set(e, ENOENT, "not there");
+				goto gone;
 			else if (at < *n)
 				(*data)[at] = (char)input[k + 4];
 		}
 		return 0;
 	}
+gone:
+	free(*data);
+	*data = NULL;
 	return err_set(e, ENOENT, "not there");
 }
 
