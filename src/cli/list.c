@@ -22,18 +22,21 @@
 #include "record/harmless.h"
 #include "record/meta.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
+#define STALLED_BEATS 3    /* heartbeats that did not come */
 #define LOOK_BACK 2000000 /* leaves searched for Logvisor's own records, newest first */
 
 struct row {
 	char name[RECORD_NAME_MAX + 1], target[128];
 	char *shown;       /* the target, as people may see it */
-	const char *state; /* attached, detached, ended, dead, empty, unreadable */
+	const char *state; /* attached, stalled, detached, ended, dead, empty, unreadable */
 	pid_t pid;
 	uint64_t records, bytes;
 	struct lost_sum lost;
 	bool has_lost, has_last;
 	int64_t last_us;
+	uint64_t heartbeat_s; /* of the last worker; 0: not known */
 };
 
 /* From Logvisor's own records, newest first: how the last session ended, and the target. */
@@ -49,6 +52,8 @@ static bool take_meta(struct row *row, const struct record *r)
 		snprintf(row->target, sizeof(row->target), "%.*s", (int)target.n, target.p);
 	if (!row->state)
 		row->state = kind == META_DETACH ? "detached" : kind == META_END ? "ended" : "dead";
+	if (kind == META_ATTACH)
+		meta_get_u64(r, META_HEARTBEAT_S, &row->heartbeat_s);
 	return kind == META_ATTACH;
 }
 
@@ -80,6 +85,13 @@ static int read_ledger(struct row *row, const char *dir, struct record *r, char 
 	return ret;
 }
 
+/* A worker that lives and writes nothing, not even heartbeats: its disk is full, or it stands still. */
+static bool stalled(const struct row *row)
+{
+	return row->has_last && row->heartbeat_s && row->heartbeat_s < UINT32_MAX &&
+		clock_wall_us() - row->last_us > STALLED_BEATS * (int64_t)row->heartbeat_s * 1000000;
+}
+
 static void fill(struct row *row, const char *store, const char *name, struct record *r,
 	char *scratch)
 {
@@ -94,7 +106,7 @@ static void fill(struct row *row, const char *store, const char *name, struct re
 		row->state = "unreadable";
 	w = ledger_writer(dir, &row->pid);
 	if (w == 1)
-		row->state = "attached";
+		row->state = stalled(row) ? "stalled" : "attached";
 	else
 		row->pid = 0;
 	if (!row->state) /* as far as was looked, no worker said that it ended */

@@ -101,6 +101,9 @@ void meta_prune(struct meta *m, uint64_t from, uint64_t first, const char *root,
 /* The same of gaps of which nobody knows the size; absent: 0. */
 #define META_TOTAL_BLIND "total_blind"
 
+/* Parameter of attach: seconds from one heartbeat to the next. */
+#define META_HEARTBEAT_S "heartbeat_s"
+
 /*
  * The numbers that a gap record accounts for; false if @r is none, or one that accounts for nothing: its
  * figures are no decimals, its count is 0, or its last number is beyond 64 bits.

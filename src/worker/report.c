@@ -22,6 +22,8 @@ void report_attached(const struct report *r, const struct trap *t, const struct 
 	}
 	m = store_meta(r->store, META_ATTACH);
 	meta_attach(m, r->target, t->ops->name, NULL);
+	if (r->heartbeat_s)
+		meta_u64(m, META_HEARTBEAT_S, r->heartbeat_s);
 	store_put_meta(r->store, NULL);
 	status_log(r->status, "attached: %s", t->desc);
 }

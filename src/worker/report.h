@@ -36,6 +36,7 @@ struct report {
 	struct status *status;
 	const char *target;
 	struct report_pace *pace; /* of alerts; NULL: write them all */
+	unsigned heartbeat_s; /* seconds from one heartbeat to the next, which the attach record says; 0: not said */
 };
 
 /* The first records of a session: what a crash cost, and the attachment. */

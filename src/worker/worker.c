@@ -195,7 +195,7 @@ int worker_run(const struct worker_options *o, struct err *e)
 		return r;
 	}
 	w.blind = w.store.blind;
-	w.report = (struct report){&w.store, &w.status, o->target, &w.pace};
+	w.report = (struct report){&w.store, &w.status, o->target, &w.pace, o->heartbeat_s};
 	follow_init(&w.follow, w.t, &w.report, &w.resume, o->max_hold_ms);
 	w.follow.pump.strict = o->strict;
 	if (w.t->ops->limit_hold)
