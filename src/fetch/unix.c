@@ -69,7 +69,7 @@ long app_message(const struct fetch_mem *mem, const struct app_geometry *g, cons
 	void *buf, size_t cap)
 {
 	uint32_t want = c->len < cap ? c->len : (uint32_t)cap, n = c->len - c->data_len, now[2];
-	uint64_t info = c->head + c->end;
+	uint64_t info = c->head + c->words[g->end_second & 1];
 	uint8_t frag[FRAG_SIZE_MAX], frags;
 	long done;
 

@@ -69,7 +69,7 @@ FETCH_INLINE int app_fetch_message(void *ctx, const struct app_geometry *g, cons
 	c->skb = g->at == APP_AT_QUEUE ? regs->rsi : regs->rdi;
 	if (!app_kernel_address(c->skb))
 		return APP_EBAD;
-	if (APP_READ(&c->len, 8, c->skb + g->skb_len) || APP_READ(&c->tail, 24, c->skb + g->skb_tail))
+	if (APP_READ(&c->len, 8, c->skb + g->skb_len) || APP_READ(c->words, 24, c->skb + g->skb_words))
 		return APP_EFAULT;
 	if (c->data_len > c->len || !app_kernel_address(c->at))
 		return APP_EBAD;
@@ -132,21 +132,16 @@ FETCH_INLINE void app_fetch_belongings(void *ctx, const struct app_geometry *g, 
 		c->flags |= APP_COPY_NOPARENT;
 }
 
-/*
- * The sender: the task that the vCPU runs. Never fails: c->flags say what could not be read, and that counts for
- * nothing then.
- */
-FETCH_INLINE void app_fetch_sender(void *ctx, const struct app_geometry *g, const struct fetch_regs *regs,
-	struct app_copy *c)
+/* The sender is @task; 0: it is not known. Never fails: c->flags say what could not be read, and that counts for nothing. */
+FETCH_INLINE void app_fetch_task(void *ctx, const struct app_geometry *g, __u64 task, struct app_copy *c)
 {
 	__u64 leader;
 
 	(void)ctx;
-	c->cr3 = regs->cr3;
+	c->task = task;
 	c->loginuid = c->sessionid = APP_ABSENT;
 	c->mm = c->kn = c->parent = c->exe.dentry = 0;
-	if (!regs->gs || app_pointer(ctx, g, regs->gs + g->current_at, &c->task) ||
-		APP_READ(&c->tid, 8, c->task + g->t_pid) ||
+	if (!task || APP_READ(&c->tid, 8, c->task + g->t_pid) ||
 		APP_READ(c->tcomm, APP_COMM, c->task + g->t_comm)) {
 		c->task = 0;
 		c->flags |= APP_COPY_NOTASK | APP_COPY_NOEXE | APP_COPY_NOCGROUP | APP_COPY_NOPARENT |
@@ -159,6 +154,19 @@ FETCH_INLINE void app_fetch_sender(void *ctx, const struct app_geometry *g, cons
 	if (g->t_login != APP_ABSENT && APP_READ(&c->loginuid, 8, c->task + g->t_login))
 		c->loginuid = c->sessionid = APP_ABSENT;
 	app_fetch_belongings(ctx, g, c);
+}
+
+/* The sender: the task that the vCPU runs. */
+FETCH_INLINE void app_fetch_sender(void *ctx, const struct app_geometry *g, const struct fetch_regs *regs,
+	struct app_copy *c)
+{
+	__u64 task;
+
+	(void)ctx;
+	c->cr3 = regs->cr3;
+	if (!regs->gs || app_pointer(ctx, g, regs->gs + g->current_at, &task))
+		task = 0;
+	app_fetch_task(ctx, g, task, c);
 }
 
 /* Both. 0, or an enum app_result: there is no message that could be followed. */

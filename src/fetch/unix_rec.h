@@ -6,7 +6,7 @@
  * What is followed, in 5.10, 6.1, 6.12 and 7.2 (offsets by BTF, but for the neighbours named here, which the
  * geometry's maker checks):
  *
- *   struct sk_buff    len, data_len (include/linux/skbuff.h); tail, end, head, data at its end; cb is a struct
+ *   struct sk_buff    len, data_len (include/linux/skbuff.h); end, head, data at its end; cb is a struct
  *                     unix_skb_parms {pid, uid, gid, fp} (include/net/af_unix.h)
  *   struct unix_sock  path {mnt, dentry}: of a socket that was bound, or accepted from one that was
  *   struct dentry     d_parent, d_name {hash and len, name}, d_inode (include/linux/dcache.h)
@@ -55,7 +55,9 @@ struct app_geometry {
 	__u32 sk_peer;  /* unix_sock.peer */
 	__u32 d_parent; /* dentry.d_parent and what follows */
 	__u32 d_iname;  /* dentry.d_iname, 7.2: d_shortname */
-	__u32 skb_len, skb_tail, skb_sk;
+	__u32 skb_len, skb_sk;
+	__u32 skb_words; /* sk_buff: two words of 32 bits, one of them `end`; then head and data */
+	__u32 end_second; /* which of the two: 5.10 has tail and end, 6.1 to 7.2 end and padding */
 	__u32 cb_pid, cb_fp; /* of the sk_buff, as unix_skb_parms has them */
 	__u32 pid_nr;        /* pid.numbers[0].nr */
 
@@ -89,6 +91,8 @@ enum app_copy_flags {
 	APP_COPY_NOCGROUP = 1 << 6,
 	APP_COPY_NOPARENT = 1 << 7,
 	APP_COPY_NOCREDS = 1 << 8, /* uid, gid and euid were not readable */
+	APP_COPY_UNSURE = 1 << 10, /* the vCPU's page table is not that of the task it is said to run */
+	APP_COPY_BY_CREDS = 1 << 9, /* taken later: the sender is the process that the message's credentials name */
 };
 
 /* As long as this is set, the VM has to stand still before the copy is taken. */
@@ -100,9 +104,9 @@ struct app_copy {
 	__u64 skb;
 	struct app_path path; /* where the receiver is bound */
 
-	/* The message: `len` bytes, `len` - `data_len` of them at `at`, others in fragments behind `head` + `end`. */
+	/* The message: `len` bytes, `len` - `data_len` of them at `at`, others in fragments behind `head` + end. */
 	__u32 len, data_len;
-	__u32 tail, end;
+	__u32 words[2]; /* words[g->end_second]: the shared info's place behind `head` */
 	__u64 head, at;
 	__u64 fp;      /* struct scm_fp_list: files passed with it; 0: none */
 	__u32 scm_pid; /* the pid its credentials name, in the first pid namespace; 0: none */

@@ -64,6 +64,7 @@ struct trap_event {
 	 * have stopped at sites at once, and only one of them is told of.
 	 */
 	uint32_t owner, tag;
+	uint64_t gva;  /* TRAP_STOPPED: of the site that was written; 0: not told which */
 	uint32_t vcpu; /* if known, else UINT32_MAX */
 	int64_t time_us; /* host clock at the trap */
 	bool held;    /* the VM stands still until resume() */

@@ -92,10 +92,10 @@ static void sockets(struct finder *f, struct app_geometry *o)
 		o->d_iname = offset(f, "dentry", "d_shortname");
 	o->skb_len = offset(f, "sk_buff", "len");
 	neighbour(f, "sk_buff", o->skb_len, "data_len", 4);
-	o->skb_tail = offset(f, "sk_buff", "tail");
-	neighbour(f, "sk_buff", o->skb_tail, "end", 4);
-	neighbour(f, "sk_buff", o->skb_tail, "head", 8);
-	neighbour(f, "sk_buff", o->skb_tail, "data", 16);
+	o->skb_words = offset(f, "sk_buff", "head") - 8;
+	o->end_second = offset(f, "sk_buff", "end") == o->skb_words + 4;
+	neighbour(f, "sk_buff", o->skb_words, "end", o->end_second ? 4 : 0);
+	neighbour(f, "sk_buff", o->skb_words, "data", 16);
 	o->skb_sk = offset(f, "sk_buff", "sk");
 	o->cb_pid = cb + offset(f, "unix_skb_parms", "pid");
 	o->cb_fp = cb + offset(f, "unix_skb_parms", "fp");

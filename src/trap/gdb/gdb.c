@@ -262,6 +262,7 @@ static bool ring(struct gdb *g, const struct rsp_stop *s, struct trap_event *ev)
 	ev->trap = &g->t;
 	ev->owner = g->vcpus > 1 ? 0 : hit->owner;
 	ev->tag = hit->tag;
+	ev->gva = s->watch && s->addr - hit->gva < hit->len ? hit->gva : 0;
 	ev->time_us = clock_wall_us();
 	for (unsigned i = 0; s->thread && i < g->vcpus; i++)
 		if (g->vcpu[i].tid == s->tid && g->vcpu[i].pid == s->pid)
