@@ -147,7 +147,7 @@ static int op_gregs(struct trap *t, unsigned vcpu, struct trap_gregs *out, struc
 	all = in_g(g, REG_PC, raw, n, &out->rip) && in_g(g, REG_CR3, raw, n, &out->cr3) &&
 		in_g(g, REG_GS_BASE, raw, n, &out->gs);
 	for (int i = 0; i < 16; i++)
-		all = all && in_g(g, (enum gdb_reg)(REG_RAX + i), raw, n, &out->gpr[i]);
+		all = all && in_g(g, (enum gdb_reg)(REG_GPR + i), raw, n, &out->gpr[i]);
 	return all ? 0 : err_set(e, ENOTSUP, "gdb:%s: vCPU %u has no registers of x86-64", g->where, vcpu);
 }
 

@@ -59,13 +59,13 @@ void regs_scan(struct gdb_regs *r, const char *xml)
 {
 	static const struct {
 		const char *name;
-		enum gdb_reg reg;
+		int reg; /* enum gdb_reg */
 	} known[] = {{"rip", REG_PC}, {"eip", REG_PC}, {"pc", REG_PC}, {"cr0", REG_CR0},
 		{"cr3", REG_CR3}, {"cr4", REG_CR4}, {"efer", REG_EFER}, {"gs_base", REG_GS_BASE},
-		{"rax", REG_RAX}, {"rcx", REG_RCX}, {"rdx", REG_RDX}, {"rbx", REG_RBX}, {"rsp", REG_RSP},
-		{"rbp", REG_RBP}, {"rsi", REG_RSI}, {"rdi", REG_RDI}, {"r8", REG_R8}, {"r9", REG_R9},
-		{"r10", REG_R10}, {"r11", REG_R11}, {"r12", REG_R12}, {"r13", REG_R13}, {"r14", REG_R14},
-		{"r15", REG_R15}};
+		{"rax", REG_GPR}, {"rcx", REG_GPR + 1}, {"rdx", REG_GPR + 2}, {"rbx", REG_GPR + 3},
+		{"rsp", REG_GPR + 4}, {"rbp", REG_GPR + 5}, {"rsi", REG_GPR + 6}, {"rdi", REG_GPR + 7},
+		{"r8", REG_GPR + 8}, {"r9", REG_GPR + 9}, {"r10", REG_GPR + 10}, {"r11", REG_GPR + 11},
+		{"r12", REG_GPR + 12}, {"r13", REG_GPR + 13}, {"r14", REG_GPR + 14}, {"r15", REG_GPR + 15}};
 
 	for (const char *p = xml; (p = element(p, "<reg "));) {
 		const char *end, *v;

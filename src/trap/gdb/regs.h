@@ -12,9 +12,8 @@
 
 enum gdb_reg {
 	REG_PC, REG_CR0, REG_CR3, REG_CR4, REG_EFER, REG_GS_BASE,
-	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
-	REG_COUNT
+	REG_GPR, /* rax, and the other 15 by their numbers */
+	REG_COUNT = REG_GPR + 16
 };
 
 struct gdb_regs {
