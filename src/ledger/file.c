@@ -133,7 +133,7 @@ int file_load(int dir, const char *name, size_t max, char **data, size_t *n)
 int file_replace(int dir, const char *name, const void *data, size_t n, mode_t mode)
 {
 	const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-	char tmp[64];
+	char tmp[128];
 	int fd, r;
 
 	snprintf(tmp, sizeof(tmp), "%s.new", name);

@@ -47,6 +47,14 @@ static const int worker[] = {
 	SCMP_SYS(msync), SCMP_SYS(getcwd), SCMP_SYS(shutdown), SCMP_SYS(getsockopt),
 };
 
+/* Threads as glibc makes and names them; connections as libmicrohttpd and GnuTLS treat them. */
+static const int server[] = {
+	SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(set_robust_list), SCMP_SYS(prctl), SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(prlimit64), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+	SCMP_SYS(setsockopt), SCMP_SYS(sendfile), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(eventfd2), SCMP_SYS(pipe2), SCMP_SYS(rt_sigtimedwait),
+};
+
 static const int guardian[] = {
 	SCMP_SYS(pidfd_send_signal), SCMP_SYS(bpf), SCMP_SYS(setsid), SCMP_SYS(prctl),
 };
@@ -122,7 +130,9 @@ static int filter(enum sandbox_kind kind)
 		return -ENOMEM;
 	r = allow(f, LIST(common));
 	if (!r)
-		r = kind == SANDBOX_WORKER ? allow(f, LIST(worker)) : allow(f, LIST(guardian));
+		r = kind != SANDBOX_GUARDIAN ? allow(f, LIST(worker)) : allow(f, LIST(guardian));
+	if (!r && kind == SANDBOX_SERVER)
+		r = allow(f, LIST(server));
 	if (!r && kind == SANDBOX_WORKER)
 		r = allow_quickack(f);
 	if (!r)
@@ -186,21 +196,41 @@ static struct ruleset_attr all_of(int abi)
 	return a;
 }
 
-int sandbox_only_dir(const char *dir, struct err *e)
+/* Beneath @dir, allow @rights. */
+static int allow_beneath(int rules, const char *dir, uint64_t rights)
 {
-	int abi = sandbox_landlock();
+	_cleanup_fd_ int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct landlock_path_beneath_attr beneath = {.allowed_access = rights, .parent_fd = at};
+
+	return at < 0 || syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) ? -errno : 0;
+}
+
+/* @read may be NULL. */
+static int only(const char *dir, uint64_t rights, const char *read, struct err *e)
+{
+	int abi = sandbox_landlock(), r;
 	struct ruleset_attr attr = all_of(abi);
-	struct landlock_path_beneath_attr beneath = {.allowed_access = FS_BENEATH & attr.fs};
-	_cleanup_fd_ int rules = -1, at = -1;
+	_cleanup_fd_ int rules = -1;
 
 	if (!abi)
 		return 0;
 	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	beneath.parent_fd = at;
-	if (rules < 0 || at < 0 ||
-		syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) ||
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_landlock_restrict_self, rules, 0))
-		return err_set(e, errno, "cannot confine itself to %.300s: %s", dir, strerror(errno));
-	return abi;
+	r = rules < 0 ? -errno : allow_beneath(rules, dir, rights & attr.fs);
+	if (!r && read) {
+		dir = read;
+		r = allow_beneath(rules, dir, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+	}
+	if (!r && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_landlock_restrict_self, rules, 0)))
+		r = -errno;
+	return r ? err_set(e, -r, "cannot confine itself to %.300s: %s", dir, strerror(-r)) : abi;
+}
+
+int sandbox_only_dir(const char *dir, struct err *e)
+{
+	return only(dir, FS_BENEATH, NULL, e);
+}
+
+int sandbox_only_dirs(const char *dir, const char *read, struct err *e)
+{
+	return only(dir, FS_BENEATH | LANDLOCK_ACCESS_FS_MAKE_DIR, read, e);
 }

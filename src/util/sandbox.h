@@ -21,6 +21,9 @@
  */
 int sandbox_only_dir(const char *dir, struct err *e);
 
+/* The same with two: beneath @dir directories may be made too, and beneath @read files be read. */
+int sandbox_only_dirs(const char *dir, const char *read, struct err *e);
+
 /* The ABI version this kernel has, 0: none. */
 int sandbox_landlock(void);
 
@@ -33,6 +36,7 @@ void sandbox_user(uid_t *uid, gid_t *gid);
 
 enum sandbox_kind {
 	SANDBOX_WORKER,   /* files below directories it owns, its open descriptors, time; nothing else */
+	SANDBOX_SERVER,   /* the worker's, threads, and taking connections at sockets that listen already */
 	SANDBOX_GUARDIAN, /* reading /proc, signals through its pidfd, its channel */
 };
 
