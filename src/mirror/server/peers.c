@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * peers.c - who is at the other end, and for how long. With TLS a client needs a certificate of our authority that
+ * some log's rights name, or the handshake fails; which logs these are is asked for with every request, so that
+ * a right taken away is gone at once.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "mirror/server/impl.h"
+#include "util/clock.h"
+
+#define PURPOSE_CLIENT "1.3.6.1.5.5.7.3.2" /* RFC 5280 section 4.2.1.12, id-kp-clientAuth */
+
+static struct server *the_server;
+
+void peers_server(struct server *s)
+{
+	the_server = s;
+}
+
+static bool fingerprint(gnutls_session_t session, struct hash *out)
+{
+	unsigned n = 0;
+	const gnutls_datum_t *chain = tls.gnutls_certificate_get_peers(session, &n);
+
+	if (!chain || !n)
+		return false;
+	tree_sha256(chain[0].data, chain[0].size, out);
+	return true;
+}
+
+/* Does any log's rights name the certificate? */
+static bool named(struct server *s, const struct hash *cert)
+{
+	const struct peer p = {.known = true, .cert = *cert};
+	bool yes = false;
+
+	pthread_rwlock_rdlock(&s->lock);
+	for (size_t i = 0; i < s->n_entries && !yes; i++)
+		yes = table_allows(s->entry[i], &p);
+	pthread_rwlock_unlock(&s->lock);
+	return yes;
+}
+
+/* GnuTLS asks in the handshake, when the client's certificate has come, or none. 0: go on. */
+static int verify(gnutls_session_t session)
+{
+	gnutls_typed_vdata_st purpose = {GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)PURPOSE_CLIENT, 0};
+	struct hash cert;
+	unsigned status = 1;
+	bool sent = fingerprint(session, &cert);
+
+	if (sent && !tls.gnutls_certificate_verify_peers(session, &purpose, 1, &status) && !status &&
+		named(the_server, &cert))
+		return 0;
+	atomic_fetch_add(&the_server->count[COUNT_HANDSHAKES_REFUSED], 1);
+	/* So that the other side knows what it is about. */
+	tls.gnutls_alert_send(session, GNUTLS_AL_FATAL,
+		!sent ? GNUTLS_A_CERTIFICATE_REQUIRED : status & GNUTLS_CERT_EXPIRED ? GNUTLS_A_CERTIFICATE_EXPIRED :
+		status ? GNUTLS_A_BAD_CERTIFICATE : GNUTLS_A_CERTIFICATE_REVOKED);
+	return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static gnutls_session_t session_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *i = mhd.MHD_get_connection_info(c, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	return i ? i->tls_session : NULL;
+}
+
+static void begin(struct server *s, struct MHD_Connection *c, void **context)
+{
+	const union MHD_ConnectionInfo *fd = mhd.MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	gnutls_session_t session = session_of(c);
+	struct peer *p = calloc(1, sizeof(*p));
+
+	atomic_fetch_add(&s->connections, 1);
+	*context = p;
+	if (session) {
+		tls.gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
+		tls.gnutls_session_set_verify_function(session, verify);
+	}
+	if (!p)
+		return;
+	p->server = s;
+	p->fd = fd ? fd->connect_fd : -1;
+	p->all = !session;
+	peer_busy(p, true);
+	pthread_mutex_lock(&s->peers_lock);
+	p->next = s->peers;
+	p->prev = &s->peers;
+	if (p->next)
+		p->next->prev = &p->next;
+	s->peers = p;
+	pthread_mutex_unlock(&s->peers_lock);
+}
+
+static void end(struct server *s, struct peer *p)
+{
+	atomic_fetch_sub(&s->connections, 1);
+	if (!p)
+		return;
+	pthread_mutex_lock(&s->peers_lock);
+	*p->prev = p->next;
+	if (p->next)
+		p->next->prev = p->prev;
+	pthread_mutex_unlock(&s->peers_lock);
+	free(p);
+}
+
+void peers_notify(void *server, struct MHD_Connection *c, void **context, enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		begin(server, c, context);
+	else
+		end(server, *context);
+}
+
+struct peer *peer_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *i = mhd.MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct peer *p = i ? i->socket_context : NULL;
+
+	if (p && !p->all && !p->known)
+		p->known = fingerprint(session_of(c), &p->cert);
+	return p && (p->all || p->known) ? p : NULL;
+}
+
+void peer_busy(struct peer *p, bool busy)
+{
+	p->since_ms = busy ? clock_mono_ms() + 1 : 0;
+}
+
+/*
+ * What does not get on in its time is cut off, however it keeps the connection alive: a handshake, a request's
+ * head, a package. Between two requests MHD counts the seconds.
+ */
+void peers_tick(struct server *s)
+{
+	int64_t before = clock_mono_ms() - SERVER_REQUEST * 1000L;
+
+	pthread_mutex_lock(&s->peers_lock);
+	for (struct peer *p = s->peers; p; p = p->next) {
+		int64_t since = p->since_ms;
+
+		if (!since || since > before)
+			continue;
+		shutdown(p->fd, SHUT_RDWR);
+		p->since_ms = 0;
+		atomic_fetch_add(&s->count[COUNT_CUT_OFF], 1);
+	}
+	pthread_mutex_unlock(&s->peers_lock);
+}

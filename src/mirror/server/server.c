@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* server.c - from the configuration to a server, and to its end. */
+#include "mirror/server/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mirror/server/impl.h"
+#include "util/clock.h"
+#include "util/sandbox.h"
+
+#define STOP_MS 5000 /* how long requests may go on when the server is to stop */
+
+/* TLS 1.3 alone; what GnuTLS has in NORMAL otherwise. */
+#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+
+int server_open(struct server **out, const struct server_options *options, struct err *e)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	bool with_tls = false;
+	int r = 0;
+
+	if (!s)
+		return err_set(e, ENOMEM, "out of memory");
+	s->options = *options;
+	pthread_rwlock_init(&s->lock, NULL);
+	pthread_mutex_init(&s->peers_lock, NULL);
+	for (unsigned i = 0; i < SERVER_LISTENERS; i++)
+		s->listener[i].fd = -1;
+	s->config_dir = open(options->config, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->config_dir < 0)
+		r = err_set(e, errno, "%.300s: %s ('logvisor mirror init' makes a configuration)", options->config,
+			strerror(errno));
+	else if (options->n_listen > SERVER_LISTENERS)
+		r = err_set(e, EINVAL, "no more than %d places to listen at", SERVER_LISTENERS);
+	else
+		r = mhd_load(e);
+	for (unsigned i = 0; i < options->n_listen && !r; i++) {
+		r = listen_open(options->listen[i], &s->listener[i], e);
+		with_tls = with_tls || s->listener[i].tls;
+	}
+	if (!r && (r = config_load(s->config_dir, with_tls, &s->config, e)))
+		err_prefix(e, "%.300s", options->config);
+	if (r) {
+		server_close(s, NULL);
+		return r;
+	}
+	s->keys = (struct cosigners){s->config.mirror, s->config.witness};
+	peers_server(s);
+	*out = s;
+	return 0;
+}
+
+int server_confine(struct server *s, struct err *e)
+{
+	uid_t uid;
+	gid_t gid;
+	int r, alone;
+
+	sandbox_user(&uid, &gid);
+	alone = sandbox_only_dirs(s->options.store, s->options.config, e);
+	if (alone < 0)
+		return alone;
+	r = sandbox_enter(SANDBOX_SERVER, uid, gid, 0, e);
+	return r ? r : alone > 0;
+}
+
+static struct MHD_Daemon *start(struct server *s, const struct listener *l)
+{
+	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | (l->tls ? MHD_USE_TLS : 0);
+	struct MHD_OptionItem secure[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, s->config.cert},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, s->config.key},
+		{MHD_OPTION_HTTPS_MEM_TRUST, 0, s->config.ca},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)PRIORITIES},
+		{MHD_OPTION_END, 0, NULL},
+	};
+
+	return mhd.MHD_start_daemon(flags, 0, NULL, NULL, request_handle, s,
+		MHD_OPTION_LISTEN_SOCKET, l->fd,
+		MHD_OPTION_NOTIFY_CONNECTION, peers_notify, s,
+		MHD_OPTION_NOTIFY_COMPLETED, request_completed, s,
+		MHD_OPTION_THREAD_POOL_SIZE, SERVER_THREADS,
+		MHD_OPTION_CONNECTION_LIMIT, SERVER_CONNECTIONS,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, SERVER_PER_IP,
+		MHD_OPTION_CONNECTION_TIMEOUT, SERVER_IDLE,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_MEMORY,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_ARRAY, l->tls ? secure : &secure[4], MHD_OPTION_END);
+}
+
+int server_start(struct server *s, struct err *e)
+{
+	int r = table_update(s, s->config.rights, s->config.n_rights, e);
+
+	for (unsigned i = 0; i < s->options.n_listen && !r; i++) {
+		s->daemon[i] = start(s, &s->listener[i]);
+		if (!s->daemon[i])
+			r = err_set(e, EINVAL, "cannot serve at %s: libmicrohttpd refuses%s", s->listener[i].url,
+				s->listener[i].tls ? " (are server.pem and server-key.pem whole?)" : "");
+		else
+			s->listener[i].fd = -1; /* its own now */
+	}
+	return r;
+}
+
+const char *server_url(const struct server *s, unsigned i)
+{
+	return i < s->options.n_listen ? s->listener[i].url : NULL;
+}
+
+int server_reload(struct server *s, struct err *e)
+{
+	struct rights *v;
+	size_t n;
+	int r = rights_load(s->config_dir, &v, &n, e);
+
+	if (!r)
+		r = table_update(s, v, n, e);
+	free(v);
+	return r;
+}
+
+void server_tick(struct server *s)
+{
+	peers_tick(s);
+}
+
+/* No new connections; those who have asked are answered, if that does not take too long. */
+static void drain(struct server *s)
+{
+	int64_t until = clock_mono_ms() + STOP_MS;
+
+	s->stopping = true;
+	for (unsigned i = 0; i < s->options.n_listen; i++)
+		if (s->daemon[i]) {
+			int fd = mhd.MHD_quiesce_daemon(s->daemon[i]);
+
+			if (fd >= 0)
+				close(fd);
+		}
+	while (s->active && clock_mono_ms() < until)
+		clock_sleep_ms(10);
+	for (unsigned i = 0; i < s->options.n_listen; i++)
+		if (s->daemon[i])
+			mhd.MHD_stop_daemon(s->daemon[i]);
+}
+
+int server_close(struct server *s, struct err *e)
+{
+	int r = 0;
+
+	drain(s);
+	for (size_t i = 0; i < s->n_entries; i++) {
+		struct entry *t = s->entry[i];
+		int x = t->origin ? origin_close(t->origin, r ? NULL : e) : 0;
+
+		r = r ? r : x;
+		free(t);
+	}
+	free(s->entry);
+	for (unsigned i = 0; i < SERVER_LISTENERS; i++)
+		if (s->listener[i].fd >= 0)
+			close(s->listener[i].fd);
+	config_free(&s->config);
+	if (s->config_dir >= 0)
+		close(s->config_dir);
+	pthread_mutex_destroy(&s->peers_lock);
+	pthread_rwlock_destroy(&s->lock);
+	free(s);
+	return r;
+}
