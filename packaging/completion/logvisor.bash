@@ -21,7 +21,7 @@ _logvisor_names() {
 
 _logvisor() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local commands="attach detach list doctor inspect show verify prove check-proof export help version"
+	local commands="attach detach list doctor inspect show verify prove check-proof export mirror help version"
 	local options store='' i
 	COMPREPLY=()
 
@@ -33,7 +33,7 @@ _logvisor() {
 		[ "${COMP_WORDS[i]}" = --store ] && store=${COMP_WORDS[i + 1]}
 	done
 	case $prev in
-	--store | --tiles)
+	--store | --tiles | --config)
 		COMPREPLY=($(compgen -d -- "$cur"))
 		return
 		;;
@@ -99,6 +99,7 @@ _logvisor() {
 	verify) options="--store --since-checkpoint --vkey --output --threads" ;;
 	check-proof) options="--vkey" ;;
 	export) options="--store --tiles" ;;
+	mirror) options="--config --store --listen --name --host --vkey --origin --days --renew --fingerprint" ;;
 	esac
 	case $command:$cur in
 	help:*) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
@@ -106,6 +107,7 @@ _logvisor() {
 	detach:* | show:* | verify:* | prove:* | export:*)
 		COMPREPLY=($(compgen -W "$(_logvisor_names "$store")" -- "$cur"))
 		;;
+	mirror:*) COMPREPLY=($(compgen -W "init add revoke list run" -- "$cur")) ;;
 	check-proof:*) COMPREPLY=($(compgen -f -- "$cur")) ;;
 	esac
 }
