@@ -21,7 +21,7 @@ _logvisor_names() {
 
 _logvisor() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local commands="attach detach list doctor inspect show verify prove check-proof export mirror help version"
+	local commands="attach detach list doctor inspect show verify prove check-proof export mirror restore help version"
 	local options store='' i
 	COMPREPLY=()
 
@@ -33,7 +33,7 @@ _logvisor() {
 		[ "${COMP_WORDS[i]}" = --store ] && store=${COMP_WORDS[i + 1]}
 	done
 	case $prev in
-	--store | --tiles | --config)
+	--store | --tiles | --config | --mirror-client)
 		COMPREPLY=($(compgen -d -- "$cur"))
 		return
 		;;
@@ -79,27 +79,28 @@ _logvisor() {
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	-c | --cursor | --after-cursor | -t | --identifier | -n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --on-full | --threads)
+	-c | --cursor | --after-cursor | -t | --identifier | -n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --on-full | --threads | --from | --mirror)
 		return
 		;;
 	esac
 	case $command in
 	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full --strict" ;;
 	detach) options="--store" ;;
-	prove) options="--store --output" ;;
-	list) options="--store --output --host" ;;
+	prove) options="--store --output --from --mirror-client" ;;
+	list) options="--store --output --host --from --mirror-client" ;;
 	doctor) options="--output" ;;
 	inspect) options="--output --symbols" ;;
 	show)
 		options="--after-cursor --all --boot --case-sensitive --cursor --cursor-file --disk-usage --dmesg
 			--facility --field --fields --follow --grep --header --identifier --lines --list-boots --merge
 			--no-hostname --no-pager --no-tail --output --output-fields --pager-end --priority --quiet
-			--reverse --show-cursor --since --store --until --utc"
+			--reverse --show-cursor --since --store --until --utc --from --mirror-client"
 		;;
-	verify) options="--store --since-checkpoint --vkey --output --threads" ;;
+	verify) options="--store --since-checkpoint --vkey --output --threads --mirror --from --mirror-client" ;;
 	check-proof) options="--vkey" ;;
-	export) options="--store --tiles" ;;
+	export) options="--store --tiles --from --mirror-client" ;;
 	mirror) options="--config --store --listen --name --host --vkey --origin --days --renew --fingerprint" ;;
+	restore) options="--store --vkey --from --mirror-client" ;;
 	esac
 	case $command:$cur in
 	help:*) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;

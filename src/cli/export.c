@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/from.h"
 #include "ledger/tiles.h"
 
 enum { OPT_TILES = OPTION_LONG };
@@ -16,12 +17,14 @@ enum { OPT_TILES = OPTION_LONG };
 static const struct cli_option options[] = {
 	{OPT_TILES, "tiles", "DIR", "where to"},
 	CLI_OPTION_STORE,
+	CLI_OPTIONS_FROM,
 	{0, NULL, NULL, NULL},
 };
 
 static int export_main(int argc, char **argv)
 {
 	const char *store = NULL, *out = NULL;
+	struct from from = {0};
 	struct tiles_sum sum;
 	char dir[4096];
 	struct err e;
@@ -33,13 +36,16 @@ static int export_main(int argc, char **argv)
 			store = optarg;
 		else if (c == OPT_TILES)
 			out = optarg;
-		else
+		else if (!from_option(&from, c))
 			return r;
 	}
 	if (!cli_operands(&export_command, argc, argv))
 		return EXIT_TROUBLE;
 	if (!out)
 		return cli_failf("export: where to? give --tiles DIR");
+	r = from_store(&from, argv + optind, 1, false, &store, &e);
+	if (r)
+		return from_fail(r, &e);
 	if (cli_ledger_there(store, argv[optind], dir, sizeof(dir), &e))
 		return cli_fail(&e);
 	r = tiles_export(dir, out, &sum, &e);

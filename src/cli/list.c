@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/from.h"
 #include "cli/ledgers.h"
 #include "ledger/ledger.h"
 #include "ledger/lost.h"
@@ -30,7 +31,7 @@
 struct row {
 	char name[RECORD_NAME_MAX + 1], target[128];
 	char *shown;       /* the target, as people may see it */
-	const char *state; /* attached, stalled, detached, ended, dead, empty, unreadable */
+	const char *state; /* attached, stalled, detached, ended, dead, open, empty, unreadable */
 	pid_t pid;
 	uint64_t records, bytes;
 	struct lost_sum lost;
@@ -92,10 +93,20 @@ static bool stalled(const struct row *row)
 		clock_wall_us() - row->last_us > STALLED_BEATS * (int64_t)row->heartbeat_s * 1000000;
 }
 
+/* A mirror's, without the key: whether there is a worker on the log's own host cannot be seen from here. */
+static bool is_copy(const char *dir)
+{
+	char key[4096 + RECORD_NAME_MAX + 8];
+
+	snprintf(key, sizeof(key), "%.*s/key", 4096 + RECORD_NAME_MAX, dir);
+	return access(key, F_OK) && errno == ENOENT;
+}
+
 static void fill(struct row *row, const char *store, const char *name, struct record *r,
 	char *scratch)
 {
 	char dir[4096 + RECORD_NAME_MAX + 2];
+	bool copy;
 	int w;
 
 	memset(row, 0, sizeof(*row));
@@ -105,12 +116,15 @@ static void fill(struct row *row, const char *store, const char *name, struct re
 	if (read_ledger(row, dir, r, scratch))
 		row->state = "unreadable";
 	w = ledger_writer(dir, &row->pid);
-	if (w == 1)
+	copy = is_copy(dir);
+	if (w == 1 && !copy)
 		row->state = stalled(row) ? "stalled" : "attached";
 	else
 		row->pid = 0;
 	if (!row->state) /* as far as was looked, no worker said that it ended */
 		row->state = row->records ? "dead" : "empty";
+	if (copy && !strcmp(row->state, "dead"))
+		row->state = "open";
 }
 
 static void print_json(const struct row *row)
@@ -212,12 +226,14 @@ static const struct cli_option options[] = {
 	{OPT_HOST, "host", NULL, "the KVM VMs of this host instead, whatever their VMM"},
 	{'o', "output", "text|json", "json: one object a line"},
 	CLI_OPTION_STORE,
+	CLI_OPTIONS_FROM,
 	{0, NULL, NULL, NULL},
 };
 
 static int list_main(int argc, char **argv)
 {
 	const char *store = NULL;
+	struct from from = {0};
 	struct err e = {""};
 	bool json = false, host = false;
 	char dir[4096];
@@ -229,6 +245,8 @@ static int list_main(int argc, char **argv)
 			store = optarg;
 		else if (c == OPT_HOST)
 			host = true;
+		else if (from_option(&from, c))
+			continue;
 		else if (c == OPTION_STOP || (status = cli_output_form(&list_command, optarg, &json)))
 			return status;
 	}
@@ -236,6 +254,9 @@ static int list_main(int argc, char **argv)
 		return EXIT_TROUBLE;
 	if (host)
 		return list_host(json);
+	status = from_store(&from, NULL, 0, false, &store, &e);
+	if (status)
+		return from_fail(status, &e);
 	if (cli_store(store, dir, sizeof(dir), &e))
 		return cli_fail(&e);
 	return list_store(dir, json);

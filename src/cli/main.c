@@ -20,6 +20,7 @@ const struct command *const commands[] = {
 	&check_proof_command,
 	&export_command,
 	&mirror_command,
+	&restore_command,
 	&help_command,
 	&version_command,
 	NULL,

@@ -24,6 +24,8 @@ enum {
 	OPTION_STOP = -4, /* the command is not to be carried out */
 	OPTION_LONG = 256,
 	OPTION_STORE = 1024,
+	OPTION_FROM,
+	OPTION_MIRROR_CLIENT,
 };
 
 #define OPTIONS_MAX 63

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/from.h"
 #include "ledger/file.h"
 #include "ledger/proof.h"
 #include "util/cleanup.h"
@@ -32,6 +33,7 @@ static int write_out(const char *file, const char *text, size_t n)
 static const struct cli_option options[] = {
 	{'o', "output", "FILE", "there, not to standard output"},
 	CLI_OPTION_STORE,
+	CLI_OPTIONS_FROM,
 	{0, NULL, NULL, NULL},
 };
 
@@ -39,6 +41,7 @@ static int prove_main(int argc, char **argv)
 {
 	const char *store = NULL, *file = NULL;
 	_cleanup_free_ char *text = NULL;
+	struct from from = {0};
 	char dir[4096];
 	uint64_t index;
 	struct err e;
@@ -51,13 +54,16 @@ static int prove_main(int argc, char **argv)
 			store = optarg;
 		else if (c == 'o')
 			file = optarg;
-		else
+		else if (!from_option(&from, c))
 			return r;
 	}
 	if (!cli_operands(&prove_command, argc, argv))
 		return EXIT_TROUBLE;
 	if (!span_decimal((struct span){argv[optind + 1], strlen(argv[optind + 1])}, &index))
 		return cli_failf("'%s' is not a record's index: a number from 0 on", argv[optind + 1]);
+	r = from_store(&from, argv + optind, 1, false, &store, &e);
+	if (r)
+		return from_fail(r, &e);
 	if (cli_ledger_there(store, argv[optind], dir, sizeof(dir), &e))
 		return cli_fail(&e);
 	r = proof_make(dir, index, &text, &n, &e);

@@ -104,8 +104,10 @@ static void prepare_form(struct form *f)
 static int act(struct show_options *o, struct panes *panes)
 {
 	struct err e = {""};
-	int r;
+	int r = from_store(&o->from, o->names, o->n_names, o->follow, &o->store, &e);
 
+	if (r)
+		return from_fail(r, &e);
 	if (o->action == SHOW_HEADER || o->action == SHOW_DISK_USAGE)
 		return show_header(o);
 	prepare_form(&o->form);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cli/boots.h"
+#include "cli/from.h"
 #include "cli/option.h"
 #include "cli/pattern.h"
 #include "cli/select.h"
@@ -37,6 +38,7 @@ struct show_options {
 	size_t n_names;
 	bool merge;
 	const char *store;
+	struct from from;
 
 	struct selection select; /* without the pattern */
 	const char *grep;

@@ -52,6 +52,7 @@ const struct cli_option show_option_table[] = {
 	{OPT_DISK_USAGE, "disk-usage", NULL, "the room that the ledgers take instead"},
 	{OPT_HEADER, "header", NULL, "what the ledger's files say of it instead"},
 	CLI_OPTION_STORE,
+	CLI_OPTIONS_FROM,
 	{0, NULL, NULL, NULL},
 };
 
@@ -197,7 +198,7 @@ static int set_selection(struct show_options *o, int c, int argc, char **argv, i
 		o->store = optarg;
 		return 0;
 	default:
-		return 1;
+		return from_option(&o->from, c) ? 0 : 1;
 	}
 }
 

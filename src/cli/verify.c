@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/from.h"
+#include "cli/verify_mirror.h"
 #include "cli/vkey.h"
 #include "ledger/file.h"
 #include "ledger/verify.h"
@@ -88,7 +90,7 @@ static void put_key(const struct verify_sum *s, char out[NOTE_NAME_MAX + 16])
 		snprintf(out, NOTE_NAME_MAX + 16, "unknown");
 }
 
-static void print_json(const struct verify_sum *s, bool pinned)
+static void print_json(const struct verify_sum *s, bool pinned, const struct verify_mirror *m)
 {
 	char root[BASE64_LEN(LEDGER_HASH) + 1], key[NOTE_NAME_MAX + 16], a[32];
 
@@ -110,6 +112,9 @@ static void print_json(const struct verify_sum *s, bool pinned)
 		printf(",\"prune_record\":%" PRIu64, s->prune_record);
 	if (s->since)
 		printf(",\"consistent_with\":%" PRIu64, s->since_size);
+	if (m)
+		printf(",\"mirror\":{\"signed\":%" PRIu64 ",\"same\":%" PRIu64 ",\"cosigned_s\":%" PRIu64 "}", m->size,
+			m->same, m->cosigned_at);
 	puts("}");
 }
 
@@ -168,14 +173,30 @@ static void print_facts(const char *name, const struct verify_sum *s)
 	putchar('\n');
 }
 
-enum { OPT_SINCE = OPTION_LONG, OPT_VKEY, OPT_THREADS };
+/* What the mirror has, when it has nothing else. */
+static void print_mirror(const char *name, const struct verify_sum *s, const char *url, const struct verify_mirror *m)
+{
+	char at[32];
+
+	if (!m->compared || m->same < m->size)
+		return;
+	printf("%s: the mirror %s has %" PRIu64 " of these %" PRIu64 " records, and they are the same", name, url, m->same,
+		s->size > m->same ? s->size : m->same);
+	if (m->cosigned_at)
+		printf("; cosigned %s", when((int64_t)m->cosigned_at * 1000000, at));
+	putchar('\n');
+}
+
+enum { OPT_SINCE = OPTION_LONG, OPT_VKEY, OPT_THREADS, OPT_MIRROR };
 
 static const struct cli_option options[] = {
 	{OPT_SINCE, "since-checkpoint", "FILE", "and that it contains all of that earlier checkpoint"},
 	{OPT_VKEY, "vkey", "KEY|FILE", "signed by this key, not by the one beside the ledger"},
 	{'o', "output", "text|json", "json: for programs"},
 	{OPT_THREADS, "threads", "N", "how many at once"},
+	{OPT_MIRROR, "mirror", "URL", "and that this mirror has stored the same; names the first difference"},
 	CLI_OPTION_STORE,
+	CLI_OPTIONS_FROM,
 	{0, NULL, NULL, NULL},
 };
 
@@ -184,7 +205,9 @@ static int verify_main(int argc, char **argv)
 	_cleanup_free_ char *since = NULL;
 	struct verify_options opt = {0};
 	struct report report = {0};
+	struct from from = {0}, mirror = {0};
 	const char *store = NULL;
+	struct verify_mirror there;
 	struct verify_sum sum;
 	struct vkey pin;
 	char dir[4096];
@@ -208,6 +231,10 @@ static int verify_main(int argc, char **argv)
 			if (r)
 				return cli_failf("--since-checkpoint %s: %s", optarg, file_strerror(r));
 			opt.since = since;
+		} else if (c == OPT_MIRROR) {
+			mirror.url = optarg;
+		} else if (from_option(&from, c)) {
+			mirror.client = from.client;
 		} else if (c == OPT_THREADS) {
 			if (!span_decimal(span_of(optarg), &threads) || threads < 1 || threads > UINT_MAX)
 				return cli_failf("verify: --threads: '%.40s' is not a number from 1 on", optarg);
@@ -223,6 +250,9 @@ static int verify_main(int argc, char **argv)
 	opt.tell = tell;
 	opt.warn = warn;
 	opt.ctx = &report;
+	r = from_store(&from, argv + optind, 1, false, &store, &e);
+	if (r)
+		return from_fail(r, &e);
 	if (report.json) {
 		fputs("{\"ledger\":", stdout);
 		cli_json_string(report.name);
@@ -232,6 +262,11 @@ static int verify_main(int argc, char **argv)
 	nowhere = r < 0;
 	if (!nowhere)
 		r = ledger_verify(dir, &opt, &sum, &e);
+	if (r >= 0 && mirror.url) {
+		int asked = verify_mirror(&mirror, report.name, dir, &opt, &sum, &there, &e);
+
+		r = asked ? asked : sum.findings ? VERIFY_FINDINGS : r;
+	}
 	if (report.json)
 		print_warnings(&report);
 	if (r < 0) {
@@ -243,8 +278,10 @@ static int verify_main(int argc, char **argv)
 		return nowhere ? cli_fail(&e) : cli_failf("%s: %s", report.name, e.text);
 	}
 	if (report.json) {
-		print_json(&sum, opt.pin);
+		print_json(&sum, opt.pin, mirror.url ? &there : NULL);
 	} else {
+		if (mirror.url)
+			print_mirror(report.name, &sum, mirror.url, &there);
 		print_verdict(report.name, &sum, opt.pin);
 		print_facts(report.name, &sum);
 	}

@@ -10,6 +10,7 @@
 
 #include "ledger/entries.h"
 #include "ledger/file.h"
+#include "record/meta.h"
 #include "record/record.h"
 #include "util/cleanup.h"
 
@@ -54,9 +55,19 @@ static uint32_t load_rows(struct part *p, struct index_row *rows)
 	return n;
 }
 
+/* A change of the key that the record tells of. */
+static void look_at_rekey(struct part *p, const struct record *r, uint32_t k)
+{
+	struct span old = meta_get(r, "old");
+
+	if (p->n_rekeys < PART_REKEYS && !vkey_parse(old.p, old.n, &p->rekey[p->n_rekeys].old, NULL))
+		p->rekey[p->n_rekeys++].at = part_index(p, k);
+}
+
 /* What the leaf says of itself. */
 static void look_at(struct part *p, struct span leaf, uint32_t k, struct index_row *row)
 {
+	enum meta_kind kind;
 	struct record r;
 	struct err e;
 
@@ -78,6 +89,8 @@ static void look_at(struct part *p, struct span leaf, uint32_t k, struct index_r
 		snprintf(p->other.host, sizeof(p->other.host), "%.*s", (int)r.host.n, r.host.p);
 	}
 	continuity_add(&p->continuity, &r, part_index(p, k));
+	if (meta_is(&r, &kind) && kind == META_REKEY)
+		look_at_rekey(p, &r, k);
 }
 
 /* Forget what an earlier walk over the same segment found out. */
@@ -87,6 +100,7 @@ static void forget(struct part *p)
 	continuity_free(&p->continuity);
 	p->n = 0;
 	p->n_bad = 0;
+	p->n_rekeys = 0;
 	p->other.n = 0;
 	p->has_time = false;
 	p->min_us = INT64_MAX;

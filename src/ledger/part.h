@@ -16,6 +16,8 @@
 #define PART_LENGTH (UINT64_MAX - 1)
 #define PART_BAD 16             /* undecodable leaves named */
 
+#define PART_REKEYS 8           /* changes of the key remembered */
+
 /* Records whose HOSTNAME is not the one expected. */
 struct part_host {
 	uint64_t n, first;               /* how many; index of the first, whose HOSTNAME is: */
@@ -50,6 +52,9 @@ struct part {
 		uint32_t at;
 		char text[160];
 	} bad[PART_BAD];
+
+	struct rekey rekey[PART_REKEYS]; /* the changes of the key that records tell of, in order */
+	uint32_t n_rekeys;
 
 	char *scratch;
 	int error;          /* -errno of a failed read */

@@ -62,6 +62,14 @@ struct verify_options {
 	void *ctx;
 };
 
+/* A record that says that the log has had another key up to it: it was brought back from a mirror. */
+struct rekey {
+	uint64_t at; /* the record's index */
+	struct vkey old;
+};
+
+#define VERIFY_REKEYS 16 /* that are remembered, the youngest ones */
+
 struct verify_sum {
 	uint64_t first, size, end;    /* kept from, signed up to, whole entries up to */
 	uint64_t torn;                /* bytes after them that are no whole entry */
@@ -74,6 +82,8 @@ struct verify_sum {
 	int64_t min_us, max_us;
 	uint64_t boots, gaps, lost;
 	uint64_t blind; /* gaps of which nobody knows the size: capture could not see the log */
+	struct rekey rekey[VERIFY_REKEYS];
+	unsigned n_rekeys;
 	bool since;                   /* consistent with the remembered checkpoint of... */
 	uint64_t since_size;
 };

@@ -21,6 +21,7 @@ static const struct {
 	[META_CLOCK] = {"clock", 4},
 	[META_END] = {"end", 6},
 	[META_PRUNE] = {"prune", 5},
+	[META_REKEY] = {"rekey", 4},
 };
 
 const char *meta_kind_name(enum meta_kind k)
@@ -233,6 +234,17 @@ void meta_prune(struct meta *m, uint64_t from, uint64_t first, const char *root,
 	if (unproven)
 		meta_u64(m, "unproven", unproven);
 	meta_text(m, "records %" PRIu64 " to %" PRIu64 " are removed (retention)", from, first - 1);
+}
+
+void meta_rekey(struct meta *m, const char *old, const char *now, uint64_t size, const char *root, const char *from)
+{
+	meta_str(m, "old", old);
+	meta_str(m, "new", now);
+	meta_u64(m, "size", size);
+	meta_str(m, "root", root);
+	meta_str(m, "from", from);
+	meta_text(m, "brought back from a mirror (%.200s) with %" PRIu64 " records; from here on the ledger has another key",
+		from, size);
 }
 
 struct span meta_get(const struct record *r, const char *name)

@@ -30,6 +30,7 @@ enum meta_kind {
 	META_CLOCK,     /* the host's clock was set: step */
 	META_END,       /* the VM ended */
 	META_PRUNE,     /* the oldest records are about to be removed: up to where, the root there */
+	META_REKEY,     /* the ledger was brought back from a mirror, and has another key from here on */
 	META_KINDS
 };
 
@@ -95,6 +96,11 @@ void meta_end(struct meta *m, const char *reason, const struct meta_counters *c)
  * lowest index of which something signed says that it was pruned; those below it are gone without.
  */
 void meta_prune(struct meta *m, uint64_t from, uint64_t first, const char *root, uint64_t unproven);
+/*
+ * @old, @now: verifier keys as text; @root: base64 of the root of the @size leaves that were brought back, all before
+ * this one; @from: the mirror's URL.
+ */
+void meta_rekey(struct meta *m, const char *old, const char *now, uint64_t size, const char *root, const char *from);
 
 /* Parameter of attach, heartbeat, detach and end: records lost up to there, in all the ledger's time. */
 #define META_TOTAL_LOST "total_lost"

@@ -67,7 +67,10 @@ static int gather_since(struct verify *v, struct err *e)
 		return 0;
 	}
 	roots_add(&v->roots, CLAIM_SINCE, since.size, &since.root);
-	if (v->sum->has_key && checkpoint_verify(&since, &v->sum->key, &why))
+	r = v->sum->has_key ? checkpoint_verify(&since, &v->sum->key, &why) : 0;
+	/* Not by this key: the records may tell of another one before. */
+	v->other_key = r == -ENOENT;
+	if (r && !v->other_key)
 		verify_tell(v, FINDING_KEY, 0, 0, "the remembered checkpoint: %s", why.text);
 	if (v->has_checkpoint && since.size > v->sum->size)
 		verify_tell(v, FINDING_ROLLED_BACK, v->sum->size, since.size - 1, "the ledger was rolled "

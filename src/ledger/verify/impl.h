@@ -26,6 +26,7 @@ struct verify {
 	struct verify_sum *sum;
 	struct view view;
 	bool has_checkpoint;
+	bool other_key;            /* the remembered checkpoint is not by this key: judged after the pass */
 	struct roots roots;
 	bool pruned;               /* something was, and there is a record of it: */
 	struct prune_record prune;

@@ -148,6 +148,14 @@ static void pass_over(struct verify *v, const struct part *p)
 	v->n_unreadable++;
 }
 
+/* Of more than are remembered the oldest goes. */
+static void add_rekey(struct verify_sum *sum, const struct rekey *k)
+{
+	if (sum->n_rekeys == VERIFY_REKEYS)
+		memmove(sum->rekey, sum->rekey + 1, --sum->n_rekeys * sizeof(*k));
+	sum->rekey[sum->n_rekeys++] = *k;
+}
+
 /* One segment, in order: its own findings, and what it adds to the whole. */
 static int join(void *ctx, struct part *p)
 {
@@ -187,6 +195,8 @@ static int join(void *ctx, struct part *p)
 			v->sum->max_us = p->max_us;
 		v->sum->has_time = true;
 	}
+	for (uint32_t i = 0; i < p->n_rekeys; i++)
+		add_rekey(v->sum, &p->rekey[i]);
 	continuity_join(&v->continuity, &p->continuity);
 	return 0;
 }

@@ -203,11 +203,28 @@ static void judge_foreign(struct verify *v)
 			" records%s%s", name, end, r == -EEXIST ? "" : ": ", r == -EEXIST ? "" : file_strerror(r));
 }
 
+/* The remembered checkpoint is signed by another key: by one that the log had at that time? */
+static void judge_since_key(struct verify *v)
+{
+	struct checkpoint since;
+	struct err why;
+
+	if (!v->other_key || checkpoint_parse(v->opt->since, v->opt->since_len, &since, NULL))
+		return;
+	for (unsigned i = 0; i < v->sum->n_rekeys; i++)
+		if (v->sum->rekey[i].at >= since.size && v->sum->rekey[i].at < v->sum->size &&
+			!checkpoint_verify(&since, &v->sum->rekey[i].old, NULL))
+			return;
+	checkpoint_verify(&since, &v->sum->key, &why);
+	verify_tell(v, FINDING_KEY, 0, 0, "the remembered checkpoint: %s", why.text);
+}
+
 void verify_judge(struct verify *v)
 {
 	const struct claim *c = roots_by(&v->roots, CLAIM_CHECKPOINT), *since;
 	bool named;
 
+	judge_since_key(v);
 	pair_up(v);
 	named = tell_suspects(v, c);
 	if (c && c->state == CLAIM_RIGHT && !v->n_suspects && !v->level1 && !hashes_lead(v, c))

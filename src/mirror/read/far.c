@@ -174,6 +174,8 @@ int far_open(struct far *f, const struct far_server *server, const char *origin,
 	r = load_key(f, e);
 	if (!r)
 		r = load_checkpoint(f, e);
+	if (r == -ENOENT)
+		return err_set(e, ENOENT, "no log '%.80s' is there, or none that we may read", origin);
 	return r ? r : load_partial(f, e);
 }
 

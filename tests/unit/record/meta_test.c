@@ -75,6 +75,9 @@ static void every_kind(void **state)
 	begin(META_END);
 	meta_end(&m, NULL, &c);
 	through_leaf(META_END);
+	begin(META_REKEY);
+	meta_rekey(&m, "web01+00000001+a", "web01+00000002+b", 7, "root", "https://127.0.0.1:7007");
+	through_leaf(META_REKEY);
 	begin(META_PRUNE);
 	meta_prune(&m, 65536, 131072, "root", 0);
 	through_leaf(META_PRUNE);
