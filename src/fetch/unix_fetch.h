@@ -56,7 +56,7 @@ FETCH_INLINE int app_fetch_message(void *ctx, const struct app_geometry *g, cons
 	struct app_copy *c)
 {
 	__u64 pid, list;
-	__u32 n;
+	__u64 n; /* of 64 bits: a verifier of BPF programs follows it then */
 
 	(void)ctx;
 	c->flags = 0;
@@ -92,18 +92,18 @@ FETCH_INLINE int app_fetch_message(void *ctx, const struct app_geometry *g, cons
 			APP_READ(&c->scm_pid, 4, pid + g->pid_nr))
 			c->scm_pid = 0;
 	}
-	n = c->len - c->data_len;
+	n = (__u32)(c->len - c->data_len);
 	if (c->data_len || n > APP_DATA_MAX)
 		c->flags |= APP_COPY_LONG;
 	if (n > APP_DATA_MAX)
 		n = APP_DATA_MAX;
+	if (!n)
+		return 0;
 	FETCH_LEN(n);
-	if (n && n <= APP_DATA_MAX) {
-		if (APP_READ(c->data, n, c->at))
-			c->flags |= APP_COPY_FAULT;
-		else
-			c->n = n;
-	}
+	if (n <= APP_DATA_MAX && !APP_READ(c->data, n, c->at))
+		c->n = (__u32)n;
+	else
+		c->flags |= APP_COPY_FAULT;
 	return 0;
 }
 

@@ -5,8 +5,9 @@
  * A backend attaches to a running VM, lends its physical memory (struct gmem) and registers, plants
  * sites, and waits for events. It knows nothing of logs. Two kinds of site exist because hypervisors
  * differ: SITE_WATCH stops the VM after a write to guest data (gdb: a write watchpoint, guest memory
- * untouched), SITE_CODE runs at the entry of a guest kernel function, and brings what the site's fetcher
- * (fetch/fetch.h) made of the registers there. Where the fetcher runs is the backend's affair: in the exit
+ * untouched), SITE_CODE runs at the entry of a guest kernel function, or where it calls another, and brings what the
+ * site's fetcher (fetch/fetch.h) made of the registers there. A source describes such a site; what is written into the
+ * guest for it, and whether a filter runs in the guest or in the exit, is the backend's affair. Where the fetcher runs is the backend's affair: in the exit
  * (kvm: an INVD over the ftrace NOP, the fetcher in a BPF program), or in user space, through struct fetch,
  * where the doorbell is an event with registers that holds the vCPU (xen: vm_event).
  */
@@ -30,6 +31,34 @@ enum trap_cap {
 
 enum trap_site_kind { SITE_WATCH, SITE_CODE };
 
+/* Where in the function a SITE_CODE is. */
+enum trap_place {
+	TRAP_ENTRY,  /* where it is entered */
+	TRAP_CALL,   /* wherever it calls `callee`: the registers are that call's arguments */
+	TRAP_RETURN, /* where such a call came back with what is no error (EAX is not negative); RDI is as at the call */
+};
+
+enum trap_reg { TRAP_RDI, TRAP_RSI, TRAP_RDX };
+
+#define TRAP_HOPS_MAX 4
+#define TRAP_WORDS_MAX 8
+
+/*
+ * Which times a SITE_CODE counts: from a register pointers are followed, @hops of them (the next is at the last plus
+ * off[i]), and where the last leads, at @at bytes from there, has to stand a string that begins with one of the words.
+ * A pointer that is NULL: it does not count. It is there to leave out what is frequent and not wanted; the
+ * fetcher's output has to be looked at all the same.
+ */
+struct trap_filter {
+	enum trap_reg reg; /* at TRAP_RETURN: RDI */
+	uint32_t hops;
+	int32_t off[TRAP_HOPS_MAX];
+	int32_t at;
+	uint32_t words;
+	char word[TRAP_WORDS_MAX][4];
+	bool wild; /* the pointers may lead anywhere: only to be followed where nothing faults, not in the guest */
+};
+
 struct trap_site {
 	enum trap_site_kind kind;
 	uint64_t gva;    /* guest-virtual address of the data word, or of the function's entry */
@@ -38,6 +67,17 @@ struct trap_site {
 	 * 8, which hardware cannot watch: -ENOSPC then.
 	 */
 	uint32_t len;
+	const char *name; /* SITE_CODE, for people: "skb_queue_tail in unix_dgram_sendmsg"; NULL: none */
+	enum trap_place place;
+	uint64_t callee;   /* TRAP_CALL and TRAP_RETURN: the entry of the function called, */
+	uint32_t text_len; /* and how long the one at gva is */
+	const struct trap_filter *filter; /* NULL: each time counts; copied by plant() */
+	/*
+	 * The guest kernel's text, from and to. In what is unused of it, INT3s in a long row, the backend may put code;
+	 * 0: it may not. Such code stays there while the guest lives: a task may sleep in it.
+	 */
+	uint64_t room[2];
+	bool preempted; /* a task may be preempted in the function's first instructions: interrupts are not off there */
 	uint32_t owner;  /* which of the worker's sources wants it, */
 	uint32_t tag;    /* and that source's own number: both come back in the event */
 	const struct fetch *fetch; /* SITE_CODE: what to copy there */
@@ -48,7 +88,7 @@ struct trap_site {
 enum trap_event_type {
 	TRAP_IDLE,    /* the timeout passed (or a signal came) and nothing happened */
 	TRAP_STOPPED, /* a SITE_WATCH was written; the whole VM is held until resume() */
-	TRAP_COPY,    /* a SITE_CODE ran; its fetcher's output is in data; VM runs on */
+	TRAP_COPY,    /* a SITE_CODE ran; its fetcher's output is in data; VM runs on, unless `held` */
 	TRAP_LOST,    /* the backend had to drop `lost` events, and `failed` led nowhere; VM runs on */
 	TRAP_CHANGED, /* a SITE_CODE holds other bytes than were planted: `text` says which; VM runs on */
 	TRAP_ALERT,   /* the backend found its trap tampered with: `text` says how; VM runs on */
@@ -98,12 +138,15 @@ struct trap_ops {
 	/* Registers of vCPU @vcpu; may hold the VM for a moment. -ENOENT: no such vCPU. */
 	int (*cpu)(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e);
 	/*
-	 * Plant @site; 0, -ENOTSUP (kind not supported), -EBUSY (site in use by another), ... A site that is
+	 * Plant @site; 0, -ENOTSUP (kind not supported), -EBUSY (site in use by another), -ENOENT (the function does
+	 * not call `callee`), -ENOSPC (there is no room for what it takes), ... A site that is
 	 * planted already gets its trap back, which is the answer to TRAP_CHANGED if the guest is still the
 	 * one it was planted in; unplant() is the answer if not, and writes nothing then. Without an answer
 	 * it is reported again. After -EBUSY it is once what stands there makes room.
 	 */
 	int (*plant)(struct trap *t, const struct trap_site *site, struct err *e);
+	/* Say in @buf, for people, what was done for the site planted for @owner under @tag. NULL: nothing to be said. */
+	void (*how)(struct trap *t, uint32_t owner, uint32_t tag, char *buf, size_t n);
 	/* Remove every site planted for @owner under @tag. 0 also if there is none. */
 	int (*unplant)(struct trap *t, uint32_t owner, uint32_t tag, struct err *e);
 	/*

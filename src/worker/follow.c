@@ -194,7 +194,7 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 		return stopped(f, ev, e);
 	case TRAP_COPY:
 		moved(f, pump_copied(&f->pump, ev, e), e);
-		return 0;
+		return ev->held ? f->t->ops->resume(f->t, e) : 0;
 	case TRAP_LOST:
 		status_log(f->report->status, "the backend dropped %" PRIu64 " events, and %" PRIu64
 			" led nowhere; the ring is walked", ev->lost, ev->failed);

@@ -180,6 +180,21 @@ bool pump_resumed(const struct pump *p)
 	return i < p->n;
 }
 
+/* What was done in the guest where there is more than one way. */
+static void say_how(const struct pump *p, const struct pumped *x)
+{
+	char text[160];
+
+	for (unsigned i = 0; p->t->ops->how && i < x->sites.n; i++) {
+		const struct trap_site *s = &x->sites.planted[i];
+
+		if (!s->name)
+			continue;
+		p->t->ops->how(p->t, s->owner, s->tag, text, sizeof(text));
+		status_log(p->report->status, "%s, %s: %s", x->s->ops->name, s->name, text);
+	}
+}
+
 int pump_plant(struct pump *p, struct err *e)
 {
 	for (unsigned i = 0; i < p->n; i++) {
@@ -193,6 +208,7 @@ int pump_plant(struct pump *p, struct err *e)
 			status_log(p->report->status, "records of %s are taken by polling only", x->s->ops->name);
 		}
 		x->s->ops->planted(x->s, !r);
+		say_how(p, x);
 	}
 	return 0;
 }

@@ -118,6 +118,31 @@ int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e)
 				     : err_set(e, ENOENT, "the VM has no vCPU %u", idx);
 }
 
+struct want_id {
+	uint64_t kvm;
+	unsigned idx;
+	uint32_t id;
+};
+
+static int take_id(void *ctx, const struct scan_rec *r)
+{
+	struct want_id *w = ctx;
+
+	if (r->kind != SCAN_VCPU || r->kvm != w->kvm || r->vcpu.idx != w->idx)
+		return 0;
+	w->id = r->vcpu.id;
+	return 1;
+}
+
+int kvm_vcpu_id(struct kvm_vm *k, unsigned idx, uint32_t *id, struct err *e)
+{
+	struct want_id w = {k->kvm, idx, 0};
+	int r = scan_run(k->scan, take_id, &w, e);
+
+	*id = w.id;
+	return r < 0 ? r : r ? 0 : err_set(e, ENOENT, "the VM has no vCPU %u", idx);
+}
+
 struct sum_exits {
 	uint64_t kvm, sum;
 };

@@ -8,7 +8,9 @@
 
 #include "fetch/printk.h"
 #include "fetch/printk_rec.h"
+#include "fetch/unix.h"
 #include "trap/kvm/kvm.h"
+#include "trap/kvm/virt.h"
 
 #include "trap/kvm/bpf/hook.skel.h"
 
@@ -46,7 +48,31 @@ static void printk_arg(const struct kvm_vm *k, const struct ptable *t, struct pr
 	g->data = array_hva(k, t, g->data, g->data_mask + 1);
 }
 
-int kvm_fetch_arg(const struct kvm_vm *k, const struct ptable *t, const struct trap_site *site, uint8_t *out,
+/*
+ * GS.base in the guest's kernel of each vCPU: of the guest's CPU that has the vCPU's number for its APIC id, or,
+ * where the guest does not tell, of the same number.
+ */
+static int unix_arg(struct kvm_vm *k, const struct ptable *t, const struct app_geometry *g, struct err *e)
+{
+	const struct fetch_mem mem = virt_of(t);
+	uint32_t id, its;
+
+	for (unsigned i = 0; i < k->t.vcpus && i < HOOK_VCPUS_MAX; i++) {
+		int r = kvm_vcpu_id(k, i, &id, e);
+
+		if (r && r != -ENOENT)
+			return r;
+		k->gs[i] = r || g->apicid_at ? 0 : app_gs(&mem, g, i);
+		for (unsigned cpu = 0; !r && g->apicid_at && cpu < g->cpus && cpu < HOOK_VCPUS_MAX; cpu++)
+			if (app_cpu_apicid(&mem, g, cpu, &its) && its == id) {
+				k->gs[i] = app_gs(&mem, g, cpu);
+				break;
+			}
+	}
+	return 0;
+}
+
+int kvm_fetch_arg(struct kvm_vm *k, const struct ptable *t, const struct trap_site *site, uint8_t *out,
 	struct err *e)
 {
 	if (site->arg_len != site->fetch->arg_len || site->arg_len > HOOK_ARG_MAX)
@@ -58,6 +84,8 @@ int kvm_fetch_arg(const struct kvm_vm *k, const struct ptable *t, const struct t
 	case FETCH_PRINTK:
 		printk_arg(k, t, (struct prb_geometry *)out);
 		return 0;
+	case FETCH_UNIX:
+		return unix_arg(k, t, (const struct app_geometry *)out, e);
 	}
 	return err_set(e, ENOTSUP, "the kvm backend has no fetcher of number %u", site->fetch->id);
 }
@@ -74,9 +102,24 @@ static const struct kvm_site *holder(const struct kvm_vm *k, unsigned i, const s
 	return NULL;
 }
 
+static struct hook_filter filter_of(const struct kvm_site *s)
+{
+	const struct trap_filter *f = &s->filter;
+	struct hook_filter h = {0};
+
+	_Static_assert(TRAP_HOPS_MAX == HOOK_HOPS_MAX && TRAP_WORDS_MAX == HOOK_WORDS_MAX, "as trap.h has it");
+	if (!s->exit_filter)
+		return h;
+	h = (struct hook_filter){.reg = f->reg, .hops = f->hops, .at = f->at, .words = f->words};
+	memcpy(h.off, f->off, sizeof(h.off));
+	memcpy(h.word, f->word, sizeof(h.word));
+	return h;
+}
+
 int kvm_fetch_set(struct kvm_vm *k, struct kvm_site *s, const uint8_t *arg, struct err *e)
 {
 	struct hook_bpf__bss *b = k->hook.skel->bss;
+	const struct hook_filter filter = filter_of(s);
 	unsigned spare = HOOK_ARGS_MAX;
 
 	for (unsigned i = 0; i < HOOK_ARGS_MAX; i++) {
@@ -84,7 +127,8 @@ int kvm_fetch_set(struct kvm_vm *k, struct kvm_site *s, const uint8_t *arg, stru
 
 		if (!other) {
 			spare = i < spare ? i : spare;
-		} else if (other->fetch == s->fetch && !memcmp(b->args[i].bytes, arg, HOOK_ARG_MAX)) {
+		} else if (other->fetch == s->fetch && !memcmp(b->args[i].bytes, arg, HOOK_ARG_MAX) &&
+			!memcmp(&b->args[i].filter, &filter, sizeof(filter))) {
 			s->arg = i;
 			return 0;
 		}
@@ -94,7 +138,10 @@ int kvm_fetch_set(struct kvm_vm *k, struct kvm_site *s, const uint8_t *arg, stru
 	memset(b->pages, 0, sizeof(b->pages));
 	memset(&b->args[spare], 0, sizeof(b->args[spare]));
 	memcpy(b->args[spare].bytes, arg, HOOK_ARG_MAX);
-	if (s->fetch == FETCH_PRINTK)
+	b->args[spare].filter = filter;
+	if (s->fetch->id == FETCH_UNIX)
+		memcpy(b->vcpu_gs, k->gs, sizeof(b->vcpu_gs));
+	if (s->fetch->id == FETCH_PRINTK)
 		b->args[spare].state[0] = ((const struct prb_geometry *)arg)->first_id - 1;
 	s->arg = spare;
 	return 0;

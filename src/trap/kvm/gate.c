@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -49,6 +50,26 @@ void gate_close(struct gate *g)
 	close_fd(&g->link[1]);
 	close_fd(&g->hooks);
 	gate_init(g);
+}
+
+/* ---- where it hangs ---- */
+
+bool gate_at_entry(void)
+{
+	unsigned leaf, b, c, d;
+	char vendor[12];
+
+	if (!__get_cpuid(0, &leaf, &b, &c, &d))
+		return false;
+	memcpy(vendor, &b, 4);
+	memcpy(vendor + 4, &d, 4);
+	memcpy(vendor + 8, &c, 4);
+	return !memcmp(vendor, "AuthenticAMD", 12) || !memcmp(vendor, "HygonGenuine", 12);
+}
+
+enum bpf_attach_type gate_type(void)
+{
+	return gate_at_entry() ? BPF_TRACE_FENTRY : BPF_TRACE_FEXIT;
 }
 
 /* ---- owners ---- */
@@ -179,8 +200,8 @@ static bool find(struct gate *g)
 
 static int keep(struct gate *g, const struct gate_bpf *skel, struct err *e)
 {
-	g->link[0] = fcntl(bpf_link__fd(skel->links.logvisor_gate1), F_DUPFD_CLOEXEC, 3);
-	g->link[1] = fcntl(bpf_link__fd(skel->links.logvisor_gate1w), F_DUPFD_CLOEXEC, 3);
+	g->link[0] = fcntl(bpf_link__fd(skel->links.logvisor_gate2), F_DUPFD_CLOEXEC, 3);
+	g->link[1] = fcntl(bpf_link__fd(skel->links.logvisor_gate2w), F_DUPFD_CLOEXEC, 3);
 	g->hooks = fcntl(bpf_map__fd(skel->maps.hooks), F_DUPFD_CLOEXEC, 3);
 	g->table = mmap(NULL, sizeof(*g->table), PROT_READ | PROT_WRITE, MAP_SHARED,
 		bpf_map__fd(skel->maps.bss), 0);
@@ -192,17 +213,24 @@ static int keep(struct gate *g, const struct gate_bpf *skel, struct err *e)
 
 static int make(struct gate *g, struct err *e)
 {
-	struct gate_bpf *skel = gate_bpf__open_and_load();
+	struct gate_bpf *skel = gate_bpf__open();
 	int r;
 
 	if (!skel)
 		return scan_explain(errno, e);
+	bpf_program__set_expected_attach_type(skel->progs.logvisor_gate2, gate_type());
+	bpf_program__set_expected_attach_type(skel->progs.logvisor_gate2w, gate_type());
+	r = gate_bpf__load(skel);
+	if (r) {
+		gate_bpf__destroy(skel);
+		return scan_explain(-r, e);
+	}
 	skel->bss->table.pidns = pid_namespace();
 	/* The one by which the gate is found comes last. */
-	skel->links.logvisor_gate1w = bpf_program__attach(skel->progs.logvisor_gate1w);
-	if (skel->links.logvisor_gate1w)
-		skel->links.logvisor_gate1 = bpf_program__attach(skel->progs.logvisor_gate1);
-	if (skel->links.logvisor_gate1)
+	skel->links.logvisor_gate2w = bpf_program__attach(skel->progs.logvisor_gate2w);
+	if (skel->links.logvisor_gate2w)
+		skel->links.logvisor_gate2 = bpf_program__attach(skel->progs.logvisor_gate2);
+	if (skel->links.logvisor_gate2)
 		r = keep(g, skel, e);
 	else if (errno == E2BIG)
 		r = err_set(e, E2BIG, "38 programs of others hang on kvm_emulate_invd or kvm_emulate_wbinvd "

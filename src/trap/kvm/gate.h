@@ -13,6 +13,7 @@
 #ifndef LOGVISOR_TRAP_KVM_GATE_H
 #define LOGVISOR_TRAP_KVM_GATE_H
 
+#include <linux/bpf.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,6 +29,15 @@ struct gate {
 };
 
 void gate_init(struct gate *g);
+
+/*
+ * Do the programs, the gate's and the VMs', run at the beginning of kvm_emulate_invd(), with RIP at the
+ * instruction? On AMD's CPUs, where KVM takes RIP from the VMCB after each exit (svm_vcpu_run()); it saves the
+ * 45 instructions with which a trampoline calls the function itself. On Intel's RIP is read when KVM wants
+ * it (VCPU_EXREG_RIP), so at the end, behind the instruction.
+ */
+bool gate_at_entry(void);
+enum bpf_attach_type gate_type(void);
 
 /* Find the host's gate or make it. 0, or -errno with @e (scan_explain()). Needs CAP_SYS_ADMIN. */
 int gate_open(struct gate *g, struct err *e);

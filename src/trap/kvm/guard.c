@@ -48,6 +48,38 @@ static void read_sites(struct kvm_vm *k)
 	}
 }
 
+/* Are the gadgets what they were made? They lie side by side (room.h), and are read at once where they do. */
+static void read_gadgets(struct kvm_vm *k)
+{
+	uint8_t span[GUARD_SPAN];
+	uint64_t lo = UINT64_MAX, hi = 0;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		const struct kvm_site *s = &k->site[i];
+
+		if (!guarded(s) || !s->gadget.len)
+			continue;
+		lo = s->gadget_gpa < lo ? s->gadget_gpa : lo;
+		hi = s->gadget_gpa > hi ? s->gadget_gpa : hi;
+	}
+	if (hi && (hi - lo > GUARD_SPAN - GADGET_MAX || gmem_read(&k->t.mem, lo, span, hi - lo + GADGET_MAX)))
+		lo = UINT64_MAX;
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		struct kvm_site *s = &k->site[i];
+		uint8_t own[GADGET_MAX];
+		const uint8_t *b = own;
+
+		s->intact = true;
+		if (!guarded(s) || !s->gadget.len)
+			continue;
+		if (lo != UINT64_MAX)
+			b = span + (s->gadget_gpa - lo);
+		else if (gmem_read(&k->t.mem, s->gadget_gpa, own, s->gadget.len))
+			continue;
+		s->intact = !memcmp(b, s->gadget.bytes, s->gadget.len);
+	}
+}
+
 /* How many sites but @but have no trap? */
 static unsigned without_trap(const struct kvm_vm *k, const struct kvm_site *but)
 {
@@ -56,7 +88,8 @@ static unsigned without_trap(const struct kvm_vm *k, const struct kvm_site *but)
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		const struct kvm_site *s = &k->site[i];
 
-		n += s != but && guarded(s) && s->read && memcmp(s->now, s->code.planted, SITE_LEN);
+		n += s != but && guarded(s) && s->read &&
+			(!s->intact || memcmp(s->now, s->code.planted, SITE_LEN));
 	}
 	return n;
 }
@@ -65,7 +98,10 @@ static void describe(const struct kvm_site *s, enum site_state is, char *text, s
 {
 	const uint8_t *b = s->now;
 
-	if (is == SITE_PLANTED)
+	if (is == SITE_PLANTED && !s->intact)
+		snprintf(text, n, "the code at 0x%" PRIx64 ", to which the trap at 0x%" PRIx64 " leads, was overwritten",
+			gadget_code(s->gadget.gva), s->gva);
+	else if (is == SITE_PLANTED)
 		snprintf(text, n, "the trap at 0x%" PRIx64 " is in place again", s->gva);
 	else
 		snprintf(text, n, "the %s at 0x%" PRIx64 " %s %02x %02x %02x %02x %02x (%s)",
@@ -82,6 +118,8 @@ static bool to_tell(struct kvm_site *s, enum site_state is, int64_t now_ms)
 {
 	bool lost = s->use == KVM_SITE_LOST;
 
+	if (is == SITE_PLANTED && !s->intact)
+		lost = true; /* there is a trap, and it leads to another's code */
 	if (lost ? is == SITE_TAKEN : is == SITE_PLANTED) {
 		s->asked_ms = 0;
 		return false;
@@ -97,6 +135,7 @@ bool kvm_guard(struct kvm_vm *k, struct trap_event *ev)
 	int64_t now = clock_mono_ms();
 
 	read_sites(k);
+	read_gadgets(k);
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		struct kvm_site *s = &k->site[i];
 		enum site_state is;
@@ -108,7 +147,7 @@ bool kvm_guard(struct kvm_vm *k, struct trap_event *ev)
 			continue;
 		describe(s, is, ev->text, sizeof(ev->text));
 		ev->type = TRAP_CHANGED;
-		if (is == SITE_PLANTED) { /* somebody put ours back, a restored snapshot for one */
+		if (is == SITE_PLANTED && s->intact) { /* somebody put ours back, a restored snapshot for one */
 			s->use = KVM_SITE_ACTIVE;
 			s->asked_ms = 0;
 			ev->type = TRAP_ALERT;

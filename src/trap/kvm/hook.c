@@ -6,9 +6,11 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "trap/kvm/bpf/hook.skel.h"
@@ -45,32 +47,66 @@ static int sole_fd(const struct bpf_map *map)
 	return fd;
 }
 
-static int prepare(struct hook *h, const struct hook_vm *vm, struct err *e)
+/* Has the host's kernel bpf_rdonly_cast()? From 6.2 on. */
+static bool casts(void)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *at;
-	int r;
+	struct utsname u;
+	unsigned major, minor;
 
-	h->kvm = vm->kvm;
+	return !uname(&u) && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+		(major > 6 || (major == 6 && minor >= 2));
+}
+
+/* Open the program and load it, with casts or without. 0 or -errno. */
+static int load(struct hook *h, const struct hook_vm *vm, bool cast)
+{
+	hook_bpf__destroy(h->skel);
+	h->skel = hook_bpf__open();
+	if (!h->skel)
+		return -ENOMEM;
+	h->skel->rodata->has_cast = cast;
+	h->skel->rodata->rip_ahead = gate_at_entry() ? 2 : 0; /* 0f 08 */
+	bpf_program__set_expected_attach_type(h->skel->progs.hook, gate_type());
 	h->skel->rodata->vm_creator = vm->creator;
 	h->skel->rodata->ring_mask = h->size - 1;
 	h->skel->rodata->high_water = h->size / 4 * 3;
 	h->skel->rodata->full_water = h->size - HOOK_SLACK;
-	h->stride = (h->size + HOOK_SLACK + 7) & ~(size_t)7; /* as the kernel lays out an array */
 	bpf_map__set_value_size(h->skel->maps.copies, h->size + HOOK_SLACK);
 	bpf_map__set_max_entries(h->skel->maps.copies, h->vcpus);
-	r = hook_bpf__load(h->skel);
+	bpf_map__set_max_entries(h->skel->maps.caches, h->vcpus);
+	return hook_bpf__load(h->skel);
+}
+
+static int prepare(struct hook *h, const struct hook_vm *vm, struct err *e)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	bool cast = casts();
+	int r = load(h, vm, cast);
+	void *at;
+
+	if (r && cast)
+		r = load(h, vm, false);
 	if (r)
 		return scan_explain(-r, e);
+	h->kvm = vm->kvm;
 	h->worker_life = sole_fd(h->skel->maps.worker_life);
 	h->guardian_life = sole_fd(h->skel->maps.guardian_life);
 	if (h->worker_life < 0 || h->guardian_life < 0)
 		return err_set(e, errno, "cannot keep a BPF map: %s", strerror(errno));
+	h->stride = (h->size + HOOK_SLACK + 7) & ~(size_t)7; /* as the kernel lays out an array */
 	h->bytes_len = (h->stride * h->vcpus + page - 1) / page * page;
 	at = mmap(NULL, h->bytes_len, PROT_READ, MAP_SHARED, bpf_map__fd(h->skel->maps.copies), 0);
 	if (at == MAP_FAILED)
 		return err_set(e, errno, "cannot map the rings: %s", strerror(errno));
 	h->bytes = at;
+	at = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, hook_call_fd(h), 0);
+	if (at == MAP_FAILED)
+		return err_set(e, errno, "cannot map a ring buffer: %s", strerror(errno));
+	h->heard = at;
+	at = mmap(NULL, page, PROT_READ, MAP_SHARED, hook_call_fd(h), (off_t)page);
+	if (at == MAP_FAILED)
+		return err_set(e, errno, "cannot map a ring buffer: %s", strerror(errno));
+	h->called = at;
 	/* What is written while a VM stands still for it is here already. */
 	memset(h->skel->bss->sites, 0, sizeof(h->skel->bss->sites));
 	memset(h->skel->bss->args, 0, sizeof(h->skel->bss->args));
@@ -89,8 +125,7 @@ int hook_load(struct hook *h, const struct hook_vm *vm, unsigned bytes, struct e
 	h->size = round_up(bytes);
 	h->seen_full = calloc(h->vcpus, sizeof(*h->seen_full));
 	h->seen_fail = calloc(h->vcpus, sizeof(*h->seen_fail));
-	h->skel = hook_bpf__open();
-	if (!h->skel || !h->seen_full || !h->seen_fail)
+	if (!h->seen_full || !h->seen_fail)
 		r = err_set(e, ENOMEM, "out of memory");
 	else
 		r = prepare(h, vm, e);
@@ -116,6 +151,10 @@ void hook_unload(struct hook *h)
 		close(h->guardian_life);
 	if (h->bytes)
 		munmap((void *)h->bytes, h->bytes_len);
+	if (h->heard)
+		munmap(h->heard, (size_t)sysconf(_SC_PAGESIZE));
+	if (h->called)
+		munmap(h->called, (size_t)sysconf(_SC_PAGESIZE));
 	hook_bpf__destroy(h->skel);
 	free(h->seen_full);
 	free(h->seen_fail);
@@ -209,6 +248,25 @@ bool hook_lost(struct hook *h, uint64_t *full, uint64_t *fail)
 		h->seen_fail[v] = b;
 	}
 	return *full || *fail;
+}
+
+int hook_call_fd(const struct hook *h)
+{
+	return bpf_map__fd(h->skel->maps.call);
+}
+
+void hook_heard(struct hook *h)
+{
+	__atomic_store_n(h->heard, __atomic_load_n(h->called, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+}
+
+uint64_t hook_holds(const struct hook *h)
+{
+	uint64_t n = 0;
+
+	for (unsigned v = 0; v < h->vcpus; v++)
+		n += __atomic_load_n(&h->skel->bss->rings[v].holds, __ATOMIC_ACQUIRE);
+	return n;
 }
 
 bool hook_low(const struct hook *h)

@@ -32,6 +32,8 @@ struct hook {
 	uint64_t *seen_full, *seen_fail; /* per vCPU: counters told already */
 	int last; /* vCPU whose copy was handed out and is not released yet, or -1 */
 	uint64_t last_len; /* what it takes in the ring */
+	/* Of the ring buffer by which the program wakes the worker: its positions (linux/bpf.h). */
+	unsigned long *called, *heard;
 };
 
 /* Which VM: as scan.bpf.c names it. */
@@ -69,6 +71,11 @@ uint64_t hook_seed(const struct hook_site *sites, unsigned n, uint64_t seed);
 const struct hook_copy *hook_next(struct hook *h, unsigned *vcpu);
 /* Events not copied since the last call, for want of room (*@full) or of readable memory (*@fail). */
 bool hook_lost(struct hook *h, uint64_t *full, uint64_t *fail);
+/* A descriptor that becomes readable when a copy wants the VM to stand still (HOOK_HELD); and: it was seen. */
+int hook_call_fd(const struct hook *h);
+void hook_heard(struct hook *h);
+/* How many such copies there were, in all. */
+uint64_t hook_holds(const struct hook *h);
 /* Is every ring at most half full? */
 bool hook_low(const struct hook *h);
 /* Is there nothing left to take? */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "trap/kvm/bpf/hook.skel.h"
+#include "trap/kvm/virt.h"
 #include "util/clock.h"
 
 #define GUARD_MS 100
@@ -38,9 +39,11 @@ static int attach(struct trap **out, const char *target, struct err *e)
 	hook_init(&k->hook);
 	k->step_us = STEP_MIN_US;
 	ram_init(&k->ram);
-	r = kvm_open(k, target, e);
+	k->again = malloc(HOOK_OUT_MAX);
+	r = k->again ? kvm_open(k, target, e) : err_set(e, ENOMEM, "out of memory");
 	if (r) {
 		kvm_release(k);
+		free(k->again);
 		free(k);
 		return r;
 	}
@@ -68,23 +71,36 @@ static int unplant(struct trap *t, uint32_t owner, uint32_t tag, struct err *e)
 	return kvm_unplant(of(t), owner, tag, e);
 }
 
+static void how(struct trap *t, uint32_t owner, uint32_t tag, char *buf, size_t n)
+{
+	kvm_how(of(t), owner, tag, buf, n);
+}
+
 static int hold(struct trap *t, struct err *e)
 {
 	struct kvm_vm *k = of(t);
-	int r = k->held ? 0 : kvm_guardian_stop(&k->guardian, e);
+	int r = kvm_holds(k) ? 0 : kvm_guardian_stop(&k->guardian, e);
 
 	k->held = k->held || !r;
 	return r;
+}
+
+static bool copies_hold(const struct kvm_vm *k)
+{
+	return hook_holds(&k->hook) != k->holds_taken;
 }
 
 static int resume(struct trap *t, struct err *e)
 {
 	struct kvm_vm *k = of(t);
 
-	if (!k->held)
+	if (!kvm_holds(k))
 		return 0;
-	k->held = false;
-	return kvm_guardian_cont(&k->guardian, e);
+	if (k->held)
+		k->held = false;
+	else if (!copies_hold(k))
+		k->copy_stop = false;
+	return kvm_holds(k) ? 0 : kvm_guardian_cont(&k->guardian, e);
 }
 
 static void limit_hold(struct trap *t, unsigned ms)
@@ -101,6 +117,41 @@ static int64_t wall_us(uint64_t mono_ns)
 	return clock_offset_us(CLOCK_MONOTONIC) + (int64_t)(mono_ns / 1000);
 }
 
+/*
+ * Copies wait for which the program has stopped the VM: now all of its threads are to stand, so that none of
+ * them is let go with another's hold, and for as long as the copies need.
+ */
+static void stop_for_copies(struct kvm_vm *k)
+{
+	struct hook_bpf__bss *b = k->hook.skel->bss;
+
+	if (!copies_hold(k) || k->copy_stop)
+		return;
+	k->copy_stop = kvm_holds(k) || !kvm_guardian_stop(&k->guardian, NULL);
+	/* Should the hold have taken too long for the guardian: here is who empties the rings. */
+	b->may_hold = b->max_hold_ms != 0;
+}
+
+/* The copy @c is of registers only: run the fetcher again, through the vCPU's page table and memory that is fetched. */
+static bool run_again(struct kvm_vm *k, const struct hook_copy *c, unsigned vcpu, struct trap_event *ev)
+{
+	const struct fetch_regs *regs = (const void *)(c + 1);
+	const struct kvm_site *s = kvm_site_of(k, ev->owner, ev->tag);
+	struct fetch_mem mem;
+	struct ptable t;
+	struct gcpu cpu;
+	int n;
+
+	if (!s || s->fetch->out_max > HOOK_OUT_MAX || kvm_cpu(k, vcpu, &cpu, NULL))
+		return false;
+	t = ptable_of(&k->t.mem, &cpu, 0);
+	mem = virt_of(&t);
+	n = s->fetch->run(&mem, regs, s->arg_bytes, k->again, HOOK_OUT_MAX);
+	ev->data = k->again;
+	ev->len = n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
 static bool take_copy(struct kvm_vm *k, struct trap_event *ev)
 {
 	unsigned vcpu;
@@ -108,6 +159,10 @@ static bool take_copy(struct kvm_vm *k, struct trap_event *ev)
 
 	if (!c)
 		return false;
+	if (c->flags & HOOK_HELD) {
+		k->holds_taken++;
+		ev->held = kvm_holds(k);
+	}
 	ev->type = TRAP_COPY;
 	ev->owner = (uint32_t)(c->who >> 32);
 	ev->tag = (uint32_t)c->who;
@@ -115,6 +170,12 @@ static bool take_copy(struct kvm_vm *k, struct trap_event *ev)
 	ev->time_us = wall_us(c->time_ns);
 	ev->data = c + 1;
 	ev->len = c->len;
+	if (c->flags & HOOK_REGS && !run_again(k, c, vcpu, ev)) {
+		resume(&k->t, NULL);
+		ev->type = TRAP_LOST;
+		ev->held = false;
+		ev->failed = 1;
+	}
 	return true;
 }
 
@@ -141,6 +202,11 @@ static void let_go(struct kvm_vm *k)
 
 	if ((!b->held_ns && b->may_hold) || !hook_low(&k->hook))
 		return;
+	/* A copy that holds was counted before the hold could be seen. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	stop_for_copies(k);
+	if (k->copy_stop)
+		return;
 	b->may_hold = b->max_hold_ms != 0;
 	if (b->held_ns)
 		kvm_guardian_let_go(&k->guardian, NULL);
@@ -158,6 +224,7 @@ static bool look(struct kvm_vm *k, struct trap_event *ev)
 			return true; /* and the other sites at once */
 		k->next_guard_ms = now + GUARD_MS;
 	}
+	stop_for_copies(k);
 	let_go(k);
 	return take_copy(k, ev) || take_lost(k, ev);
 }
@@ -171,7 +238,8 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 	ev->type = TRAP_IDLE;
 	ev->vcpu = UINT32_MAX;
 	for (;;) {
-		struct pollfd p[] = {{.fd = k->ram.pidfd, .events = POLLIN}, {.fd = k->guardian.ctl}};
+		struct pollfd p[] = {{.fd = k->ram.pidfd, .events = POLLIN}, {.fd = k->guardian.ctl},
+			{.fd = hook_call_fd(&k->hook), .events = POLLIN}};
 		struct timespec step;
 		int64_t left;
 		int r;
@@ -187,9 +255,13 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 			return 0;
 		/* A step cut short is no reason for the next to be short: an idle VM is to wake once for each wait. */
 		step = (struct timespec){.tv_nsec = (k->step_us < left * 1000 ? k->step_us : left * 1000) * 1000L};
-		r = ppoll(p, 2, &step, NULL);
+		r = ppoll(p, 3, &step, NULL);
 		if (r < 0)
 			return 0; /* a signal */
+		if (p[2].revents && !p[0].revents && !p[1].revents) {
+			hook_heard(&k->hook);
+			continue;
+		}
 		if (p[1].revents && !p[0].revents)
 			return err_set(e, EPIPE, "the guardian process ended; attach again");
 		if (r > 0) {
@@ -207,7 +279,11 @@ static unsigned detach(struct trap *t)
 	struct kvm_vm *k = of(t);
 	unsigned left;
 
-	resume(t, NULL);
+	if (kvm_holds(k)) {
+		k->copy_stop = false; /* what waits will not be taken any more */
+		k->held = true;
+		resume(t, NULL);
+	}
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
 		kvm_unplant(k, k->site[i].owner, k->site[i].tag, NULL);
 	for (int i = 0; i < 20 && kvm_any_retired(k) && !ram_vmm_gone(&k->ram); i++) {
@@ -216,6 +292,7 @@ static unsigned detach(struct trap *t)
 	}
 	left = kvm_left(k);
 	kvm_release(k);
+	free(k->again);
 	free(k);
 	return left;
 }
@@ -226,6 +303,7 @@ const struct trap_ops trap_kvm = {
 	.attach = attach,
 	.cpu = cpu,
 	.plant = plant,
+	.how = how,
 	.unplant = unplant,
 	.wait = wait,
 	.hold = hold,

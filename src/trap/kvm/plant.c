@@ -14,6 +14,7 @@
 
 #include "guest/arch/x86.h"
 #include "trap/kvm/kvm.h"
+#include "trap/kvm/place.h"
 
 #include "util/clock.h"
 
@@ -28,13 +29,13 @@
 static int enter(struct kvm_vm *k, struct err *e)
 {
 	k->stop_ns = (uint64_t)clock_mono_ns();
-	return k->held ? 0 : kvm_guardian_stop(&k->guardian, e);
+	return kvm_holds(k) ? 0 : kvm_guardian_stop(&k->guardian, e);
 }
 
 /* The time counted is longer than the stop by the guardian's way here and back. */
 static void leave(struct kvm_vm *k)
 {
-	if (k->held)
+	if (kvm_holds(k))
 		return;
 	kvm_guardian_cont(&k->guardian, NULL);
 	k->t.stopped_ns += (uint64_t)clock_mono_ns() - k->stop_ns;
@@ -42,8 +43,7 @@ static void leave(struct kvm_vm *k)
 
 /* ---- addresses ---- */
 
-/* A page table that maps @gva, out of any vCPU's registers. */
-static int find_table(struct kvm_vm *k, uint64_t gva, struct ptable *t, struct err *e)
+int kvm_table(struct kvm_vm *k, uint64_t gva, struct ptable *t, struct err *e)
 {
 	struct mapping m;
 	struct gcpu c;
@@ -105,44 +105,58 @@ static bool publish(struct kvm_vm *k)
 		const struct kvm_site *s = &k->site[i];
 
 		if (s->use == KVM_SITE_ACTIVE || s->use == KVM_SITE_LOST) /* which may get its trap back */
-			list[n++] = (struct hook_site){.rip = s->gva + SITE_LEN, .who = hook_who(s->owner, s->tag),
-				.fetch = s->fetch, .arg = s->arg};
+			list[n++] = (struct hook_site){.rip = s->rip, .who = hook_who(s->owner, s->tag),
+				.fetch = s->fetch->id, .arg = s->arg};
 	}
 	return hook_publish(&k->hook, list, n);
 }
 
+/* ---- planting ---- */
+
 /* Find where and what to write, while the VM runs: the kernel's text stays where it is. */
-static int prepare(struct kvm_vm *k, const struct trap_site *site, struct kvm_site *s, uint8_t *now,
+static int prepare(struct kvm_vm *k, const struct trap_site *site, unsigned nth, struct kvm_site *s, uint8_t *now,
 	uint8_t *arg, struct err *e)
 {
-	uint8_t code[SITE_LOOK];
-	struct mapping first, last;
 	struct ptable t;
-	size_t off;
-	int r = find_table(k, site->gva, &t, e);
+	int r = kvm_table(k, site->gva, &t, e);
 
-	if (r)
-		return r;
-	if (ptable_walk(&t, site->gva, &first) || ptable_walk(&t, site->gva + SITE_LOOK - 1, &last) ||
-		last.gpa != first.gpa + SITE_LOOK - 1 || gmem_read(&k->t.mem, first.gpa, code, SITE_LOOK))
-		return err_set(e, EFAULT, "the guest's code at 0x%" PRIx64 " is not readable", site->gva);
-	if (site_look(code, &off) == SITE_TAKEN)
-		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " is %02x %02x %02x %02x %02x %02x %02x "
-			"%02x %02x: %s", site->gva, code[0], code[1], code[2], code[3], code[4], code[5],
-			code[6], code[7], code[8], site_guess(code));
-	*s = (struct kvm_site){
-		.use = KVM_SITE_ACTIVE,
-		.owner = site->owner,
-		.tag = site->tag,
-		.fetch = site->fetch->id,
-		.entry = site->gva,
-		.gva = site->gva + off,
-		.gpa = first.gpa + off,
-	};
-	memcpy(now, code + off, SITE_LEN);
-	if (site_trap(&s->code, now))
-		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " is no function's entry", site->gva);
-	return kvm_fetch_arg(k, &t, site, arg, e);
+	if (!r)
+		r = kvm_place(site, nth, &t, s, now, e);
+	if (!r)
+		r = kvm_fetch_arg(k, &t, site, arg, e);
+	if (!r)
+		memcpy(s->arg_bytes, site->arg, site->arg_len); /* at most HOOK_ARG_MAX, as kvm_fetch_arg() found */
+	return r;
+}
+
+/* The gadget, of which nothing in the guest knows yet. */
+static int write_gadget(struct kvm_vm *k, struct kvm_site *s)
+{
+	uint64_t left, hva = ram_hva(&k->ram, s->gadget_gpa, &left);
+
+	if (!s->gadget.len || s->gadget_there)
+		return 0;
+	if (!hva || left < s->gadget.len)
+		return -EFAULT;
+	/* The head last: what has none is no gadget. */
+	if (pwrite(k->wr, s->gadget.bytes + GADGET_HEAD, s->gadget.len - GADGET_HEAD, (off_t)(hva + GADGET_HEAD)) < 0 ||
+		pwrite(k->wr, s->gadget.bytes, GADGET_HEAD, (off_t)hva) < 0)
+		return -errno;
+	s->gadget_there = true;
+	return 0;
+}
+
+/* What is planted, where @now stands. From one jump to another by way of the NOP: whoever dies is understood then. */
+static int write_planted(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now)
+{
+	int r = write_gadget(k, s);
+
+	if (!r && s->code.kind == SITE_JUMP && memcmp(now, s->code.original, SITE_LEN) != 0 &&
+		memcmp(now, s->code.planted, SITE_LEN) != 0) {
+		r = write_site(k, s, now, s->code.original);
+		now = s->code.original;
+	}
+	return r ? r : write_site(k, s, now, s->code.planted);
 }
 
 /* All that is done while the VM stands still. The program knows of the site before the guest can meet it. */
@@ -158,7 +172,7 @@ static int plant_held(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now, 
 		return r;
 	if (!publish(k))
 		return err_set(e, ENOSPC, "the site at 0x%" PRIx64 " finds no place beside the others", s->gva);
-	r = write_site(k, s, now, s->code.planted);
+	r = write_planted(k, s, now);
 	if (!r)
 		return 0;
 	s->use = KVM_SITE_UNUSED;
@@ -172,31 +186,40 @@ static bool named(const struct kvm_site *s, uint32_t owner, uint32_t tag)
 		(s->use == KVM_SITE_ACTIVE || s->use == KVM_SITE_LOST);
 }
 
-static struct kvm_site *planted_as(struct kvm_vm *k, const struct trap_site *site)
+static bool gadget_is(const struct kvm_vm *k, const struct kvm_site *s)
 {
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
-		struct kvm_site *s = &k->site[i];
+	uint8_t now[GADGET_MAX];
 
-		if (named(s, site->owner, site->tag) && s->entry == site->gva)
-			return s;
-	}
-	return NULL;
+	return !s->gadget.len || (!gmem_read(&k->t.mem, s->gadget_gpa, now, s->gadget.len) &&
+		!memcmp(now, s->gadget.bytes, s->gadget.len));
 }
 
 /* Put the trap of @s back, if what stands there allows it. */
 static int replant(struct kvm_vm *k, struct kvm_site *s, struct err *e)
 {
-	uint8_t now[SITE_LEN];
-	int r = enter(k, e);
+	uint8_t now[SITE_LEN], led[SITE_LEN];
+	struct ptable t;
+	int r = 0;
 
+	/* Before the VM is stopped: it takes longer. A gadget that was altered is left to who altered it. */
+	memcpy(led, s->code.planted, SITE_LEN);
+	if (!gadget_is(k, s)) {
+		r = kvm_table(k, s->gva, &t, e);
+		if (!r)
+			r = kvm_place_again(&t, s, e);
+	}
+	if (!r)
+		r = enter(k, e);
 	if (r)
 		return r;
 	s->asked_ms = 0;
 	r = gmem_read(&k->t.mem, s->gpa, now, SITE_LEN);
-	if (!r && site_state(&s->code, now) == SITE_TAKEN)
+	if (!r && memcmp(now, led, SITE_LEN) != 0 && site_state(&s->code, now) == SITE_TAKEN)
 		r = -EBUSY;
+	if (!r && !publish(k))
+		r = -ENOSPC;
 	if (!r)
-		r = write_site(k, s, now, s->code.planted);
+		r = write_planted(k, s, now);
 	s->use = r ? KVM_SITE_LOST : KVM_SITE_ACTIVE;
 	leave(k);
 	if (r == -EBUSY)
@@ -205,22 +228,19 @@ static int replant(struct kvm_vm *k, struct kvm_site *s, struct err *e)
 	return r ? err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r)) : 0;
 }
 
-int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
+/* The @nth place of @site. 0; 1: it has not so many; or -errno with @e. */
+static int plant_one(struct kvm_vm *k, const struct trap_site *site, unsigned nth, struct err *e)
 {
 	uint8_t now[SITE_LEN], arg[HOOK_ARG_MAX];
-	struct kvm_site *s = planted_as(k, site);
+	struct kvm_site *s = NULL;
 	int r;
 
-	if (s)
-		return replant(k, s, e);
-	if (site->kind != SITE_CODE || !site->fetch)
-		return err_set(e, ENOTSUP, "the kvm backend takes code sites only");
 	for (unsigned i = 0; i < HOOK_SITES_MAX && !s; i++)
 		if (k->site[i].use == KVM_SITE_UNUSED)
 			s = &k->site[i];
 	if (!s)
 		return err_set(e, ENOSPC, "at most %d sites can be planted", HOOK_SITES_MAX);
-	r = prepare(k, site, s, now, arg, e);
+	r = prepare(k, site, nth, s, now, arg, e);
 	if (!r)
 		r = enter(k, e);
 	if (!r) {
@@ -232,13 +252,44 @@ int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 	return r;
 }
 
+int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
+{
+	unsigned n = 0;
+	int r = 0;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX && !r; i++)
+		if (named(&k->site[i], site->owner, site->tag) && k->site[i].entry == site->gva) {
+			r = replant(k, &k->site[i], e);
+			n++;
+		}
+	if (n)
+		return r;
+	if (site->kind != SITE_CODE || !site->fetch)
+		return err_set(e, ENOTSUP, "the kvm backend takes code sites only");
+	do
+		r = plant_one(k, site, n++, e);
+	while (!r && site->place != TRAP_ENTRY);
+	if (r < 0 && n > 1)
+		kvm_unplant(k, site->owner, site->tag, NULL);
+	return r > 0 ? 0 : r;
+}
+
 /* ---- taking back ---- */
+
+/*
+ * Once what is retired may be: a task that was preempted between the two instructions of a trap could come back
+ * after any time. Where that can be, it stays retired, which is a NOP too, and the next worker knows it.
+ */
+static bool ends_retired(const struct kvm_site *s)
+{
+	return s->code.kind == SITE_TRAP && s->want.preempted;
+}
 
 static void retire(struct kvm_vm *k, struct kvm_site *s)
 {
 	/* Only what is still ours: the guest may have rebooted, or another tracer come. */
 	if (s->use != KVM_SITE_ACTIVE || !site_is(k, s, s->code.planted) ||
-		write_site(k, s, s->code.planted, s->code.retired)) {
+		write_site(k, s, s->code.planted, s->code.retired) || s->code.kind != SITE_TRAP || ends_retired(s)) {
 		s->use = KVM_SITE_UNUSED;
 		return;
 	}
@@ -281,8 +332,8 @@ unsigned kvm_left(const struct kvm_vm *k)
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		const struct kvm_site *s = &k->site[i];
 
-		n += s->use != KVM_SITE_UNUSED &&
-			(site_is(k, s, s->code.planted) || site_is(k, s, s->code.retired));
+		n += s->use != KVM_SITE_UNUSED && (site_is(k, s, s->code.planted) ||
+			(s->code.kind == SITE_TRAP && site_is(k, s, s->code.retired)));
 	}
 	return n;
 }
@@ -305,7 +356,7 @@ void kvm_finish_retired(struct kvm_vm *k)
 
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
 		due |= k->site[i].use == KVM_SITE_RETIRED && t - k->site[i].since_ms >= GRACE_MS;
-	if (!due || k->held || enter(k, NULL))
+	if (!due || kvm_holds(k) || enter(k, NULL))
 		return;
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		struct kvm_site *s = &k->site[i];
@@ -317,4 +368,27 @@ void kvm_finish_retired(struct kvm_vm *k)
 		s->use = KVM_SITE_UNUSED;
 	}
 	leave(k);
+}
+
+const struct kvm_site *kvm_site_of(const struct kvm_vm *k, uint32_t owner, uint32_t tag)
+{
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
+		if (named(&k->site[i], owner, tag))
+			return &k->site[i];
+	return NULL;
+}
+
+void kvm_how(const struct kvm_vm *k, uint32_t owner, uint32_t tag, char *buf, size_t n)
+{
+	static const char *const place[] = {[TRAP_ENTRY] = "a jump", [TRAP_CALL] = "a call", [TRAP_RETURN] = "a call and its "
+		"return"};
+	const struct kvm_site *s = kvm_site_of(k, owner, tag);
+
+	*buf = 0;
+	if (s && s->gadget.len)
+		snprintf(buf, n, "%s led through %u bytes at 0x%" PRIx64 "%s", place[s->want.place],
+			s->gadget.len - GADGET_HEAD, gadget_code(s->gadget.gva),
+			s->want.filter ? ", which filter in the guest" : "");
+	else if (s)
+		snprintf(buf, n, "trapped each time%s", s->exit_filter ? ", filtered in the exit" : "");
 }

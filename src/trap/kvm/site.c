@@ -20,7 +20,7 @@ static const uint8_t trap_k8[SITE_LEN] = {0x66, 0x66, 0x90, 0x0f, 0x08};
 static const struct gate {
 	unsigned at;
 	uint8_t closed;
-} gate_p6 = {2, 0x44}, gate_k8 = {0, 0xa9};
+} gate_p6 = {2, 0x44}, gate_k8 = {0, SITE_CLOSED};
 
 #define PAGE 4096
 #define CALL 0xe8 /* both with a distance of 32 bits from their own end */
@@ -109,6 +109,12 @@ int site_jump(struct site *s, const uint8_t *now, uint64_t gva, uint64_t to)
 	memcpy(s->retired, now, SITE_LEN);
 	s->planted[0] = JMP;
 	return distance(gva, to, s->planted + 1) ? 0 : -ERANGE;
+}
+
+int site_called(uint8_t *call, uint64_t gva, uint64_t to)
+{
+	call[0] = CALL;
+	return distance(gva, to, call + 1) ? 0 : -ERANGE;
 }
 
 int site_call(struct site *s, const uint8_t *now, uint64_t gva, uint64_t from, uint64_t to)

@@ -74,6 +74,12 @@ int site_trap(struct site *s, const uint8_t *now);
 int site_jump(struct site *s, const uint8_t *now, uint64_t gva, uint64_t to);
 int site_call(struct site *s, const uint8_t *now, uint64_t gva, uint64_t from, uint64_t to);
 
+/* The five bytes of a call at @gva of @to. -ERANGE: it is too far away. */
+int site_called(uint8_t *call, uint64_t gva, uint64_t to);
+
+/* The first byte of a jump that is being written: `test $imm32,%eax`. */
+#define SITE_CLOSED 0xa9
+
 /* What stands there now, @now, as a state of @s. */
 enum site_state site_state(const struct site *s, const uint8_t *now);
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #include "fetch/printk.h"
 #include "fetch/printk_rec.h"
+#include "fetch/unix.h"
 #include "trap/kvm/kvm.h"
 #include "util/clock.h"
 
@@ -69,6 +71,14 @@ int kvm_cpu(struct kvm_vm *k, unsigned idx, struct gcpu *out, struct err *e)
 	if (idx)
 		return err_set(e, ENOENT, "no vCPU");
 	*out = (struct gcpu){.cr0 = 1u << 31, .cr3 = 0x1000, .efer = 1u << 10};
+	return 0;
+}
+
+int kvm_vcpu_id(struct kvm_vm *k, unsigned idx, uint32_t *id, struct err *e)
+{
+	(void)k;
+	(void)e;
+	*id = idx;
 	return 0;
 }
 
@@ -364,12 +374,315 @@ static void guarded(void **state)
 	assert_memory_equal(ram + TEXT_GPA + 0x9100, call, SITE_LEN);
 }
 
+/* ---- gadgets ---- */
+
+#define ROOM (TEXT_GPA + 0x1f0000u) /* the last 64 KiB before 2 MiB */
+#define CALLEE 0x5000ull
+#define CALLER 0x20000ull
+
+static const struct trap_filter by_name = {.reg = TRAP_RDI, .hops = 1, .off = {640}, .at = 56, .words = 1,
+	.word = {{'l', 'o', 'g', 0}}};
+static struct app_geometry app = {.page_offset = 0xffff888000000000ull, .cpus = 1};
+
+static void call_at(uint64_t off, uint64_t to)
+{
+	uint32_t d = (uint32_t)(to - off - SITE_LEN);
+
+	ram[TEXT_GPA + off] = 0xe8;
+	memcpy(ram + TEXT_GPA + off + 1, &d, 4);
+}
+
+static struct trap_site site_call_of(uint64_t off, uint32_t tag)
+{
+	return (struct trap_site){.kind = SITE_CODE, .gva = TEXT_GVA + off, .owner = 3, .tag = tag, .place = TRAP_CALL,
+		.callee = TEXT_GVA + CALLEE, .text_len = 0x100, .filter = &by_name,
+		.room = {TEXT_GVA, TEXT_GVA + 0x200000}, .fetch = &fetch_unix, .arg = &app, .arg_len = sizeof(app)};
+}
+
+static struct trap_site site_jump_of(uint64_t off, uint32_t tag)
+{
+	struct trap_site s = site_call_of(off, tag);
+
+	s.place = TRAP_ENTRY;
+	return s;
+}
+
+static void set_room(void)
+{
+	memset(ram + TEXT_GPA + 0x1e0000, 0xcc, 0x20000);
+	call_at(CALLER + 0x33, CALLEE);
+	kvm_guardian_cont(NULL, NULL);
+}
+
+/* Where the jump or call at @off leads, from the text's begin. */
+static uint64_t leads(uint64_t off)
+{
+	int32_t d;
+
+	memcpy(&d, ram + TEXT_GPA + off + 1, 4);
+	return off + SITE_LEN + (uint64_t)(int64_t)d;
+}
+
+static bool in_room(uint64_t off)
+{
+	return off >= 0x1f0000 && off < 0x200000;
+}
+
+/* Another worker, which knows nothing: the guest is as the last left it. */
+static void next_worker(void)
+{
+	memset(vm.site, 0, sizeof(vm.site));
+	memset(&bss, 0, sizeof(bss));
+	kvm_guardian_cont(NULL, NULL);
+}
+
+static unsigned gadgets(void)
+{
+	struct gadget_head h;
+	unsigned n = 0;
+
+	for (uint32_t at = ROOM; at < ROOM + 0x10000; at += GADGET_STEP)
+		n += gadget_read(ram + at, &h);
+	return n;
+}
+
+static void call_led(void **state)
+{
+	struct trap_site s = site_call_of(CALLER, 1);
+	uint8_t was[SITE_LEN];
+	uint64_t first;
+	char how[160];
+	struct err e;
+
+	(void)state;
+	set_room();
+	memcpy(was, ram + TEXT_GPA + CALLER + 0x33, SITE_LEN);
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	look();
+	assert_int_equal(ram[TEXT_GPA + CALLER + 0x33], 0xe8);
+	first = leads(CALLER + 0x33);
+	assert_true(in_room(first));
+	assert_int_equal(vm.site[0].rip, TEXT_GVA + first - GADGET_HEAD + vm.site[0].gadget.invd);
+	kvm_how(&vm, 3, 1, how, sizeof(how));
+	assert_non_null(strstr(how, "a call led through"));
+	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	look();
+	assert_memory_equal(ram + TEXT_GPA + CALLER + 0x33, was, SITE_LEN);
+	assert_false(kvm_any_retired(&vm));
+	assert_int_equal(gadgets(), 1); /* a task may be in it */
+	/* A thousand times: it is led to again, and nothing else is used up. */
+	for (unsigned i = 0; i < 1000; i++) {
+		next_worker();
+		assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+		assert_true(leads(CALLER + 0x33) == first);
+		if (i % 2) /* the others are killed */
+			assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	}
+	assert_int_equal(gadgets(), 1);
+	assert_memory_equal(ram + TEXT_GPA + CALLER + 0x33, was, SITE_LEN);
+	look();
+}
+
+/* Another version's gadget is left where it is, and its site is understood. */
+static void call_adopted(void **state)
+{
+	struct trap_filter other = by_name;
+	struct trap_site s = site_call_of(CALLER, 1);
+	uint8_t was[SITE_LEN];
+	uint64_t first;
+	struct err e;
+
+	(void)state;
+	set_room();
+	memcpy(was, ram + TEXT_GPA + CALLER + 0x33, SITE_LEN);
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	first = leads(CALLER + 0x33);
+	next_worker();
+	other.word[0][0] = 'L';
+	s.filter = &other;
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	look();
+	assert_true(leads(CALLER + 0x33) != first && in_room(leads(CALLER + 0x33)));
+	assert_int_equal(gadgets(), 2);
+	next_worker();
+	s.place = TRAP_RETURN;
+	s.filter = NULL;
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	assert_int_equal(gadgets(), 3);
+	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	assert_memory_equal(ram + TEXT_GPA + CALLER + 0x33, was, SITE_LEN);
+	look();
+}
+
+/* Every call of it in the function, or none. */
+static void calls_all(void **state)
+{
+	struct trap_site s = site_call_of(CALLER, 1);
+	uint64_t a, b;
+	struct err e;
+
+	(void)state;
+	set_room();
+	call_at(CALLER + 0x80, CALLEE);
+	call_at(CALLER + 0xa0, CALLEE + 0x40); /* of another function */
+	kvm_guardian_cont(NULL, NULL);
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	a = leads(CALLER + 0x33);
+	b = leads(CALLER + 0x80);
+	assert_true(in_room(a) && in_room(b) && a != b);
+	assert_true(leads(CALLER + 0xa0) == CALLEE + 0x40);
+	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	assert_true(leads(CALLER + 0x33) == CALLEE && leads(CALLER + 0x80) == CALLEE);
+	/* One whose distance lies in two pages cannot be led elsewhere in one write. */
+	call_at(0x20ffe, CALLEE);
+	s.gva = TEXT_GVA + 0x20fa0;
+	kvm_guardian_cont(NULL, NULL);
+	assert_int_equal(kvm_plant(&vm, &s, &e), -EINVAL);
+	assert_true(leads(0x20ffe) == CALLEE);
+	look();
+}
+
+static void jump_led(void **state)
+{
+	struct trap_site s = site_jump_of(0x200, 1); /* behind an ENDBR64 */
+	struct trap_filter other = by_name;
+	struct site_step step[SITE_STEPS_MAX];
+	uint64_t first;
+	struct err e;
+	unsigned n;
+
+	(void)state;
+	set_room();
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	look();
+	assert_int_equal(ram[TEXT_GPA + 0x204], 0xe9);
+	first = leads(0x204);
+	assert_true(in_room(first));
+	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	assert_memory_equal(ram + TEXT_GPA + 0x204, NOP5, SITE_LEN);
+	/* A worker that is killed between two of its writes, or leaves its jump: the next one understands. */
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	n = site_steps(&vm.site[0].code, NOP5, vm.site[0].code.planted, step);
+	for (unsigned kill = 0; kill <= n; kill++) {
+		memcpy(ram + TEXT_GPA + 0x204, NOP5, SITE_LEN);
+		for (unsigned i = 0; i < kill; i++)
+			ram[TEXT_GPA + 0x204 + step[i].at] = step[i].byte[0];
+		next_worker();
+		assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+		assert_true(leads(0x204) == first);
+		assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+		assert_memory_equal(ram + TEXT_GPA + 0x204, NOP5, SITE_LEN);
+	}
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	next_worker();
+	other.words = 2;
+	memcpy(other.word[1], "stdo", 4);
+	s.filter = &other;
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	assert_true(leads(0x204) != first && in_room(leads(0x204)));
+	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	assert_memory_equal(ram + TEXT_GPA + 0x204, NOP5, SITE_LEN);
+	look();
+}
+
+/* No room, a filter that may lead anywhere, another's bytes: what is done instead, or said. */
+static void no_gadget(void **state)
+{
+	struct trap_filter wild = by_name;
+	struct trap_site s = site_jump_of(0x100, 1), c = site_call_of(CALLER, 2);
+	const struct hook_arg *arg;
+	struct err e;
+
+	(void)state;
+	call_at(CALLER + 0x33, CALLEE);
+	kvm_guardian_cont(NULL, NULL);
+	assert_int_equal(kvm_plant(&vm, &c, &e), -ENOSPC);
+	assert_non_null(strstr(e.text, "no room"));
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	assert_memory_equal(ram + TEXT_GPA + 0x100, planted, SITE_LEN);
+	arg = &bss.args[known(0x100)->arg];
+	assert_int_equal(arg->filter.hops, 1);
+	assert_int_equal(arg->filter.off[0], 640);
+	assert_memory_equal(&arg->filter.word[0], "log", 4);
+	/* A task may be in it for ever: it stays closed, and the next worker takes it. */
+	s.preempted = true;
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	vm.site[0].want.preempted = true;
+	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	assert_memory_equal(ram + TEXT_GPA + 0x100, ((const uint8_t[]){0x0f, 0x1f, 0x44, 0x0f, 0x08}), SITE_LEN);
+	assert_false(kvm_any_retired(&vm));
+	assert_int_equal(kvm_left(&vm), 0);
+	set_room();
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	assert_memory_equal(ram + TEXT_GPA + 0x100, planted, SITE_LEN);
+	wild.wild = true;
+	s = site_jump_of(0x200, 3);
+	s.filter = &wild;
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	assert_memory_equal(ram + TEXT_GPA + 0x204, planted, SITE_LEN);
+	assert_int_equal(gadgets(), 0);
+	/* The function does not call it; or it is led to what is no gadget of ours. */
+	call_at(CALLER + 0x33, 0x1f0040);
+	kvm_guardian_cont(NULL, NULL);
+	assert_int_equal(kvm_plant(&vm, &c, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "no such call"));
+	/* All of the room is used: by somebody else, since these are no gadgets. */
+	call_at(CALLER + 0x33, CALLEE);
+	memset(ram + ROOM, 0x90, 0x10000);
+	kvm_guardian_cont(NULL, NULL);
+	assert_int_equal(kvm_plant(&vm, &c, &e), -ENOSPC);
+	assert_non_null(strstr(e.text, "used up"));
+	look();
+}
+
+/* Gadget and call are watched; an altered gadget is never led to again. */
+static void gadget_guarded(void **state)
+{
+	struct trap_site s = site_call_of(CALLER, 1);
+	struct trap_event ev;
+	uint64_t first, second;
+	struct err e;
+
+	(void)state;
+	set_room();
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	first = leads(CALLER + 0x33);
+	assert_false(kvm_guard(&vm, &ev));
+	ram[TEXT_GPA + first + 9] ^= 1;
+	kvm_guardian_cont(NULL, NULL);
+	assert_true(kvm_guard(&vm, &ev));
+	assert_int_equal(ev.type, TRAP_CHANGED);
+	assert_non_null(strstr(ev.text, "to which the trap"));
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	look();
+	second = leads(CALLER + 0x33);
+	assert_true(second != first && in_room(second));
+	assert_false(kvm_guard(&vm, &ev));
+	/* The call is put back by the guest, and led again. */
+	call_at(CALLER + 0x33, CALLEE);
+	kvm_guardian_cont(NULL, NULL);
+	assert_true(kvm_guard(&vm, &ev));
+	assert_int_equal(ev.type, TRAP_CHANGED);
+	assert_int_equal(kvm_plant(&vm, &s, &e), 0);
+	assert_true(leads(CALLER + 0x33) == second);
+	/* Another's call stays. */
+	call_at(CALLER + 0x33, 0x7000);
+	kvm_guardian_cont(NULL, NULL);
+	now_ns += 1000000000;
+	assert_true(kvm_guard(&vm, &ev));
+	assert_int_equal(kvm_plant(&vm, &s, &e), -EBUSY);
+	assert_int_equal(kvm_unplant(&vm, 3, 1, &e), 0);
+	assert_true(leads(CALLER + 0x33) == 0x7000);
+	look();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(second_site), TEST(refused), TEST(two_rings), TEST(many_sites), TEST(owners), TEST(guarded)};
+		TEST(second_site), TEST(refused), TEST(two_rings), TEST(many_sites), TEST(owners), TEST(guarded), TEST(call_led),
+		TEST(call_adopted), TEST(calls_all), TEST(jump_led), TEST(no_gadget), TEST(gadget_guarded)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

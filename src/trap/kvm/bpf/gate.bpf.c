@@ -5,6 +5,8 @@
  * trap executes INVD, so it costs nothing else on the host; and the kernel's limit of programs on one
  * function (BPF_MAX_TRAMP_LINKS, 38) is no limit of VMs.
  *
+ * On its end, or on its beginning where that will do, as user space says (gate.h, gate_at_entry()).
+ *
  * On kvm_emulate_wbinvd() too: where the host itself runs on a CPU that QEMU's TCG emulates, its INVD is
  * told as WBINVD (QEMU up to 8.0: target/i386/tcg/translate.c tests the wrong bit of the opcode).
  */
@@ -56,14 +58,14 @@ static __always_inline void pass(void *ctx, const struct kvm_vcpu *v)
 }
 
 SEC("fexit/kvm_emulate_invd")
-int BPF_PROG(logvisor_gate1, struct kvm_vcpu *v, int ret)
+int BPF_PROG(logvisor_gate2, struct kvm_vcpu *v)
 {
 	pass(ctx, v);
 	return 0;
 }
 
 SEC("fexit/kvm_emulate_wbinvd")
-int BPF_PROG(logvisor_gate1w, struct kvm_vcpu *v, int ret)
+int BPF_PROG(logvisor_gate2w, struct kvm_vcpu *v)
 {
 	pass(ctx, v);
 	return 0;

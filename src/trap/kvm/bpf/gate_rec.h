@@ -10,8 +10,8 @@
 #include <linux/types.h>
 
 /* Of the programs on kvm_emulate_invd() and kvm_emulate_wbinvd(): at most 15 characters. */
-#define GATE_NAME "logvisor_gate1"
-#define GATE_NAME_W "logvisor_gate1w"
+#define GATE_NAME "logvisor_gate2"
+#define GATE_NAME_W "logvisor_gate2w"
 #define GATE_SLOTS 4096 /* a power of 2 */
 #define GATE_PROBES 16  /* a VM is within so many slots of the one its address hashes to */
 

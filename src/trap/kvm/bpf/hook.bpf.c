@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * hook.bpf.c - the trap. Runs in the host at the end of kvm_emulate_invd(), in the vCPU's own exit: if
+ * hook.bpf.c - the trap. Runs in the host around kvm_emulate_invd(), in the vCPU's own exit: if
  * the guest came from a planted site, run the site's fetcher and leave what it copied in this vCPU's ring.
  * One program per protected VM, reached through the host's gate (gate.bpf.c), which passes its
  * arguments on.
  *
- * At fexit, not fentry: KVM has just skipped the instruction, so that RIP, lazily cached on Intel, is
- * valid and stands behind it (arch/x86/kvm/x86.c, kvm_skip_emulated_instruction). The
+ * At fexit: KVM has just skipped the instruction, so that RIP, lazily cached on Intel, is
+ * valid and stands behind it (arch/x86/kvm/x86.c, kvm_skip_emulated_instruction). On AMD RIP is there from the
+ * beginning, and fentry takes less (gate.h, gate_at_entry()). The
  * VMM's address space is current, so guest memory is read as its user memory, without faulting.
  */
 #include "trap/kvm/bpf/kernel.h"
@@ -19,11 +20,15 @@
 #include "trap/kvm/bpf/ring.bpf.h"
 
 #include "trap/kvm/bpf/printk.bpf.h"
+#include "trap/kvm/bpf/unix.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Who made the VM this program is for: the gate goes by a VM's address, which may be used again. */
 const volatile __u32 vm_creator;
+
+/* How far RIP still is from the end of the instruction: 0 at the end of kvm_emulate_invd(). */
+const volatile __u32 rip_ahead;
 
 /* Written by the worker, the VM being stopped. */
 struct hook_site sites[HOOK_PLACES]; /* each at its hook_place() */
@@ -41,7 +46,7 @@ static __always_inline __u64 reg_rip(struct kvm_vcpu *v)
 #define KEPT(p) asm volatile("" : "+r"(p))
 
 SEC("fexit/kvm_emulate_invd")
-int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
+int BPF_PROG(hook, struct kvm_vcpu *v)
 {
 	const struct hook_site *s;
 	struct hook_ring *r;
@@ -53,7 +58,7 @@ int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 
 	if (!lives(&worker_life) || (__u32)FAR_MEMBER(v->kvm, userspace_pid) != vm_creator)
 		return 0;
-	rip = reg_rip(v);
+	rip = reg_rip(v) + rip_ahead;
 	s = &sites[hook_place(rip, site_seed)];
 	KEPT(s);
 	if (s->rip != rip) {
@@ -77,10 +82,16 @@ int BPF_PROG(hook, struct kvm_vcpu *v, int ret)
 	c = (void *)c + (head & ring_mask);
 	a = &args[s->arg & (HOOK_ARGS_MAX - 1)];
 	KEPT(a);
+	c->flags = 0;
 	/* One case for each source; what is rare in them is not inlined. */
 	switch (s->fetch) {
 	case FETCH_PRINTK:
 		len = printk_run(v, r, a, (void *)(c + 1));
+		break;
+	case FETCH_UNIX:
+		len = unix_take(v, r, a, c, idx);
+		if (len == UNIX_UNWANTED)
+			return 0;
 		break;
 	default:
 		len = -1;

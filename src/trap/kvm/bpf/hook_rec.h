@@ -43,9 +43,22 @@ FETCH_INLINE __u64 hook_who(__u32 owner, __u32 tag)
 	return (__u64)owner << 32 | tag;
 }
 
+/* struct trap_filter, where it runs in the exit. */
+#define HOOK_HOPS_MAX 4
+#define HOOK_WORDS_MAX 8
+struct hook_filter {
+	__u32 reg; /* enum trap_reg */
+	__u32 hops; /* 0: there is no filter */
+	__s32 off[HOOK_HOPS_MAX];
+	__s32 at;
+	__u32 words;
+	__u32 word[HOOK_WORDS_MAX];
+};
+
 /* A fetcher's argument, and what it keeps from one call to the next. */
 struct hook_arg {
 	__u64 state[4];
+	struct hook_filter filter;
 	__u8 bytes[HOOK_ARG_MAX];
 };
 
@@ -65,6 +78,14 @@ struct hook_near {
 	__u64 at;
 };
 
+/* What one vCPU read last of the guest's direct map, a place for each page by its number. True as long as its VM's seq is. */
+#define HOOK_NEARS 32 /* a power of 2 */
+struct hook_cache {
+	__u64 seq;
+	struct hook_near near[HOOK_NEARS];
+	struct fetch_regs regs; /* of the exit at hand: a BPF program's stack has 512 bytes */
+};
+
 /*
  * One vCPU's ring: the vCPU is its only producer, the worker its only consumer, so that neither a
  * lock nor an atomic operation is needed; x86 keeps stores in order.
@@ -74,10 +95,10 @@ struct hook_ring {
 	__u64 tail; /* bytes consumed, by the worker */
 	__u64 full; /* not copied: the ring was full */
 	__u64 fail; /* not copied: the guest's memory could not be followed */
+	__u64 holds; /* copies for which the VM was stopped */
 	/* Of the vCPU alone: the pages it read last, true as long as the VM's mmu_invalidate_seq is seq. */
 	__u64 seq;
 	struct hook_near near[FETCH_NEAR_MAX];
-	__u64 pad;
 };
 
 struct hook_stats {
@@ -93,7 +114,13 @@ struct hook_stats {
 struct hook_copy {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u64 who; /* the site's */
-	__u64 len;
+	__u32 len;
+	__u32 flags; /* enum hook_copy_flags */
+};
+
+enum hook_copy_flags {
+	HOOK_HELD = 1 << 0, /* the VM was stopped for it, and this vCPU goes no further before it is let go */
+	HOOK_REGS = 1 << 1, /* the fetcher got nowhere: what follows is a struct fetch_regs, for it to be run again */
 };
 
 /* The most a fetcher may write, and what a copy takes at most; the least a ring may have is 64 KiB. */

@@ -85,7 +85,7 @@ struct kvm_svm {
 	struct kvm_sev_info sev_info;
 };
 
-enum { VCPU_REGS_RDI = 7, VCPU_REGS_RIP = 16 };
+enum { VCPU_REGS_RDX = 2, VCPU_REGS_RSI = 6, VCPU_REGS_RDI = 7, VCPU_REGS_RIP = 16 };
 
 struct kvm_vcpu_arch {
 	unsigned long regs[17];
@@ -105,6 +105,11 @@ struct kvm_vcpu {
 	int vcpu_idx;
 	struct kvm_vcpu_stat stat;
 	struct kvm_vcpu_arch arch;
+};
+
+/* arch/x86/include/asm/ptrace.h */
+struct pt_regs {
+	unsigned long r15;
 };
 
 struct super_block {

@@ -75,6 +75,38 @@ static __always_inline void hold(void)
 		bpf_send_signal(SIGCONT);
 }
 
+/* Wakes the worker when a copy wants it to look before the VM goes on. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} call SEC(".maps");
+
+/*
+ * Stop the VM for the copy at hand, @r's newest. This vCPU first: a signal to the thread itself, which it finds
+ * pending before it enters the guest again (one to the process may already be, from another vCPU's hold). It is
+ * counted before that can be seen: the worker ends no hold while a copy waits. False: it is not allowed.
+ */
+static __noinline bool hold_for_copy(struct hook_ring *r)
+{
+	__u64 event = 0;
+
+	if (!*(volatile __u32 *)&may_hold || !lives(&worker_life) || !lives(&guardian_life))
+		return false;
+	*(volatile __u64 *)&r->holds = r->holds + 1;
+	bpf_send_signal_thread(SIGSTOP);
+	if (!held_ns)
+		held_ns = bpf_ktime_get_ns() | 1;
+	__sync_fetch_and_add(&stats.holds, 1);
+	if (!*(volatile __u32 *)&may_hold || !lives(&worker_life) || !lives(&guardian_life)) {
+		*(volatile __u64 *)&r->holds = r->holds - 1;
+		bpf_send_signal(SIGCONT);
+		return false;
+	}
+	bpf_ringbuf_output(&wake, &event, sizeof(event), BPF_RB_FORCE_WAKEUP);
+	bpf_ringbuf_output(&call, &event, sizeof(event), BPF_RB_FORCE_WAKEUP);
+	return true;
+}
+
 /* @used bytes of @r are taken, more than may be without a question: may this copy be made nevertheless? */
 static __noinline bool room(struct hook_ring *r, __u64 used)
 {

@@ -113,6 +113,7 @@ static __always_inline void emit_vcpu(struct seq_file *seq, struct kvm_vcpu *v, 
 
 	r.kvm = (__u64)BPF_CORE_READ(v, kvm);
 	r.vcpu.idx = BPF_CORE_READ(v, vcpu_idx);
+	r.vcpu.id = BPF_CORE_READ(v, vcpu_id);
 	r.vcpu.cr0 = BPF_CORE_READ(v, arch.cr0);
 	r.vcpu.cr3 = BPF_CORE_READ(v, arch.cr3);
 	r.vcpu.cr4 = BPF_CORE_READ(v, arch.cr4);

@@ -51,6 +51,7 @@ struct scan_rec {
 		struct {
 			__u32 idx;
 			__u32 flags; /* enum scan_flag */
+			__u32 id; /* of its local APIC */
 			__u64 cr0, cr3, cr4, efer, rip;
 			__u64 exits; /* from the guest, since the vCPU was made */
 		} vcpu;

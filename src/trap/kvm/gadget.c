@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* gadget.c - compose a gadget's bytes, and know one again. */
+#include "trap/kvm/gadget.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util/load.h"
+
+static const uint8_t magic[8] = {'l', 'g', 'v', 'g', 'd', 'g', 't', '1'};
+
+/* Where things are in a head. */
+enum { AT_MAGIC, AT_SITE = 8, AT_ON = 16, AT_ORIGINAL = 24, AT_LEN = 29 };
+
+#define JUMPS_MAX (TRAP_HOPS_MAX + 1)
+
+struct code {
+	uint8_t *b;
+	size_t n;
+	uint64_t gva; /* of b[0] */
+	bool far; /* a distance did not fit */
+};
+
+static void put(struct code *c, const void *bytes, size_t n)
+{
+	memcpy(c->b + c->n, bytes, n);
+	c->n += n;
+}
+
+static void put_u32(struct code *c, uint32_t v)
+{
+	const uint8_t b[4] = {(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24)};
+
+	put(c, b, 4);
+}
+
+static void put_u64(uint8_t *at, uint64_t v)
+{
+	for (int i = 0; i < 8; i++)
+		at[i] = (uint8_t)(v >> 8 * i);
+}
+
+/* `jmp` or `call` @to. */
+static void put_far(struct code *c, uint8_t op, uint64_t to)
+{
+	int64_t d = (int64_t)(to - (c->gva + c->n + SITE_LEN));
+
+	put(c, &op, 1);
+	put_u32(c, (uint32_t)d);
+	c->far |= d != (int32_t)d;
+}
+
+/* A short jump whose distance is not known yet: where its byte is. */
+static size_t put_near(struct code *c, uint8_t op)
+{
+	put(c, &op, 1);
+	c->b[c->n++] = 0;
+	return c->n - 1;
+}
+
+static void land(struct code *c, const size_t *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		c->b[from[i]] = (uint8_t)(c->n - from[i] - 1);
+}
+
+#define JZ  0x74
+#define JS  0x78
+
+/*
+ * The filter, in RAX, or after a call, which has its result there, in RCX. What does not count jumps from @out, and what
+ * does from @hit. How many of each.
+ */
+static void put_filter(struct code *c, const struct trap_filter *f, bool rcx, size_t *out, size_t *n_out,
+	size_t *hit)
+{
+	static const uint8_t first[] = {[TRAP_RDI] = 7, [TRAP_RSI] = 6, [TRAP_RDX] = 2};
+	const uint8_t reg = rcx ? 1 : 0;
+	uint8_t base = first[f->reg];
+
+	for (uint32_t i = 0; i < f->hops; i++) {
+		/* mov off(%base),%reg: REX.W 8b /r, MODRM with a displacement of 32 bits */
+		const uint8_t load[] = {0x48, 0x8b, (uint8_t)(0x80 | reg << 3 | base)};
+		/* test %reg,%reg */
+		const uint8_t test[] = {0x48, 0x85, (uint8_t)(0xc0 | reg << 3 | reg)};
+
+		put(c, load, sizeof(load));
+		put_u32(c, (uint32_t)f->off[i]);
+		put(c, test, sizeof(test));
+		out[(*n_out)++] = put_near(c, JZ);
+		base = reg;
+	}
+	{
+		const uint8_t load[] = {0x8b, (uint8_t)(0x80 | reg << 3 | base)};
+
+		put(c, load, sizeof(load));
+		put_u32(c, (uint32_t)f->at);
+	}
+	for (uint32_t i = 0; i < f->words; i++) {
+		/* cmp $word,%reg */
+		static const uint8_t cmp_rax[] = {0x3d}, cmp_rcx[] = {0x81, 0xf9};
+
+		put(c, rcx ? cmp_rcx : cmp_rax, rcx ? sizeof(cmp_rcx) : sizeof(cmp_rax));
+		put(c, f->word[i], 4);
+		hit[i] = put_near(c, JZ);
+	}
+}
+
+static const uint8_t invd[] = {0x0f, 0x08};
+
+/* How far from the code's begin the byte behind INVD is. */
+static size_t put_forward(struct code *c, const struct gadget_want *w)
+{
+	size_t out[JUMPS_MAX], hit[TRAP_WORDS_MAX], n = 0, behind;
+
+	if (w->filter) {
+		put_filter(c, w->filter, false, out, &n, hit);
+		land(c, out, n);
+		put_far(c, 0xe9, w->on);
+		land(c, hit, w->filter->words);
+	}
+	put(c, invd, sizeof(invd));
+	behind = c->n;
+	put_far(c, 0xe9, w->on);
+	return behind;
+}
+
+static size_t put_around(struct code *c, const struct gadget_want *w)
+{
+	static const uint8_t push_rdi = 0x57, pop_rdi = 0x5f, test_eax[] = {0x85, 0xc0}, ret = 0xc3;
+	size_t out[JUMPS_MAX], hit[TRAP_WORDS_MAX], n = 0, behind;
+
+	put(c, &push_rdi, 1); /* the stack is aligned to 16 bytes at the call with it */
+	put_far(c, 0xe8, w->on);
+	put(c, &pop_rdi, 1);
+	put(c, test_eax, sizeof(test_eax));
+	out[n++] = put_near(c, JS);
+	if (w->filter) {
+		put_filter(c, w->filter, true, out, &n, hit);
+		land(c, out, n);
+		put(c, &ret, 1);
+		land(c, hit, w->filter->words);
+	}
+	put(c, invd, sizeof(invd));
+	behind = c->n;
+	if (!w->filter)
+		land(c, out, n);
+	put(c, &ret, 1);
+	return behind;
+}
+
+int gadget_make(struct gadget *g, const struct gadget_want *w, uint64_t gva)
+{
+	const struct trap_filter *f = w->filter;
+	struct code c = {.b = g->bytes + GADGET_HEAD, .gva = gadget_code(gva)};
+
+	if (f && (f->wild || f->hops < 1 || f->hops > TRAP_HOPS_MAX || f->words < 1 || f->words > TRAP_WORDS_MAX ||
+		f->reg > TRAP_RDX || (w->place == TRAP_RETURN && f->reg != TRAP_RDI)))
+		return -EINVAL;
+	memset(g, 0, sizeof(*g));
+	g->gva = gva;
+	g->invd = (uint32_t)(GADGET_HEAD + (w->place == TRAP_RETURN ? put_around(&c, w) : put_forward(&c, w)));
+	g->len = (uint32_t)(GADGET_HEAD + c.n);
+	memcpy(g->bytes + AT_MAGIC, magic, sizeof(magic));
+	put_u64(g->bytes + AT_SITE, w->site);
+	put_u64(g->bytes + AT_ON, w->on);
+	memcpy(g->bytes + AT_ORIGINAL, w->original, SITE_LEN);
+	g->bytes[AT_LEN] = (uint8_t)g->len;
+	return c.far ? -ERANGE : 0;
+}
+
+bool gadget_read(const uint8_t *b, struct gadget_head *out)
+{
+	*out = (struct gadget_head){.site = load_u64(b + AT_SITE), .on = load_u64(b + AT_ON), .len = b[AT_LEN]};
+	memcpy(out->original, b + AT_ORIGINAL, SITE_LEN);
+	return !memcmp(b + AT_MAGIC, magic, sizeof(magic)) && out->len > GADGET_HEAD && out->len <= GADGET_MAX;
+}
