@@ -23,6 +23,7 @@ static const struct {
 	{ "clock", clock_main, "cpuid|msr|outq|kmsg COUNT: what one costs, in ns" },
 	{ "forge", forge_main, "COUNT: hypercalls and INVDs from user space, as if at a trap" },
 	{ "kexec", kexec_main, "KERNEL INITRD COMMANDLINE: go on as another kernel, without a reset" },
+	{ "sock", sock_main, "dgram|stream|splice PATH COUNT [BYTES]: messages to a socket, and taken from there" },
 	{ "out", out_main, ": send standard input to the host" },
 };
 
