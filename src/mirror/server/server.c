@@ -11,6 +11,7 @@
 
 #include "mirror/server/impl.h"
 #include "util/clock.h"
+#include "util/give.h"
 #include "util/sandbox.h"
 
 #define STOP_MS 5000 /* how long requests may go on when the server is to stop */
@@ -59,9 +60,13 @@ int server_confine(struct server *s, struct err *e)
 {
 	uid_t uid;
 	gid_t gid;
-	int r, alone;
+	int r = 0, alone;
 
 	sandbox_user(&uid, &gid);
+	if (!geteuid())
+		r = give_tree(s->options.store, uid, gid, e);
+	if (r)
+		return r;
 	alone = sandbox_only_dirs(s->options.store, s->options.config, e);
 	if (alone < 0)
 		return alone;
