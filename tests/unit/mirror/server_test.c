@@ -13,12 +13,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <zlib.h>
 
-#include "mirror/http.h"
 #include "mirror/server/impl.h"
 #include "mirror/server/setup.h"
-#include "unit/mirror/log_rig.h"
+#include "unit/mirror/http_rig.h"
 
 static char config[300], store[300], sock[100], clients[320], said[600];
 
@@ -71,38 +69,6 @@ static void stop(struct server *s)
 		fail_msg("%s", e.text);
 }
 
-static struct http *client(const char *url, const char *identity)
-{
-	struct http *h = NULL;
-	struct err e = {""};
-
-	if (http_open(&h, url, identity, &e))
-		fail_msg("%s", e.text);
-	return h;
-}
-
-/* The status of a request, and the answer's body in @body, if that is not NULL. */
-static int ask(struct http *h, const char *path, const char *type, const void *data, size_t n, bool gzip, char *body)
-{
-	const struct http_request q = {path, type, data, n, gzip, 1 << 20};
-	struct http_answer a = {0};
-	struct err e = {""};
-	int status;
-
-	if (http_send(h, &q, &a, &e))
-		fail_msg("%s: %s", path, e.text);
-	status = (int)a.status;
-	if (body)
-		snprintf(body, 400, "%s", a.body ? a.body : "");
-	http_answer_free(&a);
-	return status;
-}
-
-static int get(struct http *h, const char *path, char *body)
-{
-	return ask(h, path, NULL, NULL, 0, false, body);
-}
-
 static int send_checkpoint(struct http *h, const struct log_rig *g, uint64_t old, char *body)
 {
 	struct tamper_file note = log_rig_note(g);
@@ -117,44 +83,6 @@ static int send_checkpoint(struct http *h, const struct log_rig *g, uint64_t old
 	free(data);
 	free(note.data);
 	return status;
-}
-
-/* The body of add-entries with packages of [@start, @end), at most @max, allocated. */
-static char *entries(const struct log_rig *g, uint64_t start, uint64_t end, uint64_t max, size_t *n)
-{
-	const struct wire_head head = {span_of("test.example/vm"), start, end, {NULL, 0}};
-	char *out = malloc(1 << 22);
-	size_t at = wire_head_put(&head, out);
-
-	for (uint64_t i = 0; i < wire_packages(start, end) && i < max; i++) {
-		struct wire_package p;
-		char *buf;
-
-		log_rig_package(g, start, end, i, &p, &buf);
-		memcpy(out + at, p.entries.p, p.entries.n);
-		at += p.entries.n;
-		at += wire_proof_put(p.proof, p.n_proof, out + at);
-		free(buf);
-	}
-	*n = at;
-	return out;
-}
-
-static char *pack(const char *data, size_t n, size_t *packed)
-{
-	z_stream z = {0};
-	char *out;
-
-	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-	out = malloc(deflateBound(&z, n) + 64);
-	z.next_in = (Bytef *)data;
-	z.avail_in = (uInt)n;
-	z.next_out = (Bytef *)out;
-	z.avail_out = (uInt)(deflateBound(&z, n) + 64);
-	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-	*packed = z.total_out;
-	deflateEnd(&z);
-	return out;
 }
 
 static int send_entries(struct http *h, const struct log_rig *g, uint64_t start, uint64_t end, uint64_t max, bool gzip,
