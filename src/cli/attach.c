@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/who.h"
 #include "ledger/modes.h"
 #include "ledger/seal.h"
 #include "record/harmless.h"
@@ -54,9 +56,10 @@ static bool seconds_of(const char *s, uint64_t *seconds)
 	return with_unit(s, "smhdw", factor, seconds);
 }
 
-enum { OPT_KEEP = OPTION_LONG, OPT_KEEP_TIME, OPT_HEARTBEAT, OPT_MAX_HOLD, OPT_ON_FULL, OPT_STRICT };
+enum { OPT_KEEP = OPTION_LONG, OPT_KEEP_TIME, OPT_HEARTBEAT, OPT_MAX_HOLD, OPT_ON_FULL, OPT_STRICT, OPT_CHANNELS };
 
 static const struct cli_option options[] = {
+	{OPT_CHANNELS, "channels", "LIST", "keep these only: kernel,syslog,journal,stdout,audit (default: all)"},
 	{OPT_KEEP, "keep", "SIZE", "remove the oldest records beyond so much: 500M, 20G"},
 	{OPT_KEEP_TIME, "keep-time", "TIME", "remove records older than: 12h, 30d, 52w"},
 	{OPT_HEARTBEAT, "heartbeat", "TIME", "write counters into the ledger so often (60s)"},
@@ -74,6 +77,7 @@ static const struct cli_option options[] = {
 /* OPTION_END when there is something to do, else what main returns. */
 static int parse(int argc, char **argv, struct worker_options *o, const char **store)
 {
+	struct err e = {""};
 	uint64_t v;
 	int c, status;
 
@@ -120,6 +124,12 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 		case OPT_STRICT:
 			o->strict = true;
 			break;
+		case OPT_CHANNELS:
+			if (who_channels(optarg, &o->channels, &e)) {
+				err_prefix(&e, "--channels");
+				return cli_fail(&e);
+			}
+			break;
 		default:
 			return status;
 		}
@@ -158,6 +168,7 @@ static int attach_main(int argc, char **argv)
 	struct worker_options o = {
 		.heartbeat_s = WORKER_HEARTBEAT_S,
 		.max_hold_ms = WORKER_MAX_HOLD_MS,
+		.channels = UINT_MAX,
 	};
 	const char *store = NULL;
 	char dir[4096], *eq;

@@ -91,6 +91,8 @@ struct source_start {
 	const struct source_sink *sink;
 	const struct source_resume *resume; /* by enum record_channel */
 	bool strict; /* stop the guest for each record, whatever it costs */
+	unsigned channels; /* 1 << enum record_channel: what of the source's is wanted */
+	unsigned caps; /* enum trap_cap of the backend */
 };
 
 /* A source's own state begins with this. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +53,7 @@ void pump_init(struct pump *p, struct trap *t, struct boot *b, const struct repo
 	p->store = rep->store;
 	p->resume = at;
 	p->table = source_table;
+	p->channels = UINT_MAX;
 	p->max_hold_ms = max_hold_ms;
 	p->sink = (struct source_sink){emit, p, recall, say};
 }
@@ -102,7 +104,8 @@ static void close_all(struct pump *p)
 
 static int open_one(struct pump *p, const struct source_ops *ops, struct err *e)
 {
-	const struct source_start start = {p->boot->g, &p->sink, p->resume->at, p->strict};
+	const struct source_start start = {p->boot->g, &p->sink, p->resume->at, p->strict, p->channels,
+		p->t->ops->caps};
 	struct pumped *x = &p->list[p->n];
 	int r;
 
@@ -130,7 +133,7 @@ static void tell_without(struct pump *p, unsigned i, const struct err *why)
 int pump_open(struct pump *p, struct err *e)
 {
 	for (unsigned i = 0; p->table[i]; i++) {
-		int r = open_one(p, p->table[i], e);
+		int r = p->table[i]->channels & p->channels ? open_one(p, p->table[i], e) : 0;
 
 		if (r && p->table[i]->needed) {
 			close_all(p);
@@ -466,7 +469,7 @@ int pump_poll(struct pump *p, struct err *e)
 
 void pump_blind(struct pump *p, const char *why)
 {
-	const unsigned channels = pump_channels(p->table);
+	const unsigned channels = pump_channels(p->table) & p->channels;
 
 	for (unsigned ch = 0; ch < RECORD_CHANNELS; ch++) {
 		if (!(channels >> ch & 1))

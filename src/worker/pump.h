@@ -28,6 +28,7 @@ struct pump {
 	struct source_sink sink;
 	unsigned max_hold_ms;
 	bool strict; /* hold the VM for each record */
+	unsigned channels; /* 1 << enum record_channel: those that are wanted */
 
 	struct pumped {
 		struct source *s;

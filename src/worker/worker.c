@@ -198,6 +198,7 @@ int worker_run(const struct worker_options *o, struct err *e)
 	w.report = (struct report){&w.store, &w.status, o->target, &w.pace, o->heartbeat_s};
 	follow_init(&w.follow, w.t, &w.report, &w.resume, o->max_hold_ms);
 	w.follow.pump.strict = o->strict;
+	w.follow.pump.channels = o->channels;
 	if (w.t->ops->limit_hold)
 		w.t->ops->limit_hold(w.t, o->max_hold_ms);
 	report_attached(&w.report, w.t, &rec);

@@ -20,6 +20,7 @@ struct worker_options {
 	uint64_t keep_bytes; /* retention, 0: all */
 	int64_t keep_us;     /* retention by age, 0: all */
 	bool strict;         /* hold the VM for each record, also in a flood */
+	unsigned channels;   /* 1 << enum record_channel: those that are kept */
 };
 
 #define WORKER_HEARTBEAT_S 60

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "source/sender/outbox.h"
+#include "source/sender/outbox_item.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct outbox_item {
-	struct outbox_item *next;
-	uint64_t part, parts; /* the next one to go out; 0: in one piece */
-	struct outbox_message m; /* points into bytes */
-	struct app_copy copy; /* without its data */
-	char bytes[];
-};
+#include "source/sender/backlog.h"
 
 #define HEAD_SIZE sizeof(struct outbox_item)
 
@@ -20,13 +14,13 @@ void outbox_init(struct outbox *o, const struct source_sink *sink)
 	*o = (struct outbox){.sink = sink, .last = &o->first};
 }
 
-static void pop(struct outbox *o)
+void outbox_drop(struct outbox *o, struct outbox_item **at)
 {
-	struct outbox_item *i = o->first;
+	struct outbox_item *i = *at;
 
-	o->first = i->next;
-	if (!o->first)
-		o->last = &o->first;
+	*at = i->next;
+	if (!*at)
+		o->last = at;
 	o->bytes -= i->m.text.n + HEAD_SIZE;
 	free(i);
 }
@@ -34,7 +28,7 @@ static void pop(struct outbox *o)
 void outbox_free(struct outbox *o)
 {
 	while (o->first)
-		pop(o);
+		outbox_drop(o, &o->first);
 }
 
 void outbox_lost(struct outbox *o, enum record_channel channel, uint64_t n, const char *why)
@@ -83,6 +77,8 @@ void outbox_put(struct outbox *o, const struct outbox_message *m)
 	}
 	i->next = NULL;
 	i->part = 0;
+	i->settled = m->fidelity != RECORD_BACKFILL;
+	o->unsettled |= !i->settled;
 	i->m = *m;
 	memcpy(&i->copy, m->copy, offsetof(struct app_copy, data));
 	i->m.copy = &i->copy;
@@ -162,7 +158,7 @@ static int emit_first(struct outbox *o, struct err *e)
 		o->bytes -= r.msg.n;
 		return 0;
 	}
-	pop(o);
+	outbox_drop(o, &o->first);
 	return 0;
 }
 
@@ -195,6 +191,8 @@ int outbox_flush(struct outbox *o, unsigned max, int64_t now_us, struct err *e)
 {
 	int r = 0;
 
+	if (o->unsettled)
+		backlog_settle(o);
 	while (o->first && max-- && !r)
 		r = emit_first(o, e);
 	if (!r && !o->first && o->dropped_why)

@@ -36,6 +36,8 @@ struct outbox {
 	size_t bytes;
 	uint64_t dropped[RECORD_CHANNELS]; /* not told yet */
 	const char *dropped_why;
+	bool unsettled; /* one of them was found waiting in the guest: it may be stored already */
+	const char *boot; /* the guest's, that it can be looked for among what is stored; NULL: it is not */
 	uint64_t id; /* of the last message that went out in parts */
 };
 

@@ -291,6 +291,16 @@ void streams_take(struct streams *s, const struct outbox_message *m)
 		put_begun(s, x, "lost");
 }
 
+void streams_close(struct streams *s, uint64_t sock)
+{
+	struct stream *x = *place(s, sock);
+
+	if (!x)
+		return;
+	put_begun(s, x, "eof");
+	drop(s, x);
+}
+
 void streams_end(struct streams *s)
 {
 	for (struct stream *x = s->oldest; x; x = x->newer)

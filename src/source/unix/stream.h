@@ -25,7 +25,9 @@ struct streams {
 };
 
 void streams_init(struct streams *s, struct outbox *out);
-/* What was begun and not finished is put as it is. */
+/* The stream whose other end is @sock ends: what was begun of a line is put. */
+void streams_close(struct streams *s, uint64_t sock);
+/* The same for all of them, which go on, if bytes come, as if nothing had been. */
 void streams_end(struct streams *s);
 void streams_free(struct streams *s);
 

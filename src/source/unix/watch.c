@@ -73,6 +73,8 @@ int watch_open(struct watch **out, const struct guest *g, const struct app_geome
 
 void watch_close(struct watch *w)
 {
+	if (!w)
+		return;
 	free(w->q);
 	free(w);
 }

@@ -451,6 +451,7 @@ static void comes_back(void **state)
 	assert_int_equal(store_open(&store, place, "vm", &rec, &e), 0);
 	assert_int_equal(resume_find(&resume, pump_channels(source_table), place, &e), 0);
 	follow_init(&f, &vm.t, &report, &resume, 1000);
+	f.pump.table = kernel_only;
 	assert_int_equal(pass(100), 0);
 	assert_string_equal(all(), "boot b:a b:b ");
 	for (int i = 0; i < 64; i++)
