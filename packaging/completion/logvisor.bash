@@ -79,12 +79,12 @@ _logvisor() {
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	-c | --cursor | --after-cursor | -t | --identifier | -n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --on-full | --threads | --from | --mirror)
+	-c | --cursor | --after-cursor | -t | --identifier | -n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --on-full | --threads | -u | --unit | --channel | --channels | --pid | --uid | --exe | --container | --from | --mirror)
 		return
 		;;
 	esac
 	case $command in
-	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full --strict" ;;
+	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full --strict --channels" ;;
 	detach) options="--store" ;;
 	prove) options="--store --output --from --mirror-client" ;;
 	list) options="--store --output --host --from --mirror-client" ;;
@@ -92,9 +92,9 @@ _logvisor() {
 	inspect) options="--output --symbols" ;;
 	show)
 		options="--after-cursor --all --boot --case-sensitive --cursor --cursor-file --disk-usage --dmesg
-			--facility --field --fields --follow --grep --header --identifier --lines --list-boots --merge
-			--no-hostname --no-pager --no-tail --output --output-fields --pager-end --priority --quiet
-			--reverse --show-cursor --since --store --until --utc --from --mirror-client"
+			--channel --container --exe --facility --field --fields --follow --grep --header --identifier --lines --list-boots --merge --mismatch
+			--no-hostname --no-pager --no-tail --output --output-fields --pager-end --pid --priority --quiet
+			--reverse --show-cursor --since --store --uid --unit --until --utc --from --mirror-client"
 		;;
 	verify) options="--store --since-checkpoint --vkey --output --threads --mirror --from --mirror-client" ;;
 	check-proof) options="--vkey" ;;

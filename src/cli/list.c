@@ -127,6 +127,40 @@ static void fill(struct row *row, const char *store, const char *name, struct re
 		row->state = "open";
 }
 
+/* As attach --channels calls them. */
+static const char *const channel_names[RECORD_CHANNELS] = {
+	[RECORD_KMSG] = "kernel", [RECORD_SYSLOG] = "syslog", [RECORD_JOURNAL] = "journal", [RECORD_STREAM] = "stdout",
+	[RECORD_AUDIT] = "audit", [RECORD_FILE] = "files",
+};
+
+static void print_channels_json(const struct row *row)
+{
+	const char *comma = "";
+
+	if (!row->has_lost || !row->lost.counted) {
+		fputs(",\"channels\":null", stdout);
+		return;
+	}
+	fputs(",\"channels\":{", stdout);
+	for (int ch = RECORD_KMSG; ch < RECORD_CHANNELS; ch++, comma = ",")
+		printf("%s\"%s\":%" PRIu64, comma, channel_names[ch], row->lost.records[ch]);
+	putchar('}');
+}
+
+/* Those that it has records of. */
+static void print_channels(const struct row *row)
+{
+	const char *comma = "";
+
+	for (int ch = RECORD_KMSG; row->has_lost && row->lost.counted && ch < RECORD_CHANNELS; ch++) {
+		if (!row->lost.records[ch])
+			continue;
+		printf("%s%s %" PRIu64, comma, channel_names[ch], row->lost.records[ch]);
+		comma = ", ";
+	}
+	puts(*comma ? "" : "-");
+}
+
 static void print_json(const struct row *row)
 {
 	fputs("{\"name\":", stdout);
@@ -141,9 +175,11 @@ static void print_json(const struct row *row)
 		fputs("null,\"blind\":null", stdout);
 	printf(",\"bytes\":%" PRIu64 ",\"last_us\":", row->bytes);
 	if (row->has_last)
-		printf("%" PRId64 "}\n", row->last_us);
+		printf("%" PRId64, row->last_us);
 	else
-		puts("null}");
+		fputs("null", stdout);
+	print_channels_json(row);
+	puts("}");
 }
 
 /* The target as people may see it. NULL: out of memory. */
@@ -178,7 +214,8 @@ static void print_row(const struct row *row, int name_w, int target_w)
 	if (row->has_lost)
 		snprintf(lost, sizeof(lost), "%" PRIu64 "%s", row->lost.lost, row->lost.blind ? "+?" : "");
 	printf("%-*s%-*s", name_w + 2, row->name, target_w + 2, row->shown ? row->shown : "?");
-	printf("%-19s %10" PRIu64 " %7s %6s  %s\n", state, row->records, lost, size, last);
+	printf("%-19s %10" PRIu64 " %7s %6s  %-19s  ", state, row->records, lost, size, last);
+	print_channels(row);
 }
 
 static int list_store(const char *store, bool json)
@@ -205,8 +242,8 @@ static int list_store(const char *store, bool json)
 	}
 	ledgers_free(&ledgers);
 	if (!json && found)
-		printf("%-*s%-*s%-19s %10s %7s %6s  %s\n", name_w + 2, "NAME", target_w + 2,
-			"TARGET", "STATE", "RECORDS", "LOST", "SIZE", "LAST");
+		printf("%-*s%-*s%-19s %10s %7s %6s  %-19s  %s\n", name_w + 2, "NAME", target_w + 2,
+			"TARGET", "STATE", "RECORDS", "LOST", "SIZE", "LAST", "CHANNELS");
 	for (int i = 0; i < found; i++) {
 		if (json)
 			print_json(&rows[i]);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "record/said.h"
+
 /* Where the next place is, at or after @from, at which a record that is meant could be; bytes.n if nowhere. */
 static size_t find(const struct selection *s, struct span literal, struct span bytes, size_t from)
 {
@@ -48,6 +50,7 @@ bool select_leaf(const struct selection *s, const char *boot, struct span leaf, 
 {
 	char its_boot[16];
 	struct span text;
+	int channel;
 
 	if ((s->has_since && time_us < s->since_us) || (s->has_until && time_us > s->until_us))
 		return false;
@@ -57,25 +60,26 @@ bool select_leaf(const struct selection *s, const char *boot, struct span leaf, 
 		return false;
 	if (!s->pattern)
 		return true;
+	/* Of what programs say only a part is text, which the decoder knows. */
+	channel = record_peek_channel(leaf.p, leaf.n);
+	if (channel != RECORD_KMSG && channel != RECORD_META)
+		return true;
 	text = record_peek_text(leaf.p, leaf.n);
-	/* What follows the space may be a guarded byte order mark; the decoder knows. */
+	/* What follows the space may be a guarded byte order mark; the decoder knows that too. */
 	return (text.n && text.p[0] == ' ') || pattern_match(s->pattern, text) != 0;
-}
-
-static bool has_identifier(const struct selection *s, const struct record *r)
-{
-	for (unsigned int i = 0; i < s->n_identifiers; i++)
-		if (span_is(r->app, s->identifier[i]))
-			return true;
-	return s->n_identifiers == 0;
 }
 
 int select_record(const struct selection *s, const char *boot, const struct record *r, uint64_t index)
 {
+	struct said said;
+
 	if (boot && !span_is(r->boot, boot))
 		return 0;
 	if (!facility_in(&s->facilities, r->facility) || (s->kernel && r->channel != RECORD_KMSG) ||
-	    !has_identifier(s, r) || !match_record(&s->match, r, index))
+	    !who_record(&s->who, r) || !match_record(&s->match, r, index))
 		return 0;
-	return s->pattern ? pattern_match(s->pattern, r->msg) : 1;
+	if (!s->pattern)
+		return 1;
+	said_of(r, &said);
+	return pattern_match(s->pattern, said.text.n ? said.text : r->msg);
 }

@@ -13,10 +13,9 @@
 #include "cli/match.h"
 #include "cli/pattern.h"
 #include "cli/scan.h"
+#include "cli/who.h"
 #include "record/form.h"
 #include "record/record.h"
-
-#define SELECT_IDENTIFIERS_MAX 64
 
 /* Everything asked for, all of which must hold. Zeroed, with severity_to 7, every record is meant. */
 struct selection {
@@ -25,8 +24,7 @@ struct selection {
 	uint8_t severity_from, severity_to;
 	struct facilities facilities;
 	bool kernel; /* the kernel's log only, with Logvisor's own records about it */
-	const char *identifier[SELECT_IDENTIFIERS_MAX]; /* one of these programs, if there are any */
-	unsigned int n_identifiers;
+	struct who who;
 	struct match match;
 	struct pattern *pattern; /* or NULL */
 };

@@ -16,7 +16,7 @@
 enum {
 	OPT_NO_PAGER = OPTION_LONG, OPT_UTC, OPT_CASE, OPT_LIST_BOOTS, OPT_NO_TAIL, OPT_FACILITY,
 	OPT_OUTPUT_FIELDS, OPT_NO_HOSTNAME, OPT_AFTER_CURSOR, OPT_SHOW_CURSOR, OPT_CURSOR_FILE,
-	OPT_DISK_USAGE, OPT_HEADER,
+	OPT_DISK_USAGE, OPT_HEADER, OPT_CHANNEL, OPT_PID, OPT_UID, OPT_EXE, OPT_CONTAINER, OPT_MISMATCH,
 };
 
 const struct cli_option show_option_table[] = {
@@ -26,7 +26,14 @@ const struct cli_option show_option_table[] = {
 	{'k', "dmesg", NULL, "the kernel's log, of the latest boot if no other is given"},
 	{'p', "priority", "P", "err: that and graver; warning..crit: a range; or 0-7"},
 	{OPT_FACILITY, "facility", "F", "kern,daemon,...; help lists them"},
-	{'t', "identifier", "NAME", "of this program"},
+	{'t', "identifier", "NAME", "of this program, by its own word or its process's name"},
+	{'u', "unit", "UNIT", "of this unit's processes, and what systemd says of it"},
+	{OPT_CHANNEL, "channel", "LIST", "kernel,syslog,journal,stdout,audit"},
+	{OPT_PID, "pid", "PID", "of this process"},
+	{OPT_UID, "uid", "UID", "of this user's processes"},
+	{OPT_EXE, "exe", "PATH", "of processes that run this file"},
+	{OPT_CONTAINER, "container", "ID", "of this container: its id, 12 digits or more, or its machine's name"},
+	{OPT_MISMATCH, "mismatch", NULL, "only those that claim to be of another sender than was seen"},
 	{'g', "grep", "PATTERN", "Perl-compatible; case counts if it has an upper case letter"},
 	{OPT_CASE, "case-sensitive", "[yes|no]", "decides whether case counts"},
 	{'c', "cursor", "CURSOR", "from that place on"},
@@ -107,12 +114,30 @@ static int set_facilities(struct show_options *o, const char *text, struct err *
 	return 0;
 }
 
-static int add_identifier(struct show_options *o, const char *text, struct err *e)
+/* Options that choose by the sender. 1: it is none of those. */
+static int set_who(struct who *w, int c, struct err *e)
 {
-	if (o->select.n_identifiers == SELECT_IDENTIFIERS_MAX)
-		return err_set(e, EINVAL, "more than %d times -t", SELECT_IDENTIFIERS_MAX);
-	o->select.identifier[o->select.n_identifiers++] = text;
-	return 0;
+	switch (c) {
+	case 't':
+		return who_add(w, WHO_IDENTIFIER, optarg, e);
+	case 'u':
+		return who_add(w, WHO_UNIT, optarg, e);
+	case OPT_CHANNEL:
+		return who_channels(optarg, &w->channels, e);
+	case OPT_PID:
+		return who_add(w, WHO_PID, optarg, e);
+	case OPT_UID:
+		return who_add(w, WHO_UID, optarg, e);
+	case OPT_EXE:
+		return who_add(w, WHO_EXE, optarg, e);
+	case OPT_CONTAINER:
+		return who_add(w, WHO_CONTAINER, optarg, e);
+	case OPT_MISMATCH:
+		w->mismatch = true;
+		return 0;
+	default:
+		return 1;
+	}
 }
 
 static int add_output_fields(struct show_options *o, const char *text, struct err *e)
@@ -178,8 +203,6 @@ static int set_selection(struct show_options *o, int c, int argc, char **argv, i
 		return priority_parse(optarg, &o->select.severity_from, &o->select.severity_to, e);
 	case OPT_FACILITY:
 		return set_facilities(o, optarg, e);
-	case 't':
-		return add_identifier(o, optarg, e);
 	case 'g':
 		o->grep = optarg;
 		return 0;
@@ -198,7 +221,7 @@ static int set_selection(struct show_options *o, int c, int argc, char **argv, i
 		o->store = optarg;
 		return 0;
 	default:
-		return from_option(&o->from, c) ? 0 : 1;
+		return from_option(&o->from, c) ? 0 : set_who(&o->select.who, c, e);
 	}
 }
 

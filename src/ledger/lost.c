@@ -2,6 +2,7 @@
 #include "ledger/lost.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,17 +18,58 @@ uint64_t lost_add(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+static bool is_own(struct span leaf)
+{
+	return memmem(leaf.p, leaf.n < HEADER_MAX ? leaf.n : HEADER_MAX, APP, strlen(APP));
+}
+
+/* The totals that @r carries of channels, added to @sum's. False: it carries none. */
+static bool take_records(const struct record *r, struct lost_sum *sum)
+{
+	char name[32];
+	uint64_t v;
+
+	snprintf(name, sizeof(name), META_TOTAL_RECORDS "%s", record_channel_name(RECORD_KMSG));
+	if (!meta_get_u64(r, name, &v))
+		return false;
+	for (int ch = RECORD_KMSG; ch < RECORD_CHANNELS; ch++) {
+		snprintf(name, sizeof(name), META_TOTAL_RECORDS "%s", record_channel_name(ch));
+		if (meta_get_u64(r, name, &v))
+			sum->records[ch] = lost_add(sum->records[ch], v);
+	}
+	return sum->counted = true;
+}
+
+/* One of Logvisor's own records, newest first. @had: the total of what was lost was found already; is it now? */
+static bool take_own(const struct record *r, struct lost_sum *sum, bool had)
+{
+	uint64_t first, count, total;
+	enum meta_kind kind;
+
+	if (had)
+		return true;
+	if (meta_get_gap(r, &first, &count))
+		sum->lost = lost_add(sum->lost, count);
+	sum->blind += meta_is_blind(r);
+	if (!meta_is(r, &kind) || !meta_get_u64(r, META_TOTAL_LOST, &total))
+		return false;
+	sum->lost = lost_add(total, sum->lost);
+	if (meta_get_u64(r, META_TOTAL_BLIND, &total))
+		sum->blind = lost_add(total, sum->blind);
+	return true;
+}
+
 int lost_total(struct ledger_reader *r, uint64_t most, struct lost_sum *sum, struct err *e)
 {
 	_cleanup_free_ struct record *rec = malloc(sizeof(*rec));
 	_cleanup_free_ char *scratch = malloc(RECORD_LEAF_MAX);
-	uint64_t index, first, count, total;
-	struct lost_sum since = {0, 0};
 	enum meta_kind kind;
 	struct span leaf;
-	int x;
+	uint64_t index;
+	bool had = false;
+	int x, ch;
 
-	*sum = (struct lost_sum){0, 0};
+	*sum = (struct lost_sum){0};
 	if (!rec || !scratch)
 		return err_set(e, ENOMEM, "out of memory");
 	x = ledger_reader_seek(r, ledger_reader_end(r), e);
@@ -35,25 +77,22 @@ int lost_total(struct ledger_reader *r, uint64_t most, struct lost_sum *sum, str
 		return x;
 	for (; most; most--) {
 		x = ledger_reader_prev(r, &leaf, &index, e);
-		if (x < 0)
-			return x;
-		if (x == 0) {
-			*sum = since;
-			return 1;
+		if (x <= 0) {
+			sum->counted |= !x;
+			return x < 0 ? x : 1;
 		}
-		if (!memmem(leaf.p, leaf.n < HEADER_MAX ? leaf.n : HEADER_MAX, APP, strlen(APP)) ||
-			record_decode(leaf.p, leaf.n, rec, scratch, RECORD_LEAF_MAX, NULL))
-			continue;
-		if (meta_get_gap(rec, &first, &count)) {
-			since.lost = lost_add(since.lost, count);
-		} else if (meta_is(rec, &kind) && meta_get_u64(rec, META_TOTAL_LOST, &total)) {
-			sum->lost = lost_add(total, since.lost);
-			sum->blind = since.blind;
-			if (meta_get_u64(rec, META_TOTAL_BLIND, &total))
-				sum->blind = lost_add(total, since.blind);
-			return 1;
+		if (is_own(leaf)) {
+			if (record_decode(leaf.p, leaf.n, rec, scratch, RECORD_LEAF_MAX, NULL))
+				continue;
+			had = take_own(rec, sum, had);
+			if (had && take_records(rec, sum))
+				return 1;
+			if (meta_is(rec, &kind))
+				continue;
 		}
-		since.blind += meta_is_blind(rec);
+		ch = record_peek_channel(leaf.p, leaf.n);
+		if (ch > 0)
+			sum->records[ch]++;
 	}
-	return 0;
+	return had;
 }

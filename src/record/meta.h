@@ -111,6 +111,12 @@ void meta_rekey(struct meta *m, const char *old, const char *now, uint64_t size,
 #define META_HEARTBEAT_S "heartbeat_s"
 
 /*
+ * With it, of each channel of which there are any: the guest's records of it up to there, "total_" and the channel's
+ * name; of kmsg always.
+ */
+#define META_TOTAL_RECORDS "total_"
+
+/*
  * The numbers that a gap record accounts for; false if @r is none, or one that accounts for nothing: its
  * figures are no decimals, its count is 0, or its last number is beyond 64 bits.
  */

@@ -45,6 +45,23 @@ bool record_peek_boot(const char *leaf, size_t n, char boot[16])
 	return false;
 }
 
+int record_peek_channel(const char *leaf, size_t n)
+{
+	static const char name[] = " ch=\"";
+	const char *end = leaf + n, *p = observed(leaf, end);
+
+	if (!p || (size_t)(end - p) < sizeof(name) - 1 || memcmp(p, name, sizeof(name) - 1) != 0)
+		return -1;
+	p += sizeof(name) - 1;
+	for (int c = 0; c < RECORD_CHANNELS; c++) {
+		struct span s = record_channel_names[c];
+
+		if ((size_t)(end - p) > s.n && !memcmp(p, s.p, s.n) && p[s.n] == '"')
+			return c;
+	}
+	return -1;
+}
+
 struct span record_peek_text(const char *leaf, size_t n)
 {
 	const char *p = leaf, *end = leaf + n;

@@ -114,6 +114,8 @@ int record_peek(const char *leaf, size_t n, int64_t *time_us, uint8_t *severity)
  * space before a guarded byte order mark; the whole leaf if it is none. Neither checks the leaf.
  */
 bool record_peek_boot(const char *leaf, size_t n, char boot[16]);
+/* The enum record_channel of a leaf, -1 if it has none. */
+int record_peek_channel(const char *leaf, size_t n);
 struct span record_peek_text(const char *leaf, size_t n);
 
 /* A VM's name: 1-64 of [A-Za-z0-9._-], first one alphanumeric. */

@@ -52,6 +52,7 @@ static int find_lost(const char *dir, struct store *s, struct err *e)
 	ledger_reader_close(reader);
 	s->lost = sum.lost;
 	s->blind = sum.blind;
+	memcpy(s->records, sum.records, sizeof(s->records));
 	return r < 0 ? r : 0;
 }
 
@@ -97,6 +98,7 @@ static int failed(struct store *s, int r, const struct err *why)
 int store_put(struct store *s, struct record *r, struct err *e)
 {
 	uint64_t first, count;
+	enum meta_kind kind;
 	struct err why;
 	long n;
 	int ret;
@@ -122,6 +124,7 @@ int store_put(struct store *s, struct record *r, struct err *e)
 	if (meta_get_gap(r, &first, &count))
 		s->lost = lost_add(s->lost, count);
 	s->blind += meta_is_blind(r);
+	s->records[r->channel] += !meta_is(r, &kind);
 	return 0;
 }
 
@@ -142,16 +145,27 @@ struct meta *store_meta(struct store *s, enum meta_kind kind)
 	return &s->meta;
 }
 
+static void put_totals(struct store *s)
+{
+	char name[32];
+
+	meta_u64(&s->meta, META_TOTAL_LOST, s->lost);
+	if (s->blind)
+		meta_u64(&s->meta, META_TOTAL_BLIND, s->blind);
+	for (int ch = RECORD_KMSG; ch < RECORD_CHANNELS; ch++) {
+		snprintf(name, sizeof(name), META_TOTAL_RECORDS "%s", record_channel_name(ch));
+		if (s->records[ch] || ch == RECORD_KMSG)
+			meta_u64(&s->meta, name, s->records[ch]);
+	}
+}
+
 int store_put_meta(struct store *s, struct err *e)
 {
 	enum meta_kind kind;
 
 	if (meta_is(&s->meta.r, &kind) && (kind == META_ATTACH || kind == META_HEARTBEAT ||
-		kind == META_DETACH || kind == META_END)) {
-		meta_u64(&s->meta, META_TOTAL_LOST, s->lost);
-		if (s->blind)
-			meta_u64(&s->meta, META_TOTAL_BLIND, s->blind);
-	}
+		kind == META_DETACH || kind == META_END))
+		put_totals(s);
 	return store_put(s, &s->meta.r, e);
 }
 

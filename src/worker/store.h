@@ -28,6 +28,7 @@ struct store {
 	char boot[17];               /* of records that come without, and those that store_meta() begins */
 	uint64_t lost;               /* records lost by the ledger's gap records, in all its time */
 	uint64_t blind;              /* gap records of those that do not know how many */
+	uint64_t records[RECORD_CHANNELS]; /* of the guest's, in all of the ledger's time */
 	int64_t dirty_ms;            /* since when something is not committed, 0: nothing is */
 	int64_t unsigned_ms;         /* since when something is not signed, 0: nothing is */
 	bool failing;                /* the last write did not succeed */

@@ -185,6 +185,8 @@ static void check_lost(uint64_t want)
 	assert_int_equal(lost_total(reader, 1000, &lost, &e), 1);
 	assert_int_equal(lost.lost, want);
 	assert_int_equal(lost.blind, s.blind);
+	assert_true(lost.counted);
+	assert_memory_equal(lost.records, s.records, sizeof(s.records));
 	ledger_reader_close(reader);
 	assert_int_equal(ledger_verify(ledger, &opt, &sum, &e), 0);
 	assert_int_equal(sum.lost, want);
