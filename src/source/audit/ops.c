@@ -46,7 +46,7 @@ static void take(struct applog *l, const struct applog_message *m)
 	outbox_put(&l->out, &o);
 }
 
-static const struct applog_kind kind = {&source_audit, "the audit log", take};
+static const struct applog_kind kind = {&source_audit, "the audit log", 1u << TRAPS_AUDIT, take};
 
 static int open_audit(struct source **out, const struct source_start *start, struct err *e)
 {

@@ -10,6 +10,7 @@
 #include "guest/filepages.h"
 #include "source/sender/outbox.h"
 #include "source/unix/stream.h"
+#include "source/unix/traps.h"
 #include "source/unix/watch.h"
 
 struct applog;
@@ -27,7 +28,8 @@ struct applog_message {
 
 struct applog_kind {
 	const struct source_ops *ops;
-	const char *what; /* for people: "syslog" */
+	const char *what; /* for people: "log sockets" */
+	uint32_t traps; /* what of struct traps is wanted */
 	/* What becomes of a message; into l->out. */
 	void (*take)(struct applog *l, const struct applog_message *m);
 };
@@ -45,9 +47,9 @@ struct applog {
 	struct sender *sender;
 	struct outbox out;
 	struct streams streams;
-	struct watch *watch;
-	unsigned caps; /* of the backend, once it asked for sites */
-	int64_t retry_ms; /* the sink took nothing */
+	struct watch *watch; /* one of the two: by what the backend takes; NULL: */
+	struct traps traps;
+	int64_t retry_ms; /* when what is left is due */
 	int64_t now_us; /* of the call */
 	int64_t now_ms;
 	int64_t astray_us; /* when it was last told that a trap led nowhere */

@@ -10,6 +10,7 @@
 
 #define FLUSH_AT_ONCE 256 /* records, then others have their turn */
 #define RETRY_MS 20
+#define IDLE_MS 1000 /* between two looks for lines that were begun and left */
 #define ASTRAY_AGAIN_US 10000000
 
 static struct applog *of(struct source *s)
@@ -22,7 +23,7 @@ static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
 	return guest_read(ctx, gva, buf, len);
 }
 
-static int ask_guest(struct applog *l, struct err *e)
+static int ask_guest(struct applog *l, unsigned caps, struct err *e)
 {
 	int r = app_geometry_find(l->g, &l->geo, e);
 
@@ -31,7 +32,11 @@ static int ask_guest(struct applog *l, struct err *e)
 	l->has_files = !filepages_layout_find(&l->files, l->g, l->geo.page_offset, l->geo.vmemmap, NULL);
 	guest_symbol(l->g, "auditd_conn", &l->auditd_gva);
 	r = sender_open(&l->sender, l->g, &l->geo, e);
-	return r ? r : watch_open(&l->watch, l->g, &l->geo, l->channels, e);
+	if (r)
+		return r;
+	if (caps & TRAP_WATCH)
+		return watch_open(&l->watch, l->g, &l->geo, l->channels, e);
+	return traps_find(&l->traps, l->g, &l->geo, l->kind->traps, e);
 }
 
 int applog_open(struct source **out, const struct source_start *start, const struct applog_kind *kind,
@@ -40,21 +45,18 @@ int applog_open(struct source **out, const struct source_start *start, const str
 	struct applog *l = calloc(1, sizeof(*l));
 	int r;
 
-	if (!(start->caps & TRAP_WATCH)) {
-		free(l);
-		return err_set(e, ENOTSUP, "this backend does not catch what is sent there");
-	}
 	if (!l)
 		return err_set(e, ENOMEM, "out of memory");
 	l->kind = kind;
 	l->g = start->guest;
 	l->channels = kind->ops->channels & start->channels;
 	l->mem = (struct fetch_mem){read_guest, (void *)start->guest};
+	l->retry_ms = INT64_MAX;
 	outbox_init(&l->out, start->sink);
 	l->out.boot = guest_info(l->g)->boot;
 	streams_init(&l->streams, &l->out);
 	l->s.ops = kind->ops;
-	r = ask_guest(l, e);
+	r = ask_guest(l, start->caps, e);
 	if (r) {
 		applog_close(&l->s);
 		return r;
@@ -81,18 +83,21 @@ unsigned applog_sites(struct source *s, unsigned caps, struct trap_site *sites, 
 {
 	struct applog *l = of(s);
 
-	l->caps = caps;
-	return caps & TRAP_WATCH ? watch_sites(l->watch, sites, max) : 0;
+	(void)caps; /* as open() was told */
+	return l->watch ? watch_sites(l->watch, sites, max) : traps_sites(&l->traps, sites, max);
 }
 
 bool applog_fewer(struct source *s)
 {
-	return of(s)->caps & TRAP_WATCH && watch_fewer(of(s)->watch);
+	struct applog *l = of(s);
+
+	return l->watch ? watch_fewer(l->watch) : traps_fewer(&l->traps);
 }
 
 void applog_planted(struct source *s, bool all)
 {
-	watch_planted(of(s)->watch, all);
+	if (of(s)->watch)
+		watch_planted(of(s)->watch, all);
 }
 
 /* ---- what comes ---- */
@@ -144,16 +149,46 @@ static int lost(struct applog *l, const struct trap_event *ev, struct err *e)
 	return outbox_alert(&l->out, l->now_us, "trap-astray", text, e);
 }
 
+/* What a trap copied. A long one's rest is there as long as the VM stands still. */
+static void copied(struct applog *l, const struct trap_event *ev)
+{
+	if (ev->tag >= TRAPS_TAGS || ev->len < offsetof(struct app_copy, data))
+		return;
+	applog_take(l, ev->data, &l->traps.geometry[ev->tag],
+		ev->tag == TRAPS_AUDIT ? RECORD_AUDIT : RECORD_META, RECORD_LIVE, 0, ev->held);
+}
+
+/* Out with what is there; what is left, or a line that was begun, is due later. 0 or what the sink returned. */
+static int flush(struct applog *l, int64_t now_ms, struct err *e)
+{
+	int64_t due = l->streams.bytes ? now_ms + IDLE_MS : INT64_MAX;
+	int r = outbox_flush(&l->out, FLUSH_AT_ONCE, l->now_us, e);
+
+	if (r < 0)
+		due = now_ms + RETRY_MS;
+	else if (r)
+		due = now_ms;
+	l->retry_ms = due;
+	return r;
+}
+
 int applog_event(struct source *s, const struct trap_event *ev, const struct moment *m, struct err *e)
 {
 	struct applog *l = of(s);
+	int r;
 
 	now(l, m, ev->time_us);
-	if (ev->type == TRAP_LOST)
+	if (ev->type == TRAP_LOST) {
+		l->retry_ms = m->now_ms;
 		return lost(l, ev, e);
-	if (ev->type == TRAP_STOPPED)
+	}
+	if (ev->type == TRAP_STOPPED && l->watch)
 		watch_stopped(l->watch, ev, m, watched, l);
-	return 0;
+	if (ev->type != TRAP_COPY)
+		return 0;
+	copied(l, ev);
+	r = flush(l, m->now_ms, e);
+	return r < 0 ? r : 0;
 }
 
 static int tell_alerts(struct applog *l, struct err *e)
@@ -162,14 +197,16 @@ static int tell_alerts(struct applog *l, struct err *e)
 	char text[256];
 	int r = 0;
 
-	while (!r && (what = watch_alert(l->watch, text, sizeof(text))))
+	while (!r && l->watch && (what = watch_alert(l->watch, text, sizeof(text))))
 		r = outbox_alert(&l->out, l->now_us, what, text, e);
 	return r;
 }
 
 bool applog_quiet(struct source *s, const struct moment *m)
 {
-	return outbox_empty(&of(s)->out) && watch_quiet(of(s)->watch, m);
+	struct applog *l = of(s);
+
+	return outbox_empty(&l->out) && !l->streams.bytes && (!l->watch || watch_quiet(l->watch, m));
 }
 
 int applog_drain(struct source *s, const struct moment *m, struct err *e)
@@ -178,20 +215,19 @@ int applog_drain(struct source *s, const struct moment *m, struct err *e)
 	int r;
 
 	now(l, m, 0);
-	watch_poll(l->watch, m, watched, l);
+	if (l->watch)
+		watch_poll(l->watch, m, watched, l);
+	streams_idle(&l->streams, l->now_us);
 	r = tell_alerts(l, e);
-	if (!r)
-		r = outbox_flush(&l->out, FLUSH_AT_ONCE, l->now_us, e);
-	l->retry_ms = r < 0 ? m->now_ms + RETRY_MS : m->now_ms;
-	return r;
+	return r ? r : flush(l, m->now_ms, e);
 }
 
 int64_t applog_due(const struct source *s)
 {
 	const struct applog *l = (const struct applog *)s;
-	int64_t due = watch_due(l->watch);
+	int64_t due = l->watch ? watch_due(l->watch) : INT64_MAX;
 
-	return outbox_empty(&l->out) || due < l->retry_ms ? due : l->retry_ms;
+	return due < l->retry_ms ? due : l->retry_ms;
 }
 
 const struct source_counters *applog_counters(const struct source *s)

@@ -4,7 +4,7 @@
 
 extern const struct source_ops source_unix;
 
-static const struct applog_kind kind = {&source_unix, "log sockets", unix_take};
+static const struct applog_kind kind = {&source_unix, "log sockets", TRAPS_SOCKETS, unix_take};
 
 static int open_unix(struct source **out, const struct source_start *start, struct err *e)
 {

@@ -8,6 +8,7 @@
 
 #define HEAD_LINES 7
 #define HEAD_MAX 8192 /* a beginning longer than this is none */
+#define IDLE_US 60000000
 #define FACILITY_DAEMON 3 /* systemd.exec(5), SyslogFacility= */
 #define SEVERITY_INFO 6
 
@@ -18,6 +19,7 @@ struct stream {
 	struct stream *next; /* in its bucket */
 	struct stream *newer, *older;
 	uint64_t sock;
+	int64_t last_us; /* when its last bytes came */
 	bool headed;
 	char head[HEAD_MAX]; /* its text, and the lines in it */
 	struct span line[HEAD_LINES];
@@ -278,6 +280,7 @@ void streams_take(struct streams *s, const struct outbox_message *m)
 		unlink_age(s, x);
 	}
 	make_newest(s, x);
+	x->last_us = m->time_us;
 	if (x->n && x->m.copy->pid != m->copy->pid)
 		put_begun(s, x, "pid-change");
 	head = find_head(text, line);
@@ -299,6 +302,14 @@ void streams_close(struct streams *s, uint64_t sock)
 		return;
 	put_begun(s, x, "eof");
 	drop(s, x);
+}
+
+void streams_idle(struct streams *s, int64_t now_us)
+{
+	for (struct stream *x = s->oldest; s->bytes && x && now_us - x->last_us >= IDLE_US; x = x->newer) {
+		put_begun(s, x, "idle");
+		give_back(s, x);
+	}
 }
 
 void streams_end(struct streams *s)

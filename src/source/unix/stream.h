@@ -27,7 +27,9 @@ struct streams {
 void streams_init(struct streams *s, struct outbox *out);
 /* The stream whose other end is @sock ends: what was begun of a line is put. */
 void streams_close(struct streams *s, uint64_t sock);
-/* The same for all of them, which go on, if bytes come, as if nothing had been. */
+/* Put lines to which nothing was added for a minute: where a stream ended may not be known. */
+void streams_idle(struct streams *s, int64_t now_us);
+/* What was begun of all of them, which go on, if bytes come, as if nothing had been. */
 void streams_end(struct streams *s);
 void streams_free(struct streams *s);
 
