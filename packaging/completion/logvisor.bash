@@ -21,7 +21,7 @@ _logvisor_names() {
 
 _logvisor() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local commands="attach detach list doctor inspect show verify prove check-proof export mirror restore help version"
+	local commands="attach detach list doctor inspect show verify prove check-proof export push mirror restore help version"
 	local options store='' i
 	COMPREPLY=()
 
@@ -37,7 +37,7 @@ _logvisor() {
 		COMPREPLY=($(compgen -d -- "$cur"))
 		return
 		;;
-	--vkey | --since-checkpoint)
+	--vkey | --since-checkpoint | --policy)
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
@@ -79,12 +79,13 @@ _logvisor() {
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	-c | --cursor | --after-cursor | -t | --identifier | -n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --on-full | --threads | -u | --unit | --channel | --channels | --pid | --uid | --exe | --container | --from | --mirror)
+	-c | --cursor | --after-cursor | -t | --identifier | -n | --lines | -g | --grep | --keep | --keep-time | --heartbeat | --max-hold | --on-full | --threads | -u | --unit | --channel | --channels | --pid | --uid | --exe | --container | --from | --mirror | --witness)
 		return
 		;;
 	esac
 	case $command in
-	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full --strict --channels" ;;
+	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full --strict --channels
+			--mirror --witness --mirror-client --policy" ;;
 	detach) options="--store" ;;
 	prove) options="--store --output --from --mirror-client" ;;
 	list) options="--store --output --host --from --mirror-client" ;;
@@ -96,16 +97,17 @@ _logvisor() {
 			--no-hostname --no-pager --no-tail --output --output-fields --pager-end --pid --priority --quiet
 			--reverse --show-cursor --since --store --uid --unit --until --utc --from --mirror-client"
 		;;
-	verify) options="--store --since-checkpoint --vkey --output --threads --mirror --from --mirror-client" ;;
+	verify) options="--store --since-checkpoint --vkey --policy --output --threads --mirror --from --mirror-client" ;;
 	check-proof) options="--vkey" ;;
 	export) options="--store --tiles --from --mirror-client" ;;
+	push) options="--store --mirror --witness --mirror-client --policy" ;;
 	mirror) options="--config --store --listen --name --host --vkey --origin --days --renew --fingerprint" ;;
 	restore) options="--store --vkey --from --mirror-client" ;;
 	esac
 	case $command:$cur in
 	help:*) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
 	*:-*) COMPREPLY=($(compgen -W "$options" -- "$cur")) ;;
-	detach:* | show:* | verify:* | prove:* | export:*)
+	detach:* | show:* | verify:* | prove:* | export:* | push:*)
 		COMPREPLY=($(compgen -W "$(_logvisor_names "$store")" -- "$cur"))
 		;;
 	mirror:*) COMPREPLY=($(compgen -W "init add revoke list run" -- "$cur")) ;;

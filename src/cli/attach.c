@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/mirrors.h"
 #include "cli/who.h"
 #include "ledger/modes.h"
 #include "ledger/seal.h"
@@ -70,12 +71,13 @@ static const struct cli_option options[] = {
 		"when records come faster than they can be taken away, hold the VM\n"
 		"(default), or never, which is --max-hold 0"},
 	{OPT_STRICT, "strict", NULL, "stop the VM for each record in a flood too (gdb)"},
+	CLI_OPTIONS_MIRRORS,
 	CLI_OPTION_STORE,
 	{0, NULL, NULL, NULL},
 };
 
 /* OPTION_END when there is something to do, else what main returns. */
-static int parse(int argc, char **argv, struct worker_options *o, const char **store)
+static int parse(int argc, char **argv, struct worker_options *o, struct mirrors *m, const char **store)
 {
 	struct err e = {""};
 	uint64_t v;
@@ -130,8 +132,11 @@ static int parse(int argc, char **argv, struct worker_options *o, const char **s
 				return cli_fail(&e);
 			}
 			break;
-		default:
+		case OPTION_STOP:
 			return status;
+		default:
+			if (mirrors_option(m, c, optarg, &e))
+				return cli_fail(&e);
 		}
 	}
 	return cli_operands(&attach_command, argc, argv) ? OPTION_END : EXIT_TROUBLE;
@@ -163,6 +168,25 @@ static int check_ledger(const char *name, const char *dir, struct err *e)
 	return r;
 }
 
+/* Attach, with options that are settled. */
+static int attach(struct worker_options *o, const struct mirrors *m)
+{
+	struct err e = {""};
+	int r = check_ledger(o->name, o->dir, &e);
+
+	if (r)
+		return cli_fail(&e);
+	o->peers = m->target;
+	o->n_peers = m->n;
+	o->policy = m->n || m->policy_file ? &m->policy : NULL;
+	r = worker_run(o, &e);
+	if (r < 0) {
+		err_prefix(&e, "%s", o->name);
+		return cli_fail(&e);
+	}
+	return r ? EXIT_FINDING : EXIT_OK;
+}
+
 static int attach_main(int argc, char **argv)
 {
 	struct worker_options o = {
@@ -170,10 +194,11 @@ static int attach_main(int argc, char **argv)
 		.max_hold_ms = WORKER_MAX_HOLD_MS,
 		.channels = UINT_MAX,
 	};
+	struct mirrors m = {.n = 0};
 	const char *store = NULL;
 	char dir[4096], *eq;
 	struct err e = {""};
-	int r = parse(argc, argv, &o, &store);
+	int r = parse(argc, argv, &o, &m, &store);
 
 	if (r != OPTION_END)
 		return r;
@@ -185,17 +210,13 @@ static int attach_main(int argc, char **argv)
 	*eq = 0;
 	o.name = argv[optind];
 	o.target = eq + 1;
-	if (cli_ledger_path(store, o.name, dir, sizeof(dir), &e))
-		return cli_fail(&e);
 	o.dir = dir;
-	if (check_ledger(o.name, dir, &e))
-		return cli_fail(&e);
-	r = worker_run(&o, &e);
-	if (r < 0) {
-		err_prefix(&e, "%s", o.name);
-		return cli_fail(&e);
-	}
-	return r ? EXIT_FINDING : EXIT_OK;
+	if (cli_ledger_path(store, o.name, dir, sizeof(dir), &e) || mirrors_settle(&m, &e))
+		r = cli_fail(&e);
+	else
+		r = attach(&o, &m);
+	mirrors_free(&m);
+	return r;
 }
 
 const struct command attach_command = {

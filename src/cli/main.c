@@ -19,6 +19,7 @@ const struct command *const commands[] = {
 	&prove_command,
 	&check_proof_command,
 	&export_command,
+	&push_command,
 	&mirror_command,
 	&restore_command,
 	&help_command,

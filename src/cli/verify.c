@@ -16,6 +16,7 @@
 
 #include "cli/from.h"
 #include "cli/verify_mirror.h"
+#include "cli/vouched.h"
 #include "cli/vkey.h"
 #include "ledger/file.h"
 #include "ledger/verify.h"
@@ -90,7 +91,8 @@ static void put_key(const struct verify_sum *s, char out[NOTE_NAME_MAX + 16])
 		snprintf(out, NOTE_NAME_MAX + 16, "unknown");
 }
 
-static void print_json(const struct verify_sum *s, bool pinned, const struct verify_mirror *m)
+static void print_json(const struct verify_sum *s, bool pinned, const struct verify_mirror *m,
+	const struct vouched *v)
 {
 	char root[BASE64_LEN(LEDGER_HASH) + 1], key[NOTE_NAME_MAX + 16], a[32];
 
@@ -98,7 +100,7 @@ static void print_json(const struct verify_sum *s, bool pinned, const struct ver
 	put_key(s, key);
 	printf("],\"ok\":%s,\"findings_total\":%" PRIu64 ",\"unchecked\":%" PRIu64 ",\"first\":%" PRIu64
 		",\"signed\":%" PRIu64 ",\"end\":%" PRIu64 ",\"torn_bytes\":%" PRIu64 ",\"root\":\"%s\",\"key\":",
-		s->findings || s->unchecked ? "false" : "true", s->findings, s->unchecked, s->first, s->size,
+		s->findings || s->unchecked || vouched_finding(v) ? "false" : "true", s->findings, s->unchecked, s->first, s->size,
 		s->end, s->torn, root);
 	cli_json_string(key);
 	printf(",\"pinned\":%s,\"boots\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"lost\":%" PRIu64,
@@ -115,6 +117,7 @@ static void print_json(const struct verify_sum *s, bool pinned, const struct ver
 	if (m)
 		printf(",\"mirror\":{\"signed\":%" PRIu64 ",\"same\":%" PRIu64 ",\"cosigned_s\":%" PRIu64 "}", m->size,
 			m->same, m->cosigned_at);
+	vouched_json(v);
 	puts("}");
 }
 
@@ -122,9 +125,13 @@ static void print_json(const struct verify_sum *s, bool pinned, const struct ver
  * The verdict. By the key beside the ledger alone nobody can tell a ledger from a forged one: who could write
  * here could make both anew. A remembered checkpoint proves what it covers by whatever key.
  */
-static void print_verdict(const char *name, const struct verify_sum *s, bool pinned)
+static void print_verdict(const char *name, const struct verify_sum *s, bool pinned, const struct vouched *v)
 {
-	if (s->findings) {
+	uint64_t cosigned = vouched_size(v);
+
+	if (vouched_finding(v) && !s->findings) {
+		printf("%s: NOT PROVEN: %s\n", name, vouched_why(v));
+	} else if (s->findings) {
 		printf("%s: NOT PROVEN: %" PRIu64 " finding%s\n", name, s->findings, s->findings == 1 ? "" : "s");
 	} else if (s->unchecked) {
 		printf("%s: nothing wrong found, but not all can be checked any more\n", name);
@@ -138,6 +145,11 @@ static void print_verdict(const char *name, const struct verify_sum *s, bool pin
 			printf(" up to record %" PRIu64 " by the remembered checkpoint; after that only BY ITS OWN KEY: not "
 				"proven that these records were not forged together with the key (--vkey KEY, kept "
 				"elsewhere, does)\n", s->since_size - 1);
+		else if (cosigned && cosigned >= s->size)
+			puts(": the quorum of the policy has cosigned all of it");
+		else if (cosigned)
+			printf(" up to record %" PRIu64 " by the quorum of the policy; after that only BY ITS OWN KEY: not cosigned "
+				"yet\n", cosigned - 1);
 		else
 			puts(" BY ITS OWN KEY ONLY: not proven that records and key were not forged together "
 				"(--vkey KEY, kept elsewhere, does)");
@@ -191,6 +203,7 @@ enum { OPT_SINCE = OPTION_LONG, OPT_VKEY, OPT_THREADS, OPT_MIRROR };
 
 static const struct cli_option options[] = {
 	{OPT_SINCE, "since-checkpoint", "FILE", "and that it contains all of that earlier checkpoint"},
+	{OPTION_POLICY, "policy", "FILE", "cosigned by a quorum of this C2SP tlog-policy"},
 	{OPT_VKEY, "vkey", "KEY|FILE", "signed by this key, not by the one beside the ledger"},
 	{'o', "output", "text|json", "json: for programs"},
 	{OPT_THREADS, "threads", "N", "how many at once"},
@@ -206,6 +219,7 @@ static int verify_main(int argc, char **argv)
 	struct verify_options opt = {0};
 	struct report report = {0};
 	struct from from = {0}, mirror = {0};
+	struct vouched vouched = {0};
 	const char *store = NULL;
 	struct verify_mirror there;
 	struct verify_sum sum;
@@ -224,6 +238,8 @@ static int verify_main(int argc, char **argv)
 			if (cli_vkey(optarg, &pin, &e))
 				return cli_fail(&e);
 			opt.pin = &pin;
+		} else if (c == OPTION_POLICY) {
+			vouched.file = optarg;
 		} else if (c == OPT_SINCE) {
 			free(since);
 			since = NULL;
@@ -259,6 +275,8 @@ static int verify_main(int argc, char **argv)
 		fputs(",\"findings\":[", stdout);
 	}
 	r = cli_ledger_there(store, report.name, dir, sizeof(dir), &e);
+	if (!r)
+		r = vouched_load(&vouched, report.name, &opt, &pin, &e);
 	nowhere = r < 0;
 	if (!nowhere)
 		r = ledger_verify(dir, &opt, &sum, &e);
@@ -267,6 +285,9 @@ static int verify_main(int argc, char **argv)
 
 		r = asked ? asked : sum.findings ? VERIFY_FINDINGS : r;
 	}
+	if (r >= 0)
+		vouched_look(&vouched, dir, &sum);
+	vouched_free(&vouched);
 	if (report.json)
 		print_warnings(&report);
 	if (r < 0) {
@@ -278,14 +299,16 @@ static int verify_main(int argc, char **argv)
 		return nowhere ? cli_fail(&e) : cli_failf("%s: %s", report.name, e.text);
 	}
 	if (report.json) {
-		print_json(&sum, opt.pin, mirror.url ? &there : NULL);
+		print_json(&sum, opt.pin, mirror.url ? &there : NULL, &vouched);
 	} else {
 		if (mirror.url)
 			print_mirror(report.name, &sum, mirror.url, &there);
-		print_verdict(report.name, &sum, opt.pin);
+		print_verdict(report.name, &sum, opt.pin, &vouched);
+		vouched_print(&vouched, report.name);
 		print_facts(report.name, &sum);
 	}
-	return r == VERIFY_UNCHECKED ? EXIT_UNCHECKED : r ? EXIT_FINDING : EXIT_OK;
+	return r == VERIFY_FINDINGS || vouched_finding(&vouched) ? EXIT_FINDING :
+		r == VERIFY_UNCHECKED ? EXIT_UNCHECKED : EXIT_OK;
 }
 
 const struct command verify_command = {

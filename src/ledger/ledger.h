@@ -25,6 +25,7 @@
 #define LEDGER_SEGMENT (256 * 256)  /* leaves in a segment, the unit of retention */
 
 struct ledger;
+struct vkey;
 
 /* What open() had to repair; the caller writes it down as a `recovery` record. */
 struct ledger_recovery {
@@ -67,6 +68,8 @@ struct ledger_retention {
 	int64_t min_time_us; /* nothing older than this; 0: no limit */
 	const char *host;    /* the record's HOSTNAME: what the log is of */
 	int64_t now_us;      /* its time, µs since 1970 */
+	bool only_covered;   /* of these, nothing from leaf `covered` on: what is nowhere else is kept */
+	uint64_t covered;
 };
 
 /*
@@ -85,6 +88,9 @@ void ledger_abandon(struct ledger *l);
 
 /* The log's name, as in its checkpoint. */
 const char *ledger_origin(const struct ledger *l);
+
+/* The key that its checkpoints are verified with (note.h). */
+const struct vkey *ledger_vkey(const struct ledger *l);
 
 /*
  * Who writes to the ledger in @dir: 1 with *pid, 0 if nobody does, or -errno (-ENOENT: no such

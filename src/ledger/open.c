@@ -439,6 +439,11 @@ void ledger_abandon(struct ledger *l)
 		release(l);
 }
 
+const struct vkey *ledger_vkey(const struct ledger *l)
+{
+	return note_key_vkey(l->key);
+}
+
 const char *ledger_origin(const struct ledger *l)
 {
 	return note_key_vkey(l->key)->name;

@@ -63,12 +63,14 @@ static int64_t segment_latest(const struct ledger *l, uint64_t segment)
 /* How many segments go: *@cut is the first one kept. */
 static void choose(const struct ledger *l, const struct ledger_retention *keep, uint64_t *cut)
 {
-	uint64_t total = 0;
+	uint64_t total = 0, end = l->sealed;
 
+	if (keep->only_covered && keep->covered < end)
+		end = keep->covered;
 	*cut = l->first / LEDGER_SEGMENT;
 	for (uint64_t s = *cut; s <= l->segment; s++)
 		total += segment_bytes(l, s);
-	for (; *cut < l->segment && (*cut + 1) * LEDGER_SEGMENT <= l->sealed; ++*cut) {
+	for (; *cut < l->segment && (*cut + 1) * LEDGER_SEGMENT <= end; ++*cut) {
 		if (!(keep->keep_bytes && total > keep->keep_bytes) &&
 			!(keep->min_time_us && segment_latest(l, *cut) < keep->min_time_us))
 			break;

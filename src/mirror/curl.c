@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "mirror/curl.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
-#define LIBRARY "libcurl.so.4"
+#include "util/library.h"
 
-static const struct {
-	const char *name;
-	size_t at; /* in struct curl_table */
-} wanted[] = {
+static const struct library_symbol symbols[] = {
 	{"curl_global_init", offsetof(struct curl_table, global_init)},
 	{"curl_easy_init", offsetof(struct curl_table, init)},
 	{"curl_easy_cleanup", offsetof(struct curl_table, cleanup)},
@@ -25,32 +20,22 @@ static const struct {
 	{"curl_slist_free_all", offsetof(struct curl_table, slist_free_all)},
 };
 
-static struct curl_table table;
-static bool loaded;
+static const struct library library = {
+	"libcurl.so.4", "libcurl4 (or libcurl4t64)", "speaking to mirrors and witnesses needs", symbols,
+	sizeof(symbols) / sizeof(symbols[0]),
+};
 
 const struct curl_table *curl_load(struct err *e)
 {
-	void *lib;
+	static struct curl_table table;
+	static bool loaded;
 
 	if (loaded)
 		return &table;
-	lib = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (!lib) {
-		err_set(e, ENOENT, "mirrors and witnesses are spoken to with " LIBRARY ", which cannot be loaded (%.200s); "
-			"install it (Debian: libcurl4 or libcurl4t64)", dlerror());
+	if (library_load(&library, &table, e))
 		return NULL;
-	}
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		void *f = dlsym(lib, wanted[i].name);
-
-		if (!f) {
-			err_set(e, ENOENT, LIBRARY " has no %s: it is too old", wanted[i].name);
-			return NULL;
-		}
-		memcpy((char *)&table + wanted[i].at, &f, sizeof(f));
-	}
 	if (table.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-		err_set(e, ENOMEM, LIBRARY " cannot be set up");
+		err_set(e, ENOMEM, "%s cannot be set up", library.file);
 		return NULL;
 	}
 	loaded = true;

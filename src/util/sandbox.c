@@ -59,6 +59,18 @@ static const int guardian[] = {
 	SCMP_SYS(pidfd_send_signal), SCMP_SYS(bpf), SCMP_SYS(setsid), SCMP_SYS(prctl),
 };
 
+/* What libcurl, OpenSSL and name resolution need. */
+static const int courier[] = {
+	SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(socketpair), SCMP_SYS(shutdown), SCMP_SYS(sendmmsg),
+	SCMP_SYS(recvmmsg), SCMP_SYS(eventfd2), SCMP_SYS(pipe2), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(set_robust_list),
+	SCMP_SYS(prctl), SCMP_SYS(uname), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
+	SCMP_SYS(readlink), SCMP_SYS(statx), SCMP_SYS(lstat), SCMP_SYS(statfs), SCMP_SYS(fstatfs),
+	SCMP_SYS(pread64), SCMP_SYS(readv), SCMP_SYS(dup), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getppid),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(prlimit64), SCMP_SYS(getcwd), SCMP_SYS(clock_getres),
+};
+
 void sandbox_user(uid_t *uid, gid_t *gid)
 {
 	const struct passwd *p = getpwnam(SANDBOX_USER);
@@ -130,7 +142,8 @@ static int filter(enum sandbox_kind kind)
 		return -ENOMEM;
 	r = allow(f, LIST(common));
 	if (!r)
-		r = kind != SANDBOX_GUARDIAN ? allow(f, LIST(worker)) : allow(f, LIST(guardian));
+		r = kind == SANDBOX_GUARDIAN ? allow(f, LIST(guardian)) :
+			kind == SANDBOX_COURIER ? allow(f, LIST(courier)) : allow(f, LIST(worker));
 	if (!r && kind == SANDBOX_SERVER)
 		r = allow(f, LIST(server));
 	if (!r && kind == SANDBOX_WORKER)
@@ -233,4 +246,25 @@ int sandbox_only_dir(const char *dir, struct err *e)
 int sandbox_only_dirs(const char *dir, const char *read, struct err *e)
 {
 	return only(dir, FS_BENEATH | LANDLOCK_ACCESS_FS_MAKE_DIR, read, e);
+}
+
+int sandbox_only_read(const char *const *dirs, struct err *e)
+{
+	int abi = sandbox_landlock(), r;
+	struct ruleset_attr attr = all_of(abi);
+	_cleanup_fd_ int rules = -1;
+
+	if (!abi)
+		return 0;
+	attr.net = 0;
+	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	r = rules < 0 ? -errno : 0;
+	for (; *dirs && !r; dirs++) {
+		r = allow_beneath(rules, *dirs, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+		if (r == -ENOENT || r == -ENOTDIR)
+			r = 0;
+	}
+	if (!r && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_landlock_restrict_self, rules, 0)))
+		r = -errno;
+	return r ? err_set(e, -r, "cannot confine itself to reading: %s", strerror(-r)) : abi;
 }

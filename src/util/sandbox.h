@@ -24,6 +24,12 @@ int sandbox_only_dir(const char *dir, struct err *e);
 /* The same with two: beneath @dir directories may be made too, and beneath @read files be read. */
 int sandbox_only_dirs(const char *dir, const char *read, struct err *e);
 
+/*
+ * The same for a process that speaks to the network: what it can read is what lies beneath @dirs (ended by NULL;
+ * those that are not there are left out), and it changes no file. TCP stays.
+ */
+int sandbox_only_read(const char *const *dirs, struct err *e);
+
 /* The ABI version this kernel has, 0: none. */
 int sandbox_landlock(void);
 
@@ -38,6 +44,7 @@ enum sandbox_kind {
 	SANDBOX_WORKER,   /* files below directories it owns, its open descriptors, time; nothing else */
 	SANDBOX_SERVER,   /* the worker's, threads, and taking connections at sockets that listen already */
 	SANDBOX_GUARDIAN, /* reading /proc, signals through its pidfd, its channel */
+	SANDBOX_COURIER,  /* reading files, sockets of its own, threads */
 };
 
 /*

@@ -214,10 +214,17 @@ int store_tick(struct store *s)
 	return 0;
 }
 
-int store_prune(struct store *s, uint64_t keep_bytes, int64_t min_time_us, uint64_t *pruned, struct err *e)
+int store_prune(struct store *s, uint64_t keep_bytes, int64_t min_time_us, const struct policy *policy, uint64_t *pruned,
+	struct quorum *q, struct err *e)
 {
-	const struct ledger_retention keep = {keep_bytes, min_time_us, s->name, clock_wall_us()};
-	int r = ledger_prune(s->ledger, &keep, pruned, e);
+	struct ledger_retention keep = {keep_bytes, min_time_us, s->name, clock_wall_us(), policy != NULL, 0};
+	int r;
+
+	memset(q, 0, sizeof(*q));
+	if (policy)
+		quorum_find(s->dir, policy, ledger_vkey(s->ledger), q);
+	keep.covered = q->covered;
+	r = ledger_prune(s->ledger, &keep, pruned, e);
 
 	/* Its record may have been put, and not signed. */
 	if (r && !s->unsigned_ms)

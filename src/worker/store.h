@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "ledger/ledger.h"
+#include "mirror/quorum.h"
 #include "record/meta.h"
 #include "record/record.h"
 #include "util/err.h"
@@ -74,9 +75,11 @@ int store_tick(struct store *s);
 
 /*
  * Remove the oldest records beyond @keep_bytes, or from before @min_time_us (0: no limit), as ledger_prune()
- * does. *pruned of them went.
+ * does: with @policy (may be NULL) none that its quorum does not have. *pruned of them went. What is wrong with the
+ * cosignatures is told in *q.
  */
-int store_prune(struct store *s, uint64_t keep_bytes, int64_t min_time_us, uint64_t *pruned, struct err *e);
+int store_prune(struct store *s, uint64_t keep_bytes, int64_t min_time_us, const struct policy *policy, uint64_t *pruned,
+	struct quorum *q, struct err *e);
 
 /* Milliseconds until store_tick() has something to do, at most @max. */
 int store_due(const struct store *s, int max);

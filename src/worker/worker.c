@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mirror/push/uploader.h"
 #include "worker/confine.h"
 #include "worker/follow.h"
 #include "worker/report.h"
@@ -35,6 +36,7 @@ struct worker {
 	int64_t next_heartbeat_ms, next_prune_ms;
 	uint64_t blind; /* gaps of unknown size that the ledger had before */
 	struct report_pace pace;
+	struct uploaders uploaders; /* pid -1: none */
 	bool store_said;
 	bool alone; /* no file but the ledger's can be reached */
 };
@@ -92,16 +94,20 @@ static void prune(struct worker *w, int64_t now)
 {
 	const struct worker_options *o = w->o;
 	uint64_t pruned = 0;
+	struct quorum q;
 	struct err e = {""};
 
 	if ((!o->keep_bytes && !o->keep_us) || now < w->next_prune_ms)
 		return;
 	w->next_prune_ms = now + PRUNE_EVERY_MS;
-	if (store_prune(&w->store, o->keep_bytes, o->keep_us ? clock_wall_us() - o->keep_us : 0, &pruned, &e))
+	if (store_prune(&w->store, o->keep_bytes, o->keep_us ? clock_wall_us() - o->keep_us : 0, o->policy, &pruned, &q,
+		    &e))
 		status_log(&w->status, "%s", e.text);
 	else if (pruned)
 		status_log(
 			&w->status, "removed the oldest %" PRIu64 " records (retention)", pruned);
+	if (q.forks || q.wrong)
+		status_log(&w->status, "nothing more is removed: %s", q.why.text);
 }
 
 static void tick_store(struct worker *w)
@@ -156,7 +162,13 @@ static int loop(struct worker *w, struct err *e)
 	return 0;
 }
 
-/* The last record of a session; then everything is signed. */
+static void end_uploads(struct worker *w)
+{
+	if (w->uploaders.pid > 0)
+		uploaders_end(&w->uploaders);
+}
+
+/* The last record of a session; then everything is signed, and what of that can be is brought to the mirrors. */
 static int finish(struct worker *w, int r, const struct err *why, struct err *e)
 {
 	struct meta_counters c;
@@ -171,6 +183,7 @@ static int finish(struct worker *w, int r, const struct err *why, struct err *e)
 	show(w, w->status.next_ms);
 	status_end(&w->status);
 	closed = store_close(&w->store, &close_why);
+	end_uploads(w);
 	report_left(&w->report, r, &c, left, w->store.unsaved);
 	if (closed && r >= 0)
 		return err_set(e, EIO, "%s", close_why.text);
@@ -179,21 +192,27 @@ static int finish(struct worker *w, int r, const struct err *why, struct err *e)
 
 int worker_run(const struct worker_options *o, struct err *e)
 {
-	struct worker w = {.o = o};
+	struct worker w = {.o = o, .uploaders = {-1, -1, -1}};
 	struct ledger_recovery rec = {0};
 	struct err why = {""};
 	int r;
 
 	status_init(&w.status, o->name);
 	catch_signals();
-	r = open_both(&w, &rec, e);
+	/* Before there is a guest's memory or a key that they could have with them. */
+	r = o->n_peers ? uploaders_start(&w.uploaders, o->name, o->dir, o->peers, o->n_peers, e) : 0;
+	if (!r)
+		r = open_both(&w, &rec, e);
 	if (r) {
 		if (w.t)
 			w.t->ops->detach(w.t);
 		if (w.store.ledger)
 			store_close(&w.store, NULL);
+		end_uploads(&w);
 		return r;
 	}
+	if (w.uploaders.pid > 0)
+		uploaders_go(&w.uploaders);
 	w.blind = w.store.blind;
 	w.report = (struct report){&w.store, &w.status, o->target, &w.pace, o->heartbeat_s};
 	follow_init(&w.follow, w.t, &w.report, &w.resume, o->max_hold_ms);

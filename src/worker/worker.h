@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mirror/policy.h"
+#include "mirror/push/upload.h"
 #include "util/err.h"
 
 struct worker_options {
@@ -21,6 +23,9 @@ struct worker_options {
 	int64_t keep_us;     /* retention by age, 0: all */
 	bool strict;         /* hold the VM for each record, also in a flood */
 	unsigned channels;   /* 1 << enum record_channel: those that are kept */
+	const struct upload_target *peers; /* mirrors and witnesses that are kept up to date */
+	unsigned n_peers;
+	const struct policy *policy; /* whose cosignatures allow retention to remove; NULL: none is wanted */
 };
 
 #define WORKER_HEARTBEAT_S 60

@@ -74,7 +74,7 @@ static inline void fixture_append(struct ledger *l, uint64_t from, uint64_t to)
 static inline int fixture_prune(struct ledger *l, uint64_t keep_bytes, int64_t min_time_us, uint64_t *gone,
 	struct err *e)
 {
-	const struct ledger_retention keep = {keep_bytes, min_time_us, "vm", 1700000000000000};
+	const struct ledger_retention keep = {keep_bytes, min_time_us, "vm", 1700000000000000, false, 0};
 
 	return ledger_prune(l, &keep, gone, e);
 }

@@ -229,6 +229,7 @@ static void total_of_lost_records(void **state)
 	put_gap(BOOT_A, 3, 0);
 	check_lost(12);
 	/* Nor is what nobody knows, but that it is so. */
+	struct quorum q;
 	for (uint64_t i = 1; i < 3; i++) {
 		meta_blind(store_meta(&s, META_GAP), RECORD_KMSG, seq, "not to be seen");
 		assert_int_equal(store_put_meta(&s, NULL), 0);
@@ -257,7 +258,7 @@ static void total_of_lost_records(void **state)
 	check_lost(1112);
 	/* The first gap records are pruned, with them the records that carried the total then. */
 	assert_int_equal(ledger_checkpoint(s.ledger, &e), 0);
-	assert_int_equal(store_prune(&s, 1, 0, &gone, &e), 0);
+	assert_int_equal(store_prune(&s, 1, 0, NULL, &gone, &q, &e), 0);
 	assert_true(gone > 0);
 	check_lost(1112);
 	close_store();
