@@ -99,6 +99,7 @@ struct watch_queue *watch_add(struct watch *w, const struct watch_queue *q)
 	}
 	w->q[w->n] = *q;
 	w->q[w->n].fresh = true;
+	w->q[w->n].sited = true; /* until the sites there is room for were asked for */
 	w->q[w->n].tag = ++w->tags ? w->tags : (w->tags = WATCH_TAG_TABLE + 1);
 	return &w->q[w->n++];
 }

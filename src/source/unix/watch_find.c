@@ -59,8 +59,7 @@ static void found(void *ctx, const struct unix_socket *s)
 		if (same(&w->q[i], s))
 			return;
 	watch_add(w, &(struct watch_queue){.list = s->gva + w->socks.queue, .sock = s->gva, .mnt = s->mnt,
-		.dentry = s->dentry, .type = s->type, .channel = channel,
-		.listener = s->type == UNIX_STREAM && s->state == UNIX_LISTEN});
+		.dentry = s->dentry, .type = s->type, .channel = channel});
 }
 
 void watch_rescan(struct watch *w)
@@ -86,9 +85,14 @@ void watch_rescan_bound(struct watch *w)
 	w->walk_over |= walk.over;
 }
 
-bool watch_is_there(const struct watch *w, const struct watch_queue *q)
+bool watch_is_there(const struct watch *w, struct watch_queue *q)
 {
 	struct unix_socket s;
 
-	return !q->sock || (!unix_socket_read(&w->mem, &w->socks, q->sock, &s) && same(q, &s));
+	if (!q->sock)
+		return true;
+	if (unix_socket_read(&w->mem, &w->socks, q->sock, &s) || !same(q, &s))
+		return false;
+	q->listener = s.type == UNIX_STREAM && s.state == UNIX_LISTEN; /* bound first, and listening a moment later */
+	return true;
 }

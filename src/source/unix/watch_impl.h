@@ -77,7 +77,7 @@ struct watch_queue *watch_add(struct watch *w, const struct watch_queue *q);
 void watch_rescan(struct watch *w);
 void watch_rescan_bound(struct watch *w);
 /* watch_find.c: is it the same socket still? */
-bool watch_is_there(const struct watch *w, const struct watch_queue *q);
+bool watch_is_there(const struct watch *w, struct watch_queue *q);
 
 /* watch_stop.c: forget queue @i, whose socket is gone; another takes its place. */
 void watch_drop(struct watch *w, unsigned i, watch_take take, void *ctx);

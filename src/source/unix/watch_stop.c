@@ -2,11 +2,12 @@
 /*
  * watch_stop.c - what a stop means.
  *
- * When several vCPUs write watched words at once, QEMU tells of the last one only, and may stop the VM once more
- * with nothing to tell. So every stop is a reason to look at all queues: where a message is being added the vCPU
- * that adds it stands still too. It is told then and marked, until its queue is seen in another state, so that its
- * own stop, should it follow, does not tell it again. A stop that names a queue is one more write to it: the
- * same address being added, already told by a stop that named the queue, is the next message.
+ * When several vCPUs write watched words at once, QEMU tells of the last one only, and of the others later, when
+ * they went on, or with nothing to tell. So every stop is a reason to look at all queues: where a message is being
+ * added the vCPU that adds it stands still too. It is told then and marked, until its queue is seen in another
+ * state, so that its own stop, should it follow, does not tell it again. A stop that names a queue, by the vCPU
+ * that adds to it, is one more write: the same address being added, told at such a stop already, is the next
+ * message.
  */
 #include <string.h>
 
@@ -14,12 +15,19 @@
 #include "fetch/unix_fetch.h"
 #include "source/unix/watch_impl.h"
 
-/* Where a stop's registers come from; NULL trap: nobody writes. */
+/* Where registers come from, NULL: from nowhere; which vCPU the stop is said to be of; and who is told. */
 struct stop {
 	struct trap *trap;
 	uint32_t vcpu;
 	watch_take take;
 	void *ctx;
+};
+
+/* Who adds a message. */
+struct writer {
+	bool known;
+	uint32_t vcpu;
+	struct trap_gregs regs;
 };
 
 static void tell(struct watch *w, const struct watch_queue *q, const struct stop *s, enum watched_what what,
@@ -41,19 +49,22 @@ static bool holds(const struct trap_gregs *r, uint64_t skb)
 	return false;
 }
 
-/* The vCPU that has just written @skb into a queue: false if there is none. */
-static bool writer(const struct stop *s, uint64_t skb, struct trap_gregs *r)
+static bool writes(const struct stop *s, uint32_t vcpu, uint64_t skb, struct writer *by)
 {
-	const struct trap_ops *ops = s->trap ? s->trap->ops : NULL;
+	by->vcpu = vcpu;
+	by->known = !s->trap->ops->gregs(s->trap, vcpu, &by->regs, NULL) && holds(&by->regs, skb);
+	return by->known;
+}
 
-	if (!ops || !ops->gregs)
-		return false;
-	if (s->vcpu < s->trap->vcpus && !ops->gregs(s->trap, s->vcpu, r, NULL) && holds(r, skb))
-		return true;
+/* The vCPU that has just written @skb into a queue, most likely the one that the stop is of. */
+static void find_writer(const struct stop *s, uint64_t skb, struct writer *by)
+{
+	by->known = false;
+	if (!s->trap->ops->gregs || (s->vcpu < s->trap->vcpus && writes(s, s->vcpu, skb, by)))
+		return;
 	for (unsigned i = 0; i < s->trap->vcpus; i++)
-		if (i != s->vcpu && !ops->gregs(s->trap, i, r, NULL) && holds(r, skb))
-			return true;
-	return false;
+		if (i != s->vcpu && writes(s, i, skb, by))
+			return;
 }
 
 /* The sender by the message's credentials, if it lives. */
@@ -72,16 +83,16 @@ static void by_credentials(struct watch *w, struct app_copy *c)
 
 /* ---- what ---- */
 
+/* @by: NULL, or who adds it. */
 static void message(struct watch *w, struct watch_queue *q, const struct stop *s, uint64_t skb,
-	enum record_fidelity fid, uint32_t from)
+	enum record_fidelity fid, uint32_t from, const struct writer *by)
 {
 	struct fetch_regs regs = {.rdi = q->list, .rsi = skb};
-	struct trap_gregs r;
-	bool known = fid == RECORD_LIVE && writer(s, skb, &r);
+	const bool known = by && by->known;
 
 	if (known) {
-		regs.gs = r.gs;
-		regs.cr3 = r.cr3;
+		regs.gs = by->regs.gs;
+		regs.cr3 = by->regs.cr3;
 	}
 	if (fetch_unix.run(&w->mem, &regs, &w->geometry, &w->copy, sizeof(w->copy)) < 0) {
 		tell(w, q, s, WATCHED_LOST, fid, 0);
@@ -120,7 +131,8 @@ static void connection(struct watch *w, const struct watch_queue *listener, cons
 		.dentry = end.dentry, .type = end.type, .channel = l.channel});
 }
 
-static void one(struct watch *w, unsigned i, const struct stop *s, uint64_t skb, enum record_fidelity fid)
+static void one(struct watch *w, unsigned i, const struct stop *s, uint64_t skb, enum record_fidelity fid,
+	const struct writer *by)
 {
 	struct watch_queue *q = &w->q[i];
 
@@ -128,7 +140,7 @@ static void one(struct watch *w, unsigned i, const struct stop *s, uint64_t skb,
 	if (q->listener)
 		connection(w, q, s, skb, fid == RECORD_LIVE);
 	else
-		message(w, q, s, skb, fid, 0);
+		message(w, q, s, skb, fid, 0, by);
 }
 
 /* Did somebody add to the message told last (splice on Linux before 6.5)? It must not have been freed yet. */
@@ -139,7 +151,7 @@ static void grown(struct watch *w, struct watch_queue *q, const struct stop *s)
 	if (q->channel != RECORD_STREAM || q->listener || !q->last ||
 		w->mem.read(w->mem.ctx, q->last + w->geometry.skb_len, &len, sizeof(len)) || len <= q->last_len)
 		return;
-	message(w, q, s, q->last, RECORD_LATE, q->last_len);
+	message(w, q, s, q->last, RECORD_LATE, q->last_len, NULL);
 }
 
 /* All that waits: what was told last is where it begins, if it is still there. */
@@ -153,7 +165,7 @@ static void backlog(struct watch *w, unsigned i, const struct stop *s, enum reco
 		if (skb[k] == w->q[i].last)
 			from = k + 1;
 	for (unsigned k = from; k < n; k++)
-		one(w, i, s, skb[k], fid);
+		one(w, i, s, skb[k], fid, NULL);
 	if (!n)
 		w->q[i].last = 0;
 }
@@ -168,6 +180,30 @@ void watch_drop(struct watch *w, unsigned i, watch_take take, void *ctx)
 }
 
 /* ---- when ---- */
+
+/* A message is being added to queue @i. */
+static void adding(struct watch *w, unsigned i, const struct stop *s, const struct queue_look *now, bool named)
+{
+	struct watch_queue *q = &w->q[i];
+	const bool told = q->mark != WATCH_UNMARKED && q->adding == now->tail;
+	struct writer by;
+
+	/* Without registers nobody knows by whom: its own stop is about to come. */
+	if (!s->trap || (told && !named))
+		return;
+	find_writer(s, now->tail, &by);
+	named = named && by.known && by.vcpu == s->vcpu;
+	if (told && !(named && q->mark == WATCH_NAMED)) {
+		q->mark = named ? WATCH_NAMED : q->mark;
+		return;
+	}
+	if (now->before && now->before == q->last)
+		grown(w, q, s);
+	one(w, i, s, now->tail, RECORD_LIVE, &by);
+	q = &w->q[i];
+	q->adding = now->tail;
+	q->mark = named ? WATCH_NAMED : WATCH_BYSTANDER;
+}
 
 /* Queue @i, the VM being held; @named: the stop is for a write to it. */
 static void look(struct watch *w, unsigned i, const struct stop *s, bool named)
@@ -184,18 +220,7 @@ static void look(struct watch *w, unsigned i, const struct stop *s, bool named)
 	}
 	switch (now.state) {
 	case QUEUE_ADDING:
-		if (!s->trap) /* who knows by whom: its own stop is about to come */
-			return;
-		if (q->mark != WATCH_UNMARKED && q->adding == now.tail && !(named && q->mark == WATCH_NAMED)) {
-			q->mark = named ? WATCH_NAMED : q->mark;
-			return;
-		}
-		if (now.before && now.before == q->last)
-			grown(w, q, s);
-		one(w, i, s, now.tail, RECORD_LIVE);
-		q = &w->q[i];
-		q->adding = now.tail;
-		q->mark = named ? WATCH_NAMED : WATCH_BYSTANDER;
+		adding(w, i, s, &now, named);
 		return;
 	case QUEUE_TAKING:
 		if (q->last != now.tail)

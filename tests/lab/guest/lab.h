@@ -17,6 +17,8 @@ int flood_main(int argc, char **argv);
 int kexec_main(int argc, char **argv);
 int kmsg_main(int argc, char **argv);
 int sock_main(int argc, char **argv);
+int emit_main(int argc, char **argv);
+int logd_main(int argc, char **argv);
 int out_main(int argc, char **argv);
 int forge_main(int argc, char **argv);
 int clock_main(int argc, char **argv);

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * emit.c - messages to the log sockets by every way there is, from several processes as fast as they are taken.
+ * Each says "emit WAY PID NUMBER", so that whoever has them can tell that none is missing, doubled or out of
+ * order, and that its sender is who it says.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lab.h"
+
+enum { PROCESSES_MAX = 64, LONG = 70000, URINGS = 3 };
+
+/* One process' ends. */
+struct sender {
+	int log, journal, stream, file, pipe[2];
+	char *low; /* below 4 GiB, for 32-bit calls */
+	struct uring {
+		int fd;
+		unsigned *tail, *array, mask;
+		struct io_uring_sqe *sqe;
+	} uring[URINGS];
+};
+
+static int connected(int type, const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	strncpy(a.sun_path, path, sizeof(a.sun_path) - 1);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&a, sizeof(a))) {
+		perror(path);
+		exit(2);
+	}
+	return fd;
+}
+
+static int all(ssize_t n, size_t len)
+{
+	return n == (ssize_t)len ? 0 : -1;
+}
+
+/* ---- datagrams ---- */
+
+static int by_sendto(struct sender *s, const char *text, size_t len)
+{
+	const struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
+
+	(void)s;
+	r = all(sendto(fd, text, len, 0, (const struct sockaddr *)&a, sizeof(a)), len);
+	close(fd);
+	return r;
+}
+
+static int by_write(struct sender *s, const char *text, size_t len)
+{
+	return all(write(s->log, text, len), len);
+}
+
+static int by_writev(struct sender *s, const char *text, size_t len)
+{
+	const struct iovec v[2] = {{(void *)text, 5}, {(void *)(text + 5), len - 5}};
+
+	return all(writev(s->log, v, 2), len);
+}
+
+static int by_sendmsg(struct sender *s, const char *text, size_t len)
+{
+	struct iovec v = {(void *)text, len};
+	const struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+
+	return all(sendmsg(s->log, &m, 0), len);
+}
+
+static int by_sendmmsg(struct sender *s, const char *text, size_t len)
+{
+	struct iovec v = {(void *)text, len};
+	struct mmsghdr m = {.msg_hdr = {.msg_iov = &v, .msg_iovlen = 1}};
+
+	return sendmmsg(s->log, &m, 1, 0) == 1 ? 0 : -1;
+}
+
+/* With credentials that say that it is process 1, which root may. */
+static int by_forged(struct sender *s, const char *text, size_t len)
+{
+	const struct ucred who = {.pid = 1};
+	char control[CMSG_SPACE(sizeof(who))] = {0};
+	struct iovec v = {(void *)text, len};
+	const struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_CREDENTIALS;
+	c->cmsg_len = CMSG_LEN(sizeof(who));
+	memcpy(CMSG_DATA(c), &who, sizeof(who));
+	return all(sendmsg(s->log, &m, 0), len);
+}
+
+/* sendto() of 32-bit programs: number 369 of i386. */
+static int by_int80(struct sender *s, const char *text, size_t len)
+{
+	long r;
+
+	memcpy(s->low, text, len);
+	__asm__ volatile("push %%rbp; xor %%ebp, %%ebp; int $0x80; pop %%rbp" : "=a"(r)
+		: "a"(369), "b"(s->log), "c"(s->low), "d"(len), "S"(0), "D"(0)
+		: "memory", "cc", "r8", "r9", "r10", "r11");
+	return all(r, len);
+}
+
+/* ---- io_uring ---- */
+
+static void uring_open(struct uring *u, unsigned flags)
+{
+	struct io_uring_params p = {.flags = flags, .sq_thread_idle = 50};
+	char *ring;
+
+	u->fd = (int)syscall(__NR_io_uring_setup, 4, &p);
+	if (u->fd < 0)
+		return;
+	ring = mmap(NULL, p.sq_off.array + p.sq_entries * 4, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd,
+		IORING_OFF_SQ_RING);
+	u->sqe = mmap(NULL, p.sq_entries * sizeof(*u->sqe), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd,
+		IORING_OFF_SQES);
+	u->tail = (unsigned *)(ring + p.sq_off.tail);
+	u->array = (unsigned *)(ring + p.sq_off.array);
+	u->mask = p.sq_entries - 1;
+}
+
+/* One operation, and wait until it is done. The completion ring is not looked at: it may overflow. */
+static int uring_do(struct sender *s, unsigned which, unsigned flags, int fd, int op, int how, const char *text,
+	size_t len)
+{
+	struct uring *u = &s->uring[which];
+	unsigned at, wake = flags & IORING_SETUP_SQPOLL ? IORING_ENTER_SQ_WAKEUP : 0;
+
+	if (u->fd >= 0)
+		close(u->fd);
+	uring_open(u, flags); /* a new one each: so there is exactly one completion to wait for */
+	if (u->fd < 0)
+		return -1;
+	at = *u->tail & u->mask;
+	memset(&u->sqe[at], 0, sizeof(u->sqe[at]));
+	u->sqe[at].opcode = (unsigned char)op;
+	u->sqe[at].flags = (unsigned char)how;
+	u->sqe[at].fd = fd;
+	u->sqe[at].addr = (unsigned long)text;
+	u->sqe[at].len = (unsigned)len;
+	u->sqe[at].off = op == IORING_OP_WRITE ? -1ULL : 0;
+	u->array[at] = at;
+	__atomic_store_n(u->tail, *u->tail + 1, __ATOMIC_RELEASE);
+	return syscall(__NR_io_uring_enter, u->fd, 1, 1, IORING_ENTER_GETEVENTS | wake, NULL, 0) < 0 ? -1 : 0;
+}
+
+static int by_uring(struct sender *s, const char *text, size_t len)
+{
+	return uring_do(s, 0, 0, s->log, IORING_OP_SEND, 0, text, len);
+}
+
+static int by_worker(struct sender *s, const char *text, size_t len)
+{
+	return uring_do(s, 1, 0, s->log, IORING_OP_WRITE, IOSQE_ASYNC, text, len);
+}
+
+static int by_sqpoll(struct sender *s, const char *text, size_t len)
+{
+	return uring_do(s, 2, IORING_SETUP_SQPOLL, s->log, IORING_OP_SEND, 0, text, len);
+}
+
+/* ---- streams ---- */
+
+static int stream_write(struct sender *s, const char *text, size_t len)
+{
+	return all(write(s->stream, text, len), len);
+}
+
+static int stream_splice(struct sender *s, const char *text, size_t len)
+{
+	return write(s->pipe[1], text, len) != (ssize_t)len ||
+		splice(s->pipe[0], NULL, s->stream, NULL, len, 0) != (ssize_t)len ? -1 : 0;
+}
+
+static int stream_sendfile(struct sender *s, const char *text, size_t len)
+{
+	off_t from = 0;
+
+	return ftruncate(s->file, 0) || pwrite(s->file, text, len, 0) != (ssize_t)len ||
+		sendfile(s->stream, s->file, &from, len) != (ssize_t)len ? -1 : 0;
+}
+
+static int stream_uring(struct sender *s, const char *text, size_t len)
+{
+	return uring_do(s, 0, 0, s->stream, IORING_OP_SEND, 0, text, len);
+}
+
+/* ---- the journal's own protocol ---- */
+
+static int journal_send(struct sender *s, const char *text, size_t len)
+{
+	return all(send(s->journal, text, len, 0), len);
+}
+
+/* A field of 70,000 bytes behind it. */
+static int journal_long(struct sender *s, const char *text, size_t len)
+{
+	static char big[LONG + 1024];
+	int room = 4 * LONG;
+
+	setsockopt(s->journal, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	memcpy(big, text, len);
+	memcpy(big + len, "PADDING=", 8);
+	memset(big + len + 8, 'x', LONG);
+	big[len + 8 + LONG] = '\n';
+	return all(send(s->journal, big, len + LONG + 9, 0), len + LONG + 9);
+}
+
+static int journal_memfd(struct sender *s, const char *text, size_t len)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	const struct msghdr m = {.msg_control = control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int fd = memfd_create("emit", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
+
+	r = fd < 0 || write(fd, text, len) != (ssize_t)len ||
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) ? -1 : 0;
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	r = r ? r : sendmsg(s->journal, &m, 0) < 0 ? -1 : 0;
+	close(fd);
+	return r;
+}
+
+static const struct way {
+	const char *name;
+	char to; /* 'l' /dev/log, 'j' journal/socket, 's' journal/stdout */
+	int (*send)(struct sender *s, const char *text, size_t len);
+} ways[] = {
+	{"sendto", 'l', by_sendto}, {"write", 'l', by_write}, {"writev", 'l', by_writev}, {"sendmsg", 'l', by_sendmsg},
+	{"sendmmsg", 'l', by_sendmmsg}, {"forged", 'l', by_forged}, {"int80", 'l', by_int80},
+	{"uring", 'l', by_uring}, {"worker", 'l', by_worker}, {"sqpoll", 'l', by_sqpoll},
+	{"journal", 'j', journal_send}, {"long", 'j', journal_long}, {"memfd", 'j', journal_memfd},
+	{"stream", 's', stream_write}, {"splice", 's', stream_splice}, {"sendfile", 's', stream_sendfile},
+	{"suring", 's', stream_uring},
+};
+enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
+
+static void send_all(struct sender *s, const struct way *const *wanted, unsigned n, long count)
+{
+	static const char *const form[] = {"<14>emit %s %d %ld", "MESSAGE=emit %s %d %ld\nPRIORITY=6\n", "emit %s %d %ld\n"};
+	char text[128];
+
+	for (long i = 0; i < count; i++) {
+		const struct way *w = wanted[i % n];
+		int len = snprintf(text, sizeof(text), form[w->to == 'l' ? 0 : w->to == 'j' ? 1 : 2], w->name, getpid(), i);
+
+		if (w->send(s, text, (size_t)len)) {
+			fprintf(stderr, "lab: emit %s: %s\n", w->name, strerror(errno));
+			_exit(2);
+		}
+	}
+}
+
+static void one_process(const struct way *const *wanted, unsigned n, long count)
+{
+	static const char header[] = "emit\n\n6\n0\n0\n0\n0\n"; /* systemd's src/journal/journald-stream.c */
+	struct sender s = {.log = -1, .journal = -1, .stream = -1, .uring = {{.fd = -1}, {.fd = -1}, {.fd = -1}}};
+
+	for (unsigned i = 0; i < n; i++) {
+		if (wanted[i]->to == 'l' && s.log < 0)
+			s.log = connected(SOCK_DGRAM, "/dev/log");
+		if (wanted[i]->to == 'j' && s.journal < 0)
+			s.journal = connected(SOCK_DGRAM, "/run/systemd/journal/socket");
+		if (wanted[i]->to == 's' && s.stream < 0) {
+			s.stream = connected(SOCK_STREAM, "/run/systemd/journal/stdout");
+			stream_write(&s, header, sizeof(header) - 1);
+		}
+	}
+	s.low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	s.file = memfd_create("emit", MFD_CLOEXEC);
+	if (s.low == MAP_FAILED || s.file < 0 || pipe(s.pipe)) {
+		perror("lab: emit");
+		_exit(2);
+	}
+	send_all(&s, wanted, n, count);
+	_exit(0); /* at once: who sent the last message is gone when it is read */
+}
+
+int emit_main(int argc, char **argv)
+{
+	const struct way *wanted[WAYS];
+	unsigned n = 0;
+	long processes, count;
+	int ret = 0, status;
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: lab emit WAY,...|all PROCESSES COUNT\n");
+		return 2;
+	}
+	for (unsigned i = 0; i < WAYS; i++) {
+		const char *at = strstr(argv[1], ways[i].name);
+		const char *end = at ? at + strlen(ways[i].name) : NULL;
+
+		while (at && !((at == argv[1] || at[-1] == ',') && (!*end || *end == ','))) {
+			at = strstr(at + 1, ways[i].name);
+			end = at ? at + strlen(ways[i].name) : NULL;
+		}
+		if (at || !strcmp(argv[1], "all"))
+			wanted[n++] = &ways[i];
+	}
+	if (!n) {
+		fprintf(stderr, "lab: emit: no way is called %s\n", argv[1]);
+		return 2;
+	}
+	processes = number(argv[2], 1, PROCESSES_MAX, "PROCESSES");
+	count = number(argv[3], 1, 1000000, "COUNT");
+	for (long i = 0; i < processes; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0) {
+			perror("lab: fork");
+			return 2;
+		}
+		if (!pid)
+			one_process(wanted, n, count);
+	}
+	while (wait(&status) > 0)
+		ret |= status ? 2 : 0;
+	return ret;
+}
