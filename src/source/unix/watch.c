@@ -75,6 +75,8 @@ void watch_close(struct watch *w)
 {
 	if (!w)
 		return;
+	if (!w)
+		return;
 	free(w->q);
 	free(w);
 }
@@ -216,7 +218,8 @@ void watch_poll(struct watch *w, const struct moment *m, watch_take take, void *
 {
 	int64_t pause, began;
 
-	if (!m->held && m->now_ms < w->next_ms)
+	/* At a stop watch_stopped() has seen to it. */
+	if (m->rung || (!m->held && m->now_ms < w->next_ms))
 		return;
 	if (!m->held && !w->audit && m->now_ms >= w->rescan_ms) {
 		began = clock_mono_ns();
