@@ -355,10 +355,11 @@ int upload_round(struct upload *u, struct err *e)
 
 	u->trouble = UPLOAD_FINE;
 	r = load_checkpoint(u, e);
-	if (r || u->c.size == 0 || (u->c.size == u->done.size && u->peer_has == UINT64_MAX))
+	if (r || u->c.size == 0 || (u->asked && u->c.size == u->done.size && u->peer_has == UINT64_MAX))
 		return r;
 	r = offer(u, e);
 	if (!r && u->target->kind == UPLOAD_MIRROR)
 		r = upload_entries(u, e);
+	u->asked |= !r;
 	return r;
 }

@@ -64,6 +64,7 @@ struct upload {
 	char *note;                  /* the checkpoint of this round */
 	size_t note_n;
 	struct checkpoint c;
+	bool asked;                  /* the peer itself has said that it has all */
 	uint64_t pending, next;      /* as far as the peer's is known */
 	struct wire_info info;       /* with the last ticket */
 	unsigned strays;             /* answers that did not lead on, since the last cosignature */
