@@ -74,8 +74,8 @@ long app_message(const struct fetch_mem *mem, const struct app_geometry *g, cons
 	long done;
 
 	/* Still the same? Who holds the VM cannot be sure that the sender was in the exit. */
-	if (c->data_len > c->len || mem->read(mem->ctx, c->skb + g->skb_len, now, sizeof(now)) ||
-		now[0] != c->len || now[1] != c->data_len)
+	if (c->data_len > c->len || (c->skb && (mem->read(mem->ctx, c->skb + g->skb_len, now, sizeof(now)) ||
+		now[0] != c->len || now[1] != c->data_len)))
 		return APP_EBAD;
 	n = n < want ? n : want;
 	if (n && mem->read(mem->ctx, c->at, buf, n))

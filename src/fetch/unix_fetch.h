@@ -51,6 +51,17 @@ FETCH_INLINE int app_fetch_path(void *ctx, const struct app_geometry *g, __u64 g
 	return 0;
 }
 
+/* What was added to a stream's sk_buff that waits already: bytes of one page, which is not `skb`'s own. */
+FETCH_INLINE void app_fetch_page(const struct app_geometry *g, const struct fetch_regs *regs, struct app_copy *c)
+{
+	__u64 pfn = g->page_size ? (regs->rsi - g->vmemmap) / g->page_size : 0;
+
+	c->skb = 0;
+	c->len = (__u32)regs->rcx;
+	c->data_len = 0;
+	c->at = g->page_offset + (pfn << 12) + (__u32)regs->rdx;
+}
+
 /* The message, its receiver and what was passed with it. */
 FETCH_INLINE int app_fetch_message(void *ctx, const struct app_geometry *g, const struct fetch_regs *regs,
 	struct app_copy *c)
@@ -92,6 +103,8 @@ FETCH_INLINE int app_fetch_message(void *ctx, const struct app_geometry *g, cons
 			APP_READ(&c->scm_pid, 4, pid + g->pid_nr))
 			c->scm_pid = 0;
 	}
+	if (g->at == APP_AT_PAGE)
+		app_fetch_page(g, regs, c);
 	n = (__u32)(c->len - c->data_len);
 	if (c->data_len || n > APP_DATA_MAX)
 		c->flags |= APP_COPY_LONG;

@@ -35,6 +35,7 @@ enum app_at {
 	APP_AT_QUEUE, /* skb_queue_tail(list, skb): the receiver's sk_receive_queue, or audit_queue */
 	APP_AT_CREDS, /* maybe_add_creds(skb, sock, other), up to 6.12: other is the receiver */
 	APP_AT_PEER,  /* the first argument is an skb, whose socket's peer is the receiver: a stream's */
+	APP_AT_PAGE,  /* skb_append_pagefrags(skb, page, offset, size): the same, of which just this was added */
 };
 
 /* Where things are in one guest. Filled and validated in user space (source/sender/geometry.c). */

@@ -35,7 +35,8 @@ enum trap_site_kind { SITE_WATCH, SITE_CODE };
 enum trap_place {
 	TRAP_ENTRY,  /* where it is entered */
 	TRAP_CALL,   /* wherever it calls `callee`: the registers are that call's arguments */
-	TRAP_RETURN, /* where such a call came back with what is no error (EAX is not negative); RDI is as at the call */
+	TRAP_RETURN, /* where such a call came back with what is no error (EAX is not negative); RDI is as at the call ... */
+	TRAP_RETURN_ARGS, /* ... and so are RSI, RDX and RCX */
 };
 
 enum trap_reg { TRAP_RDI, TRAP_RSI, TRAP_RDX };
@@ -50,7 +51,7 @@ enum trap_reg { TRAP_RDI, TRAP_RSI, TRAP_RDX };
  * fetcher's output has to be looked at all the same.
  */
 struct trap_filter {
-	enum trap_reg reg; /* at TRAP_RETURN: RDI */
+	enum trap_reg reg; /* at TRAP_RETURN and TRAP_RETURN_ARGS: RDI */
 	uint32_t hops;
 	int32_t off[TRAP_HOPS_MAX];
 	int32_t at;
@@ -69,7 +70,7 @@ struct trap_site {
 	uint32_t len;
 	const char *name; /* SITE_CODE, for people: "skb_queue_tail in unix_dgram_sendmsg"; NULL: none */
 	enum trap_place place;
-	uint64_t callee;   /* TRAP_CALL and TRAP_RETURN: the entry of the function called, */
+	uint64_t callee;   /* of a call: the entry of the function called, */
 	uint32_t text_len; /* and how long the one at gva is */
 	const struct trap_filter *filter; /* NULL: each time counts; copied by plant() */
 	/*

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #define FUNCTION_MAX 65536
+#define FUNCTIONS 5
 
 /* ---- finding ---- */
 
 struct measure {
-	struct traps_function *f[4];
+	struct traps_function *f[FUNCTIONS];
 };
 
 /* A function ends where the next symbol begins. */
@@ -20,7 +21,7 @@ static int shorten(void *ctx, const char *name, char type, uint64_t gva)
 
 	(void)name;
 	(void)type;
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < FUNCTIONS; i++)
 		if (gva > m->f[i]->gva && gva - m->f[i]->gva < m->f[i]->len)
 			m->f[i]->len = (uint32_t)(gva - m->f[i]->gva);
 	return 0;
@@ -50,6 +51,16 @@ static void names(struct trap_filter *f, const char name[][4], uint32_t n)
 
 #define PATH_DENTRY 8 /* struct path, as the geometry's maker checked */
 
+/* An sk_buff's socket's peer is the receiver. */
+static void by_peer(struct trap_filter *f, const struct app_geometry *base, int32_t path)
+{
+	f->reg = TRAP_RDI;
+	f->hops = 3;
+	f->off[0] = (int32_t)base->skb_sk;
+	f->off[1] = (int32_t)base->sk_peer;
+	f->off[2] = path;
+}
+
 static void describe(struct traps *t, const struct app_geometry *base)
 {
 	const int32_t path = (int32_t)base->sk_path + PATH_DENTRY;
@@ -70,30 +81,29 @@ static void describe(struct traps *t, const struct app_geometry *base)
 		f[TRAPS_STREAM].off[0] = path;
 	} else {
 		t->geometry[TRAPS_STREAM].at = APP_AT_PEER;
-		f[TRAPS_STREAM].reg = TRAP_RDI;
-		f[TRAPS_STREAM].hops = 3;
-		f[TRAPS_STREAM].off[0] = (int32_t)base->skb_sk;
-		f[TRAPS_STREAM].off[1] = (int32_t)base->sk_peer;
-		f[TRAPS_STREAM].off[2] = path;
+		by_peer(&f[TRAPS_STREAM], base, path);
 	}
 	names(&f[TRAPS_STREAM], stream_names, 1);
-	t->geometry[TRAPS_SPLICE] = t->geometry[TRAPS_STREAM];
-	f[TRAPS_SPLICE] = f[TRAPS_STREAM];
+	t->geometry[TRAPS_SPLICE].at = t->page.gva ? APP_AT_PAGE : APP_AT_PEER;
+	by_peer(&f[TRAPS_SPLICE], base, path);
+	names(&f[TRAPS_SPLICE], stream_names, 1);
 }
 
 int traps_find(struct traps *t, const struct guest *g, const struct app_geometry *base, uint32_t wanted, struct err *e)
 {
-	struct measure m = {{&t->dgram, &t->stream, &t->creds, &t->audit}};
+	struct measure m = {{&t->dgram, &t->stream, &t->creds, &t->page, &t->audit}};
 
 	*t = (struct traps){
 		.wanted = wanted,
 		.dgram = function(g, "unix_dgram_sendmsg"),
 		.stream = function(g, "unix_stream_sendmsg"),
 		.creds = function(g, "maybe_add_creds"),
+		.page = function(g, "unix_stream_sendpage"),
 		.audit = function(g, "audit_log_end.part.0"),
 		.queue_tail = symbol(g, "skb_queue_tail"),
 		.copy = symbol(g, "skb_copy_datagram_from_iter"),
 		.splice = symbol(g, "skb_splice_from_iter"),
+		.append = symbol(g, "skb_append_pagefrags"),
 		.text = {symbol(g, "_stext"), symbol(g, "_etext")},
 	};
 	if (!t->audit.gva)
@@ -159,6 +169,9 @@ static void add_sockets(struct list *l)
 	const struct traps *t = l->t;
 
 	add_call(l, TRAPS_DGRAM, TRAP_CALL, &t->dgram, t->queue_tail, "unix_dgram_sendmsg to skb_queue_tail");
+	if (t->page.gva)
+		add_call(l, TRAPS_SPLICE, TRAP_RETURN_ARGS, &t->page, t->append,
+			"unix_stream_sendpage from skb_append_pagefrags");
 	if (t->creds.gva) {
 		if (wants(t, TRAPS_STREAM))
 			add(l, TRAPS_STREAM, &t->creds, "maybe_add_creds");

@@ -8,6 +8,8 @@
  *   streams (stdout)             up to 6.12 maybe_add_creds(), before each enqueuing; in 7.2, which has no such
  *                                function for streams, unix_stream_sendmsg() has filled its sk_buff when
  *                                skb_copy_datagram_from_iter() or skb_splice_from_iter() comes back.
+ *   up to 6.1, spliced           unix_stream_sendpage() has skb_append_pagefrags() add the page to an sk_buff that may
+ *                                wait already.
  *   audit                        audit_log_end() calls skb_queue_tail() with audit_queue (7.2: in a part of its own).
  *
  * Where the backend cannot put code into the guest's text, traps_fewer() goes on to the entry of one function for datagrams and
@@ -35,8 +37,8 @@ struct traps {
 	struct traps_function {
 		uint64_t gva;
 		uint32_t len;
-	} dgram, stream, creds, audit;
-	uint64_t queue_tail, copy, splice; /* what they call */
+	} dgram, stream, creds, page, audit;
+	uint64_t queue_tail, copy, splice, append; /* what they call */
 	uint64_t text[2]; /* _stext, _etext */
 	struct app_geometry geometry[TRAPS_TAGS];
 	struct trap_filter filter[TRAPS_TAGS];

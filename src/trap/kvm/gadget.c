@@ -67,40 +67,44 @@ static void land(struct code *c, const size_t *from, size_t n)
 #define JZ  0x74
 #define JS  0x78
 
-/*
- * The filter, in RAX, or after a call, which has its result there, in RCX. What does not count jumps from @out, and what
- * does from @hit. How many of each.
- */
-static void put_filter(struct code *c, const struct trap_filter *f, bool rcx, size_t *out, size_t *n_out,
+/* The register in which a filter works: RAX, or after a call, which has its result there, R8. */
+struct scratch {
+	uint8_t load[2], next[2]; /* REX and opcode of a load from an argument's register, and from itself */
+	uint8_t field;            /* the register in a MODRM byte */
+	uint8_t test[3];
+	uint8_t next32[2], n_next32; /* the same of 32 bits from itself */
+	uint8_t cmp[3], n_cmp;
+};
+
+static const struct scratch in_rax = {.load = {0x48, 0x8b}, .next = {0x48, 0x8b}, .field = 0, .test = {0x48, 0x85, 0xc0},
+	.next32 = {0x8b}, .n_next32 = 1, .cmp = {0x3d}, .n_cmp = 1};
+static const struct scratch in_r8 = {.load = {0x4c, 0x8b}, .next = {0x4d, 0x8b}, .field = 0, .test = {0x4d, 0x85, 0xc0},
+	.next32 = {0x45, 0x8b}, .n_next32 = 2, .cmp = {0x41, 0x81, 0xf8}, .n_cmp = 3};
+
+/* @op off(%base),%scratch: MODRM with a displacement of 32 bits. */
+static void put_load(struct code *c, const uint8_t *op, size_t n, uint8_t field, uint8_t base, int32_t off)
+{
+	const uint8_t modrm = (uint8_t)(0x80 | field << 3 | base);
+
+	put(c, op, n);
+	put(c, &modrm, 1);
+	put_u32(c, (uint32_t)off);
+}
+
+/* What does not count jumps from @out, *@n_out of them, and what does from @hit, one for each word. */
+static void put_filter(struct code *c, const struct trap_filter *f, const struct scratch *in, size_t *out, size_t *n_out,
 	size_t *hit)
 {
-	static const uint8_t first[] = {[TRAP_RDI] = 7, [TRAP_RSI] = 6, [TRAP_RDX] = 2};
-	const uint8_t reg = rcx ? 1 : 0;
-	uint8_t base = first[f->reg];
+	static const uint8_t reg[] = {[TRAP_RDI] = 7, [TRAP_RSI] = 6, [TRAP_RDX] = 2};
 
 	for (uint32_t i = 0; i < f->hops; i++) {
-		/* mov off(%base),%reg: REX.W 8b /r, MODRM with a displacement of 32 bits */
-		const uint8_t load[] = {0x48, 0x8b, (uint8_t)(0x80 | reg << 3 | base)};
-		/* test %reg,%reg */
-		const uint8_t test[] = {0x48, 0x85, (uint8_t)(0xc0 | reg << 3 | reg)};
-
-		put(c, load, sizeof(load));
-		put_u32(c, (uint32_t)f->off[i]);
-		put(c, test, sizeof(test));
+		put_load(c, i ? in->next : in->load, 2, in->field, i ? in->field : reg[f->reg], f->off[i]);
+		put(c, in->test, sizeof(in->test));
 		out[(*n_out)++] = put_near(c, JZ);
-		base = reg;
 	}
-	{
-		const uint8_t load[] = {0x8b, (uint8_t)(0x80 | reg << 3 | base)};
-
-		put(c, load, sizeof(load));
-		put_u32(c, (uint32_t)f->at);
-	}
+	put_load(c, in->next32, in->n_next32, in->field, in->field, f->at);
 	for (uint32_t i = 0; i < f->words; i++) {
-		/* cmp $word,%reg */
-		static const uint8_t cmp_rax[] = {0x3d}, cmp_rcx[] = {0x81, 0xf9};
-
-		put(c, rcx ? cmp_rcx : cmp_rax, rcx ? sizeof(cmp_rcx) : sizeof(cmp_rax));
+		put(c, in->cmp, in->n_cmp);
 		put(c, f->word[i], 4);
 		hit[i] = put_near(c, JZ);
 	}
@@ -114,7 +118,7 @@ static size_t put_forward(struct code *c, const struct gadget_want *w)
 	size_t out[JUMPS_MAX], hit[TRAP_WORDS_MAX], n = 0, behind;
 
 	if (w->filter) {
-		put_filter(c, w->filter, false, out, &n, hit);
+		put_filter(c, w->filter, &in_rax, out, &n, hit);
 		land(c, out, n);
 		put_far(c, 0xe9, w->on);
 		land(c, hit, w->filter->words);
@@ -127,16 +131,19 @@ static size_t put_forward(struct code *c, const struct gadget_want *w)
 
 static size_t put_around(struct code *c, const struct gadget_want *w)
 {
-	static const uint8_t push_rdi = 0x57, pop_rdi = 0x5f, test_eax[] = {0x85, 0xc0}, ret = 0xc3;
+	/* An odd number of them: the stack is aligned to 16 bytes at the call then. */
+	static const uint8_t push[] = {0x57, 0x56, 0x52, 0x51, 0x51}, pop[] = {0x59, 0x59, 0x5a, 0x5e, 0x5f},
+		test_eax[] = {0x85, 0xc0}, ret = 0xc3;
+	const size_t kept = w->place == TRAP_RETURN_ARGS ? sizeof(push) : 1;
 	size_t out[JUMPS_MAX], hit[TRAP_WORDS_MAX], n = 0, behind;
 
-	put(c, &push_rdi, 1); /* the stack is aligned to 16 bytes at the call with it */
+	put(c, push, kept);
 	put_far(c, 0xe8, w->on);
-	put(c, &pop_rdi, 1);
+	put(c, pop + sizeof(pop) - kept, kept);
 	put(c, test_eax, sizeof(test_eax));
 	out[n++] = put_near(c, JS);
 	if (w->filter) {
-		put_filter(c, w->filter, true, out, &n, hit);
+		put_filter(c, w->filter, &in_r8, out, &n, hit);
 		land(c, out, n);
 		put(c, &ret, 1);
 		land(c, hit, w->filter->words);
@@ -149,17 +156,22 @@ static size_t put_around(struct code *c, const struct gadget_want *w)
 	return behind;
 }
 
+static bool returns(const struct gadget_want *w)
+{
+	return w->place == TRAP_RETURN || w->place == TRAP_RETURN_ARGS;
+}
+
 int gadget_make(struct gadget *g, const struct gadget_want *w, uint64_t gva)
 {
 	const struct trap_filter *f = w->filter;
 	struct code c = {.b = g->bytes + GADGET_HEAD, .gva = gadget_code(gva)};
 
 	if (f && (f->wild || f->hops < 1 || f->hops > TRAP_HOPS_MAX || f->words < 1 || f->words > TRAP_WORDS_MAX ||
-		f->reg > TRAP_RDX || (w->place == TRAP_RETURN && f->reg != TRAP_RDI)))
+		f->reg > TRAP_RDX || (returns(w) && f->reg != TRAP_RDI)))
 		return -EINVAL;
 	memset(g, 0, sizeof(*g));
 	g->gva = gva;
-	g->invd = (uint32_t)(GADGET_HEAD + (w->place == TRAP_RETURN ? put_around(&c, w) : put_forward(&c, w)));
+	g->invd = (uint32_t)(GADGET_HEAD + (returns(w) ? put_around(&c, w) : put_forward(&c, w)));
 	g->len = (uint32_t)(GADGET_HEAD + c.n);
 	memcpy(g->bytes + AT_MAGIC, magic, sizeof(magic));
 	put_u64(g->bytes + AT_SITE, w->site);

@@ -4,14 +4,14 @@
  * time counts (struct trap_filter), executes INVD if so, and goes on where the way led before. Pure functions
  * over bytes; nothing here touches a guest.
  *
- *   TRAP_ENTRY (from a NOP), TRAP_CALL               TRAP_RETURN
+ *   TRAP_ENTRY (from a NOP), TRAP_CALL               TRAP_RETURN (TRAP_RETURN_ARGS: four registers)
  *
  *          mov   off0(%rdx),%rax   the pointers             push  %rdi
  *          test  %rax,%rax                                  call  callee
  *          jz    on                                         pop   %rdi
  *          mov   at(%rax),%eax     the string's begin       test  %eax,%eax
  *          cmp   $word,%eax                                 js    out
- *          je    hit                                        the same with %rcx for %rax
+ *          je    hit                                        the same with %r8 for %rax
  *          ...                                         out: ret
  *      on: jmp   callee, or behind the NOP             hit: invd
  *     hit: invd                                             ret
@@ -25,7 +25,7 @@
  * Before the code stands a head, by which the next worker knows a gadget, whose site it was, and what bytes that
  * had. It is in the guest's memory, so it is believed only where it says nothing but what is expected.
  *
- * A task may sleep in a TRAP_RETURN's callee and come back to the gadget after hours. So a gadget that was ever led
+ * A task may sleep in a wrapped callee and come back to the gadget after hours. So a gadget that was ever led
  * to is neither changed nor taken away, and its memory never used again, while the guest lives.
  */
 #ifndef LOGVISOR_TRAP_KVM_GADGET_H

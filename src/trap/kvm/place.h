@@ -6,7 +6,7 @@
  *   TRAP_ENTRY without a filter            the trap itself over the NOP; it runs each time
  *   TRAP_ENTRY with one                    a jump over the NOP to a gadget; where there is no room for it, or the
  *                                          filter must not run in the guest: the trap, and the filter in the exit
- *   TRAP_CALL, TRAP_RETURN                 the call led to a gadget; there is no other way
+ *   all others                             the call led to a gadget; there is no other way
  *
  * What a dead worker left is taken over: a gadget that is the same is led to again, one that differs stays
  * where it is, and the site leads to a new one.

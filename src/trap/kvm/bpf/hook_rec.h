@@ -78,11 +78,16 @@ struct hook_near {
 	__u64 at;
 };
 
-/* What one vCPU read last of the guest's direct map, a place for each page by its number. True as long as its VM's seq is. */
-#define HOOK_NEARS 32 /* a power of 2 */
+/*
+ * What one vCPU read last of the guest's direct map, a place for each page by its number. A message and its sender
+ * are some twenty pages: were there few places, two of the pages would often want the same.
+ */
+#define HOOK_NEARS 512 /* a power of 2 */
 struct hook_cache {
-	__u64 seq;
-	struct hook_near near[HOOK_NEARS];
+	struct {
+		__u64 seq; /* true as long as the VM's is this */
+		struct hook_near at;
+	} page[HOOK_NEARS];
 	struct fetch_regs regs; /* of the exit at hand: a BPF program's stack has 512 bytes */
 };
 

@@ -17,6 +17,7 @@ struct unix_ctx {
 	struct kvm_vcpu *v;
 	struct hook_cache *cache;
 	bool near; /* by what is remembered */
+	__u64 seq; /* the VM's */
 };
 
 static __always_inline long direct_read(const struct unix_ctx *c, __u64 base, void *dst, __u64 len, __u64 gva);
@@ -50,17 +51,18 @@ static __noinline bool direct_find(struct kvm_vcpu *v, struct hook_near *n, __u6
 /* What is elsewhere, or on two pages, fails or takes the VMM's mapping. */
 static __always_inline long direct_read(const struct unix_ctx *c, __u64 base, void *dst, __u64 len, __u64 gva)
 {
-	struct hook_near *n;
-	__u64 in, hva;
+	__u64 i = gva / PAGE % HOOK_NEARS, in, hva;
+	struct hook_near *n = &c->cache->page[i].at;
 
 	if (c->near) {
-		n = &c->cache->near[gva / PAGE % HOOK_NEARS];
 		in = gva - n->page;
-		if (in <= PAGE - len)
+		if (in <= PAGE - len && c->cache->page[i].seq == c->seq)
 			return direct_copy(dst, len, n->at + in);
 		in = gva & (PAGE - 1);
-		if (in <= PAGE - len && direct_find(c->v, n, base, gva - in))
+		if (in <= PAGE - len && direct_find(c->v, n, base, gva - in)) {
+			c->cache->page[i].seq = c->seq;
 			return direct_copy(dst, len, n->at + in);
+		}
 	}
 	hva = hva_of(gva - base);
 	return hva ? bpf_probe_read_user(dst, len, (void *)hva) : -1;
@@ -90,19 +92,6 @@ static __noinline bool unix_wanted(const struct unix_ctx *c, const struct hook_a
 	return false;
 }
 
-/* Forget what may be elsewhere by now. */
-static __always_inline __u64 unix_begin(const struct kvm *kvm, struct hook_cache *cache)
-{
-	__u64 seq = invalidate_seq(kvm);
-
-	if (cache->seq != seq) {
-		for (int i = 0; i < HOOK_NEARS; i++)
-			cache->near[i].page = 0;
-		cache->seq = seq;
-	}
-	return seq;
-}
-
 #define UNIX_UNWANTED 0 /* the filter says no */
 
 /*
@@ -112,12 +101,11 @@ static __always_inline __u64 unix_begin(const struct kvm *kvm, struct hook_cache
 static __noinline long unix_fast(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a, struct app_copy *c)
 {
 	const struct app_geometry *g = (const struct app_geometry *)a->bytes;
-	struct unix_ctx ctx = {.v = v, .cache = cache, .near = true};
-	__u64 seq = unix_begin(v->kvm, cache);
+	struct unix_ctx ctx = {.v = v, .cache = cache, .near = true, .seq = invalidate_seq(v->kvm)};
 
-	if (a->filter.hops && !unix_wanted(&ctx, a, &cache->regs) && near_end(v->kvm, seq))
+	if (a->filter.hops && !unix_wanted(&ctx, a, &cache->regs) && near_end(v->kvm, ctx.seq))
 		return UNIX_UNWANTED;
-	if (app_fetch(&ctx, g, &cache->regs, c) || !near_end(v->kvm, seq))
+	if (app_fetch(&ctx, g, &cache->regs, c) || !near_end(v->kvm, ctx.seq))
 		return -1;
 	return app_copy_size(c);
 }
@@ -147,6 +135,7 @@ static __always_inline long unix_take(struct kvm_vcpu *v, struct hook_ring *r, s
 	cache->regs.rdi = v->arch.regs[VCPU_REGS_RDI];
 	cache->regs.rsi = v->arch.regs[VCPU_REGS_RSI];
 	cache->regs.rdx = v->arch.regs[VCPU_REGS_RDX];
+	cache->regs.rcx = v->arch.regs[VCPU_REGS_RCX];
 	cache->regs.gs = vcpu_gs[idx & (HOOK_VCPUS_MAX - 1)];
 	cache->regs.cr3 = v->arch.cr3;
 	len = unix_fast(v, cache, a, out);
