@@ -33,6 +33,16 @@ awk '
 		capture = v["kmsg_trapped"] - v["kmsg_plain"]
 		row("=> capture of one record", capture)
 		row("an idle protected VM, worker and guardian, a second", v["idle_second"])
+		print ""
+		row("a datagram to /dev/log, no trap", v["log_plain"])
+		row("=> capture of one, with its sender", v["log_gadget"] - v["log_plain"])
+		row("=> of a write to journald" sprintf("%c", 39) "s stream", v["stdout_gadget"] - v["stdout_plain"])
+		row("=> a datagram to another socket costs more", v["other_gadget"] - v["other_plain"])
+		row("=> a write to another stream costs more", v["stream_gadget"] - v["stream_plain"])
+		row("without code in the guest: capture of a datagram", v["log_entry"] - v["log_plain"])
+		row("=> a datagram to another socket costs more", v["other_entry"] - v["other_plain"])
+		row("=> a write to another stream costs more", v["stream_entry"] - v["stream_plain"])
+		row("after detach: a datagram to /dev/log", v["log_after"])
 		printf "trapped / untrapped: %.2f\n", v["kmsg_trapped"] / v["kmsg_plain"]
 		printf "capture / exit to user space: %.2f (QEMU), %.2f (tinyvmm, the least possible)\n",
 			capture / qemu, capture / v["exit_out"]

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * applog TARGET [ENTRY] - follow what a guest's programs send to log sockets, by the backend alone: where it is
- * trapped, then a line for each copy, until SIGTERM. With ENTRY no code is put into the guest: the other ways.
+ * applog TARGET [entry | fire COUNT] - follow what a guest's programs send to log sockets, by the backend alone: where
+ * it is trapped, then a line for each copy, until SIGTERM. entry: no code is put into the guest; the other ways. fire:
+ * plant everything and take it out so often, whatever the guest does meanwhile.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,6 +64,8 @@ static void tell(const struct trap_event *ev)
 	const struct fetch_mem mem = {read_guest, g};
 	const struct app_copy *c = ev->data;
 	long n = c->n;
+	/* Of audit the text begins behind a struct nlmsghdr. */
+	size_t from = traps.geometry[ev->tag].audit ? 16 : 0;
 	uint32_t sum = 0;
 
 	memcpy(text, c->data, c->n);
@@ -72,7 +76,7 @@ static void tell(const struct trap_event *ev)
 	printf("copy tag=%u vcpu=%u pid=%u tid=%u ppid=%u uid=%u euid=%u scm=%u comm=%.16s pcomm=%.16s flags=%x exe=%d "
 		"cgroup=%d held=%d len=%u n=%ld sum=%08x: %.*s\n", ev->tag, ev->vcpu, c->pid, c->tid, c->ppid, c->uid,
 		c->euid, c->scm_pid, c->comm, c->pcomm, c->flags, c->exe.dentry != 0, c->kn != 0, ev->held, c->len, n, sum,
-		n < 0 ? 0 : n < 60 ? (int)n : 60, text);
+		n < (long)from ? 0 : n - from < 60 ? (int)(n - from) : 60, text + from);
 }
 
 static int event(struct err *e)
@@ -106,6 +110,45 @@ static int event(struct err *e)
 	}
 }
 
+/* Some copies, or for a tenth of a second none. */
+static int some(unsigned long *copies, struct err *e)
+{
+	for (int left = 64; left; left--) {
+		struct trap_event ev;
+		int r = t->ops->wait(t, left % 32 ? 0 : 100, &ev, e);
+
+		if (r)
+			return r;
+		*copies += ev.type == TRAP_COPY;
+		if (ev.held)
+			t->ops->resume(t, e);
+		if (ev.type == TRAP_CHANGED || ev.type == TRAP_ALERT)
+			return err_set(e, EBUSY, "alert: %s", ev.text);
+	}
+	return 0;
+}
+
+static int fire(long count, struct err *e)
+{
+	unsigned long copies = 0, with = 0;
+	int r = 0;
+
+	t->ops->limit_hold(t, 0);
+	for (long i = 0; !r && i < count; i++) {
+		unsigned long before = copies;
+
+		for (uint32_t tag = 0; !r && tag < TRAPS_TAGS; tag++)
+			r = t->ops->unplant(t, 1, tag, e);
+		if (!r)
+			r = plant_all(e);
+		if (!r)
+			r = some(&copies, e);
+		with += copies != before;
+	}
+	printf("fired %ld times, %lu of them with copies: %lu\n", count, with, copies);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	struct app_geometry geometry;
@@ -122,7 +165,7 @@ int main(int argc, char **argv)
 	if (t->ops->cpu(t, 0, &cpu, &e) || guest_find(&g, &t->mem, &cpu, &e) || app_geometry_find(g, &geometry, &e) ||
 		traps_find(&traps, g, &geometry, TRAPS_SOCKETS | 1u << TRAPS_AUDIT, &e))
 		return fail("find", &e);
-	if (argc > 2)
+	if (argc > 2 && !strcmp(argv[2], "entry"))
 		traps.text[1] = 0;
 	do
 		r = plant_all(&e);
@@ -131,8 +174,13 @@ int main(int argc, char **argv)
 		return fail("plant", &e);
 	t->ops->limit_hold(t, 30000); /* nothing is cut, however slow the machine */
 	puts("following");
-	while (!ended && !event(&e))
-		;
+	r = 0;
+	if (argc > 3)
+		r = fire(strtol(argv[3], NULL, 10), &e);
+	while (argc <= 3 && !ended && !r)
+		r = event(&e);
+	if (r)
+		fail("follow", &e);
 	r = (int)t->ops->detach(t);
 	printf("detached, %d left\n", r);
 	return r != 0;

@@ -41,3 +41,28 @@ kill -CONT "$worker"
 detach_worker "$worker"
 echo "kmsg_after $(guest vm "lab clock kmsg $n")"
 ./logvisor show --no-pager -n 3 -o raw vm >&2
+
+# Messages between programs in the guest, to a log socket and to another, sent and taken by one process.
+messages() { # messages NAME
+	echo "log_$1 $(guest vm 'lab sock dgram /dev/log 0')"
+	echo "other_$1 $(guest vm 'lab sock dgram /tmp/other 0')"
+	echo "stdout_$1 $(guest vm 'lab sock stream /run/systemd/journal/stdout 0')"
+	echo "stream_$1 $(guest vm 'lab sock stream /run/other 0')"
+}
+messages plain
+for way in gadget entry; do
+	: >"$dir/app" # here: the last one had its words in it
+	build/lab/applog "$(target vm)" $way >"$dir/app" 2>&1 &
+	app=$!
+	workers="$workers $app"
+	within 120 grep -q '^following' "$dir/app" || { cat "$dir/app" >&2; exit 2; }
+	guest vm 'lab sock dgram /dev/log 5; lab sock stream /run/systemd/journal/stdout 5' >/dev/null
+	within 60 sh -c "[ \$(grep -c ^copy '$dir/app') -ge 10 ]" || { cat "$dir/app" >&2; exit 2; }
+	kill -STOP $app
+	messages $way
+	kill -CONT $app
+	kill -TERM $app
+	wait $app
+	grep '^planted' "$dir/app" >&2
+done
+messages after

@@ -24,7 +24,7 @@
 
 static uint8_t *page;
 static volatile unsigned invds;
-static volatile uint64_t invd_rip, invd_rdi;
+static volatile uint64_t invd_rip, invd_rdi, invd_rsi, invd_rdx, invd_rcx;
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
@@ -40,6 +40,9 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	invds++;
 	invd_rip = (uint64_t)(uintptr_t)(at + 2);
 	invd_rdi = (uint64_t)c->uc_mcontext.gregs[REG_RDI];
+	invd_rsi = (uint64_t)c->uc_mcontext.gregs[REG_RSI];
+	invd_rdx = (uint64_t)c->uc_mcontext.gregs[REG_RDX];
+	invd_rcx = (uint64_t)c->uc_mcontext.gregs[REG_RCX];
 	c->uc_mcontext.gregs[REG_RIP] += 2;
 }
 
@@ -184,6 +187,20 @@ static void around(void **state)
 	}
 }
 
+/* All four registers are as they were at the call. */
+static void arguments(void **state)
+{
+	const struct gadget_want w = want_of(TRAP_RETURN_ARGS, NULL);
+	struct gadget g;
+
+	(void)state;
+	/* mov %esi,%eax; xor %edi,%edi; xor %esi,%esi; xor %edx,%edx; xor %ecx,%ecx; ret */
+	memcpy(page + CALLEE, (const uint8_t[]){0x89, 0xf0, 0x31, 0xff, 0x31, 0xf6, 0x31, 0xd2, 0x31, 0xc9, 0xc3}, 11);
+	assert_int_equal(((int (*)(int, int, int, int))(uintptr_t)load(&g, &w))(11, 12, 13, 14), 12);
+	assert_int_equal(invds, 1);
+	assert_true(invd_rdi == 11 && invd_rsi == 12 && invd_rdx == 13 && invd_rcx == 14);
+}
+
 /* The most there may be, and one more. */
 static void limits(void **state)
 {
@@ -193,7 +210,7 @@ static void limits(void **state)
 
 	(void)state;
 	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page), 0);
-	w.place = TRAP_RETURN;
+	w.place = TRAP_RETURN_ARGS;
 	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page), 0);
 	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page + (1ull << 33)), -ERANGE);
 	f.reg = TRAP_RSI; /* gone after a call */
@@ -237,7 +254,7 @@ static void head(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(forward), TEST(always), TEST(around), TEST(limits), TEST(head)};
+	const struct CMUnitTest tests[] = {TEST(forward), TEST(always), TEST(around), TEST(arguments), TEST(limits), TEST(head)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
