@@ -7,7 +7,7 @@ VERSION := 0.1
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wpointer-arith -Wvla
-ALL_CFLAGS = -std=gnu17 $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Isrc \
+ALL_CFLAGS = -std=gnu17 $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' -Isrc \
 	-isystem $(BUILD)/skel -fno-strict-aliasing -fstack-protector-strong $(CFLAGS)
 LIBS    := -lcrypto -lbpf -lelf -lz -lpcre2-8 -lseccomp -lpthread
 
@@ -23,7 +23,7 @@ ifndef V
 QUIET = @printf '  %-8s %s\n' $(1) $(@:$(BUILD)/%=%);
 endif
 
-.PHONY: all bench bench-kvm install uninstall clean deps-build deps-demo deps-check
+.PHONY: all bench bench-kvm install install-logvm uninstall clean deps-build deps-demo deps-check
 all: logvisor
 
 logvisor: $(MAIN) $(LIB)
@@ -73,6 +73,20 @@ lint: deps-check
 	tests/lint $(filter-out %.bpf.c,$(SRC))
 .PHONY: lint
 
+# The log VM's image (packaging/logvm/build). Its logvisor has one command, and what that needs.
+logvm: deps-demo
+	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/logvm/measure
+$(BUILD)/logvm/mirror: packaging/logvm/main.c $(LIB)
+	@mkdir -p $(@D)
+	$(call QUIET,LINK)$(CC) $(ALL_CFLAGS) -Wl,--as-needed,--build-id=none $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+$(BUILD)/logvm/init: packaging/logvm/init.c src/mirror/port/port.c src/mirror/port/port.h
+	@mkdir -p $(@D)
+	$(call QUIET,LINK)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -static -Wl,--build-id=none -Isrc -o $@ \
+		packaging/logvm/init.c src/mirror/port/port.c
+$(BUILD)/logvm/measure: packaging/logvm/build $(BUILD)/logvm/mirror $(BUILD)/logvm/init
+	@packaging/logvm/build $(BUILD)/logvm/mirror $(BUILD)/logvm/init $(@D)
+.PHONY: logvm
+
 demo: deps-demo
 	@$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/lab/say $(BUILD)/lab/initramfs
 	@tests/lab/kernel bookworm >/dev/null
@@ -98,9 +112,14 @@ install: logvisor
 	install -D -m 644 packaging/completion/logvisor.bash '$(compdir)/logvisor'
 	install -D -m 644 packaging/completion/_logvisor '$(zshdir)/_logvisor'
 	install -D -m 644 packaging/completion/logvisor.fish '$(fishdir)/logvisor.fish'
+# The log VM's image, where `logvisor logvm run` looks for it.
+logvmdir = $(DESTDIR)$(PREFIX)/share/logvisor/logvm
+install-logvm: $(BUILD)/logvm/measure
+	install -D -m 644 -t '$(logvmdir)' $(addprefix $(BUILD)/logvm/,vmlinuz initramfs measure manifest)
 uninstall:
 	rm -f '$(bindir)/logvisor' '$(man1dir)/logvisor.1' '$(compdir)/logvisor' \
 		'$(zshdir)/_logvisor' '$(fishdir)/logvisor.fish'
+	rm -rf '$(logvmdir)'
 
 clean:
 	rm -rf $(BUILD) logvisor

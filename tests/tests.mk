@@ -88,7 +88,7 @@ export KVM
 FAST ?=
 check-build: deps-check
 	@$(MAKE) --no-print-directory $(JOBS) all unit tools fuzz san lab
-	@$(if $(FAST),:,$(MAKE) --no-print-directory lab-kernels)
+	@$(if $(FAST),:,$(MAKE) --no-print-directory lab-kernels && $(MAKE) --no-print-directory $(BUILD)/logvm/measure)
 check: check-build
 	@tests/run $(if $(FAST),--fast)
 check-long: check-build

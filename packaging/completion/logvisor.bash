@@ -21,7 +21,7 @@ _logvisor_names() {
 
 _logvisor() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local commands="attach detach list doctor inspect show verify prove check-proof export push mirror restore help version"
+	local commands="attach detach list doctor inspect show verify prove check-proof export push mirror restore logvm help version"
 	local options store='' i
 	COMPREPLY=()
 
@@ -33,7 +33,7 @@ _logvisor() {
 		[ "${COMP_WORDS[i]}" = --store ] && store=${COMP_WORDS[i + 1]}
 	done
 	case $prev in
-	--store | --tiles | --config | --mirror-client)
+	--store | --tiles | --config | --mirror-client | --image)
 		COMPREPLY=($(compgen -d -- "$cur"))
 		return
 		;;
@@ -103,6 +103,7 @@ _logvisor() {
 	push) options="--store --mirror --witness --mirror-client --policy" ;;
 	mirror) options="--config --store --listen --name --host --vkey --origin --days --renew --fingerprint" ;;
 	restore) options="--store --vkey --from --mirror-client" ;;
+	logvm) options="--image --disk --mem --cid --port --accel" ;;
 	esac
 	case $command:$cur in
 	help:*) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;

@@ -45,10 +45,11 @@ complete -c logvisor -n __logvisor_needs_command -a export -d 'write the standar
 complete -c logvisor -n __logvisor_needs_command -a push -d 'store a ledger at mirrors, and have witnesses cosign it'
 complete -c logvisor -n __logvisor_needs_command -a mirror -d 'keep the ledgers of other hosts'
 complete -c logvisor -n __logvisor_needs_command -a restore -d 'bring a lost host\'s ledger back from a mirror'
+complete -c logvisor -n __logvisor_needs_command -a logvm -d 'run the log VM'
 complete -c logvisor -n __logvisor_needs_command -a help -d 'this text, or a command\'s options'
 complete -c logvisor -n __logvisor_needs_command -a version -d 'version and backends'
 complete -c logvisor -n '__logvisor_in detach show verify prove export push' -a '(__logvisor_names)'
-complete -c logvisor -n '__logvisor_in help' -a 'attach detach list doctor inspect show verify prove check-proof export push mirror restore help version'
+complete -c logvisor -n '__logvisor_in help' -a 'attach detach list doctor inspect show verify prove check-proof export push mirror restore logvm help version'
 complete -c logvisor -n '__logvisor_in check-proof' -F
 complete -c logvisor -n '__logvisor_in attach' -l channels -x -a 'kernel syslog journal stdout audit' -d 'keep these only: kernel,syslog,journal,stdout,audit (default: all)'
 complete -c logvisor -n '__logvisor_in attach' -l keep -x -d 'remove the oldest records beyond so much: 500M, 20G'
@@ -150,3 +151,10 @@ complete -c logvisor -n '__logvisor_in push' -l mirror-client -r -a '(__fish_com
 complete -c logvisor -n '__logvisor_in push' -l policy -r -F -d 'C2SP tlog-policy: the cosigners\' keys, and which are enough'
 complete -c logvisor -n '__logvisor_in push' -l store -r -a '(__fish_complete_directories)' -d 'where the ledgers are'
 complete -c logvisor -n '__logvisor_in verify' -l policy -r -F -d 'C2SP tlog-policy: which cosignatures are enough'
+complete -c logvisor -n '__logvisor_in logvm' -a run
+complete -c logvisor -n '__logvisor_in logvm' -l image -r -a '(__fish_complete_directories)' -d 'what make logvm built'
+complete -c logvisor -n '__logvisor_in logvm' -l disk -x -d 'size of the data disk, when it is made'
+complete -c logvisor -n '__logvisor_in logvm' -l mem -x -d 'memory'
+complete -c logvisor -n '__logvisor_in logvm' -l cid -x -d 'vsock address'
+complete -c logvisor -n '__logvisor_in logvm' -l port -x -d 'without vhost-vsock: TCP port on 127.0.0.1'
+complete -c logvisor -n '__logvisor_in logvm' -l accel -x -a 'kvm tcg' -d 'kvm, or tcg where there is none'

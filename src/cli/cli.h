@@ -64,7 +64,7 @@ int cli_ledger_there(const char *store_opt, const char *name, char *buf, unsigne
 
 extern const struct command attach_command, detach_command, list_command, doctor_command, inspect_command,
 	show_command, verify_command, prove_command, check_proof_command, export_command, help_command,
-	mirror_command, push_command, version_command, restore_command;
+	mirror_command, push_command, version_command, restore_command, logvm_command;
 
 int list_host(bool json); /* list --host */
 

@@ -75,6 +75,7 @@ int from_mirror_open(struct from_mirror *m, const struct from *o, struct err *e)
 		return r;
 	m->server = fetch_server(m->http);
 	r = fetch_logs(&m->server, &m->logs, &m->n_logs, e);
+	m->listed = !r;
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -270,13 +271,13 @@ int from_store(const struct from *o, char *const *names, size_t n, bool grows, c
 		return r;
 	*store = dir;
 	r = from_mirror_open(&m, o, e);
-	if (!r && !n && !m.logs)
-		r = err_set(e, ENOENT, "%.200s lists no log for us; name it", o->url);
+	if (!r && !n && !m.listed)
+		r = err_set(e, ENOENT, "%.200s does not list its logs; name them", o->url);
 	if (!r && !n && m.n_logs > LISTED_MAX)
 		r = err_set(e, E2BIG, "%.200s lists %zu logs; name some", o->url, m.n_logs);
 	names = n ? names : NULL;
 	n = names ? n : m.n_logs;
-	if (!r && grows && !(kept = calloc(n, sizeof(struct copied *))))
+	if (!r && grows && !(kept = calloc(n + 1, sizeof(struct copied *))))
 		r = err_set(e, ENOMEM, "out of memory");
 	if (!r)
 		r = fetch(&m, names, n, dir, kept, e);

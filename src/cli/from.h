@@ -34,7 +34,8 @@ struct from_mirror {
 	struct far_server server;
 	struct vkey cosigner; /* of the client directory's file mirror.vkey */
 	struct far_trust trust;
-	struct fetch_log *logs; /* what it lets us read; NULL with n_logs 0: it does not say */
+	bool listed;            /* it says what it lets us read: */
+	struct fetch_log *logs;
 	size_t n_logs;
 };
 

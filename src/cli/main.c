@@ -22,6 +22,7 @@ const struct command *const commands[] = {
 	&push_command,
 	&mirror_command,
 	&restore_command,
+	&logvm_command,
 	&help_command,
 	&version_command,
 	NULL,

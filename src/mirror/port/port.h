@@ -23,7 +23,8 @@
 
 #define PORT_CHUNK 16384 /* bytes in a frame, at most */
 #define PORT_HEAD 3
-#define PORTS 16         /* of one log VM: connections at a time; virtio-serial has at most 31 */
+#define PORTS 16         /* of one log VM: connections at a time */
+#define PORTS_BUS 8      /* on one virtio-serial device: QEMU 7.2 drops control messages beyond 32 at a time */
 
 struct port {
 	int fd;   /* the port's, non-blocking; -1: ended for good. Borrowed */

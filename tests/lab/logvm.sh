@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154
+# SPDX-License-Identifier: BSD-3-Clause
+# logvm.sh - log VMs for tests; source it after tests/lab/e2e.sh or with $dir set. Their directories are
+# $dir/NAME, the client's certificates $dir/NAME/config/clients/VM.
+logvms=''
+
+# logvm_config NAME VM...: its configuration, with rights for these; the keys of their logs come later.
+logvm_config() {
+	local name=$1 vm
+	shift
+	mkdir -p "$dir/$name"
+	./logvisor mirror init --config "$dir/$name/config" --name "$name" >"$dir/$name/said" || return
+	for vm; do
+		./logvisor mirror add "$vm" --config "$dir/$name/config" >>"$dir/$name/said" || return
+	done
+}
+
+# logvm_start NAME: run it; sets $logvm, its process, and $url when it answers (240 s).
+logvm_start() {
+	rm -f "$dir/$1/url"
+	./logvisor logvm run --image build/logvm --disk 1 "$dir/$1" >"$dir/$1/out" 2>"$dir/$1/err" &
+	logvm=$!
+	logvms="$logvms $logvm"
+	within 240 logvm_settled "$1"
+	url=$(cat "$dir/$1/url" 2>/dev/null)
+	[ -n "$url" ] || { sed 's/^/# /' "$dir/$1/err" "$dir/$1/console"; false; }
+}
+logvm_settled() {
+	[ -s "$dir/$1/url" ] || ! kill -0 "$logvm" 2>/dev/null
+}
+
+# logvm_kill NAME: a power cut: its VMM is gone at once.
+logvm_kill() {
+	kill -9 "$(cat "$dir/$1/pid")"
+	wait "$logvm" 2>/dev/null
+}
+
+# logvm_cleanup: whatever still runs ends.
+# shellcheck disable=SC2317
+logvm_cleanup() {
+	local p
+	for p in $logvms; do kill -9 "$p" 2>/dev/null; done
+	wait 2>/dev/null
+}
