@@ -137,6 +137,9 @@ int pane_open(struct pane **out, const char *store, const char *name, struct err
 	r = ledger_reader_open(&v->reader, dir, e);
 	if (r)
 		err_prefix(e, "%.64s", name);
+	v->parts = parts_new(dir);
+	if (!r && !v->parts)
+		r = err_set(e, ENOMEM, "out of memory");
 	return r;
 }
 
@@ -145,6 +148,7 @@ void pane_close(struct pane *v)
 	if (!v)
 		return;
 	ledger_reader_close(v->reader);
+	parts_free(v->parts);
 	free(v);
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/parts.h"
 #include "cli/scan.h"
 #include "cli/select.h"
 #include "record/form.h"
@@ -17,6 +18,7 @@
 struct pane {
 	char name[RECORD_NAME_MAX + 1];
 	struct ledger_reader *reader;
+	struct parts *parts;
 	const struct selection *select; /* set these three before the first walk */
 	struct form form;               /* what it does not show is not selected */
 	const char *boot;               /* the boot wanted of this ledger, or NULL */

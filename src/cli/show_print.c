@@ -56,6 +56,11 @@ static int print(struct printing *p, uint64_t limit)
 	struct pane *v;
 
 	for (uint64_t n = 0; n < limit && !stopped && (v = panes_next(p->panes)); n++) {
+		if (parts_is(&v->r) && v->form.kind != FORM_RAW && v->form.kind != FORM_FRAMED &&
+			!parts_join(v->parts, &v->r, v->index)) {
+			v->shown = v->index;
+			continue;
+		}
 		if (p->separate)
 			put_boot(p, v);
 		form_put(&v->form, stdout, &v->r, v->leaf, v->index);
