@@ -18,6 +18,7 @@
 #include "cli/cli.h"
 #include "cli/from.h"
 #include "cli/ledgers.h"
+#include "cli/list_mirrors.h"
 #include "ledger/ledger.h"
 #include "ledger/lost.h"
 #include "record/harmless.h"
@@ -34,6 +35,7 @@ struct row {
 	const char *state; /* attached, stalled, detached, ended, dead, open, empty, unreadable */
 	pid_t pid;
 	uint64_t records, bytes;
+	uint64_t end; /* one past the last record */
 	struct lost_sum lost;
 	bool has_lost, has_last;
 	int64_t last_us;
@@ -69,6 +71,7 @@ static int read_ledger(struct row *row, const char *dir, struct record *r, char 
 	if (ret)
 		return ret;
 	row->records = ledger_reader_count(reader);
+	row->end = ledger_reader_end(reader);
 	ret = ledger_reader_seek(reader, ledger_reader_end(reader), NULL);
 	for (unsigned n = 0; !ret && n < LOOK_BACK; n++) {
 		if (ledger_reader_prev(reader, &leaf, &index, NULL) != 1)
@@ -161,7 +164,7 @@ static void print_channels(const struct row *row)
 	puts(*comma ? "" : "-");
 }
 
-static void print_json(const struct row *row)
+static void print_json(const struct row *row, const char *dir)
 {
 	fputs("{\"name\":", stdout);
 	cli_json_string(row->name);
@@ -179,6 +182,7 @@ static void print_json(const struct row *row)
 	else
 		fputs("null", stdout);
 	print_channels_json(row);
+	list_mirrors(dir, row->end, true);
 	puts("}");
 }
 
@@ -245,10 +249,15 @@ static int list_store(const char *store, bool json)
 		printf("%-*s%-*s%-19s %10s %7s %6s  %-19s  %s\n", name_w + 2, "NAME", target_w + 2,
 			"TARGET", "STATE", "RECORDS", "LOST", "SIZE", "LAST", "CHANNELS");
 	for (int i = 0; i < found; i++) {
-		if (json)
-			print_json(&rows[i]);
-		else
+		char dir[4096 + RECORD_NAME_MAX + 2];
+
+		snprintf(dir, sizeof(dir), "%.4095s/%s", store, rows[i].name);
+		if (json) {
+			print_json(&rows[i], dir);
+		} else {
 			print_row(&rows[i], name_w, target_w);
+			list_mirrors(dir, rows[i].end, false);
+		}
 		free(rows[i].shown);
 	}
 	free(rows);
