@@ -10,6 +10,7 @@
 #define BUCKETS 512 /* UNIX_HASH_SIZE (5.10: twice) */
 #define BOUND 256   /* of them, or of bsd_socket_buckets */
 #define NETS_MAX 4096
+#define BROKEN_MAX 4096 /* chains: then it is no table at all */
 #define SPAN_MAX 2048
 #define FAMILY_UNIX 1 /* AF_UNIX */
 
@@ -89,7 +90,7 @@ static void chain(const struct walk *k, uint64_t node)
 		const uint64_t gva = node - k->node;
 		struct unix_socket s;
 
-		if (k->w->sockets == UNIX_WALK_MAX) {
+		if (k->w->sockets == UNIX_WALK_MAX || k->w->broken == BROKEN_MAX) {
 			k->w->over = true;
 			return;
 		}

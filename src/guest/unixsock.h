@@ -56,7 +56,7 @@ int unix_socket_read(const struct fetch_mem *mem, const struct unix_layout *l, u
 struct unix_walk {
 	unsigned sockets; /* seen */
 	unsigned broken;  /* chains that could not be followed to their end */
-	bool over;        /* there are more than UNIX_WALK_MAX */
+	bool over;        /* there are more than UNIX_WALK_MAX, or far too many broken chains: some were not seen */
 };
 
 typedef void (*unix_each)(void *ctx, const struct unix_socket *s);

@@ -31,6 +31,8 @@ bool sites_in_place(const struct sites *p, struct source *s)
 	struct trap_site want[SITES_MAX];
 	unsigned n = wanted(p, s, want);
 
+	if (n != p->n)
+		return false;
 	while (n && has(p->planted, p->n, &want[n - 1]))
 		n--;
 	return !n;

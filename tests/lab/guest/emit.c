@@ -29,8 +29,11 @@ struct sender {
 	char *low; /* below 4 GiB, for 32-bit calls */
 	struct uring {
 		int fd;
-		unsigned *tail, *array, mask;
+		unsigned *tail, *array, mask, *done;
 		struct io_uring_sqe *sqe;
+		struct io_uring_cqe *cqe;
+		void *ring;
+		size_t ring_len, sqes_len;
 	} uring[URINGS];
 };
 
@@ -127,32 +130,48 @@ static int by_int80(struct sender *s, const char *text, size_t len)
 static void uring_open(struct uring *u, unsigned flags)
 {
 	struct io_uring_params p = {.flags = flags, .sq_thread_idle = 50};
+	size_t submit, complete;
 	char *ring;
 
+	if (u->fd >= 0) {
+		munmap(u->ring, u->ring_len);
+		munmap(u->sqe, u->sqes_len);
+		close(u->fd);
+	}
 	u->fd = (int)syscall(__NR_io_uring_setup, 4, &p);
 	if (u->fd < 0)
 		return;
-	ring = mmap(NULL, p.sq_off.array + p.sq_entries * 4, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd,
+	submit = p.sq_off.array + p.sq_entries * 4;
+	complete = p.cq_off.cqes + p.cq_entries * sizeof(*u->cqe);
+	u->ring_len = submit > complete ? submit : complete; /* both in one, since 5.4 */
+	u->ring = ring = mmap(NULL, u->ring_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd,
 		IORING_OFF_SQ_RING);
-	u->sqe = mmap(NULL, p.sq_entries * sizeof(*u->sqe), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd,
-		IORING_OFF_SQES);
+	u->sqes_len = p.sq_entries * sizeof(*u->sqe);
+	u->sqe = mmap(NULL, u->sqes_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd, IORING_OFF_SQES);
+	u->done = (unsigned *)(ring + p.cq_off.tail);
+	u->cqe = (struct io_uring_cqe *)(ring + p.cq_off.cqes);
 	u->tail = (unsigned *)(ring + p.sq_off.tail);
 	u->array = (unsigned *)(ring + p.sq_off.array);
 	u->mask = p.sq_entries - 1;
 }
 
-/* One operation, and wait until it is done. The completion ring is not looked at: it may overflow. */
+/* One operation, and wait until it is done: 0, or -1 if it did not send all. */
 static int uring_do(struct sender *s, unsigned which, unsigned flags, int fd, int op, int how, const char *text,
 	size_t len)
 {
 	struct uring *u = &s->uring[which];
 	unsigned at, wake = flags & IORING_SETUP_SQPOLL ? IORING_ENTER_SQ_WAKEUP : 0;
 
-	if (u->fd >= 0)
-		close(u->fd);
 	uring_open(u, flags); /* a new one each: so there is exactly one completion to wait for */
 	if (u->fd < 0)
 		return -1;
+	/* A polling kernel thread takes registered files only, before 5.11. */
+	if (wake) {
+		if (syscall(__NR_io_uring_register, u->fd, IORING_REGISTER_FILES, &fd, 1) < 0)
+			return -1;
+		how |= IOSQE_FIXED_FILE;
+		fd = 0;
+	}
 	at = *u->tail & u->mask;
 	memset(&u->sqe[at], 0, sizeof(u->sqe[at]));
 	u->sqe[at].opcode = (unsigned char)op;
@@ -163,7 +182,10 @@ static int uring_do(struct sender *s, unsigned which, unsigned flags, int fd, in
 	u->sqe[at].off = op == IORING_OP_WRITE ? -1ULL : 0;
 	u->array[at] = at;
 	__atomic_store_n(u->tail, *u->tail + 1, __ATOMIC_RELEASE);
-	return syscall(__NR_io_uring_enter, u->fd, 1, 1, IORING_ENTER_GETEVENTS | wake, NULL, 0) < 0 ? -1 : 0;
+	for (unsigned submit = 1; !__atomic_load_n(u->done, __ATOMIC_ACQUIRE); submit = 0)
+		if (syscall(__NR_io_uring_enter, u->fd, submit, 1, IORING_ENTER_GETEVENTS | wake, NULL, 0) < 0)
+			return -1;
+	return all(u->cqe[0].res, len);
 }
 
 static int by_uring(struct sender *s, const char *text, size_t len)
