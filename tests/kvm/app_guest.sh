@@ -10,6 +10,7 @@ cycles=25
 [ -z "${LOGVISOR_LONG-}" ] || cycles=1000
 log=/dev/log journal=/run/systemd/journal/socket stdout=/run/systemd/journal/stdout
 
+# shellcheck disable=SC2120
 # start_app [applog's arguments]: its output in $dir/app, emptied here.
 start_app() {
 	: >"$dir/app"
