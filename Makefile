@@ -106,19 +106,22 @@ man1dir = $(DESTDIR)$(PREFIX)/share/man/man1
 compdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 zshdir  = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 fishdir = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+unitdir = $(DESTDIR)$(PREFIX)/lib/systemd/system
 install: logvisor
 	install -D -m 755 logvisor '$(bindir)/logvisor'
 	install -D -m 644 doc/man/logvisor.1 '$(man1dir)/logvisor.1'
 	install -D -m 644 packaging/completion/logvisor.bash '$(compdir)/logvisor'
 	install -D -m 644 packaging/completion/_logvisor '$(zshdir)/_logvisor'
 	install -D -m 644 packaging/completion/logvisor.fish '$(fishdir)/logvisor.fish'
+	install -D -m 644 packaging/systemd/logvisor-mirror.service '$(unitdir)/logvisor-mirror.service'
+	sed -i 's,/usr/local/,$(PREFIX)/,' '$(unitdir)/logvisor-mirror.service'
 # The log VM's image, where `logvisor logvm run` looks for it.
 logvmdir = $(DESTDIR)$(PREFIX)/share/logvisor/logvm
 install-logvm: $(BUILD)/logvm/measure
 	install -D -m 644 -t '$(logvmdir)' $(addprefix $(BUILD)/logvm/,vmlinuz initramfs measure manifest)
 uninstall:
 	rm -f '$(bindir)/logvisor' '$(man1dir)/logvisor.1' '$(compdir)/logvisor' \
-		'$(zshdir)/_logvisor' '$(fishdir)/logvisor.fish'
+		'$(zshdir)/_logvisor' '$(fishdir)/logvisor.fish' '$(unitdir)/logvisor-mirror.service'
 	rm -rf '$(logvmdir)'
 
 clean:
