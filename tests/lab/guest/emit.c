@@ -155,8 +155,8 @@ static void uring_open(struct uring *u, unsigned flags)
 	u->mask = p.sq_entries - 1;
 }
 
-/* One operation, and wait until it is done: 0, or -1 if it did not send all. */
-static int uring_do(struct sender *s, unsigned which, unsigned flags, int fd, int op, int how, const char *text,
+/* One operation, and wait until it is done: its result, or a negative errno. */
+static int uring_once(struct sender *s, unsigned which, unsigned flags, int fd, int op, int how, const char *text,
 	size_t len)
 {
 	struct uring *u = &s->uring[which];
@@ -164,11 +164,11 @@ static int uring_do(struct sender *s, unsigned which, unsigned flags, int fd, in
 
 	uring_open(u, flags); /* a new one each: so there is exactly one completion to wait for */
 	if (u->fd < 0)
-		return -1;
+		return -errno;
 	/* A polling kernel thread takes registered files only, before 5.11. */
 	if (wake) {
 		if (syscall(__NR_io_uring_register, u->fd, IORING_REGISTER_FILES, &fd, 1) < 0)
-			return -1;
+			return -errno;
 		how |= IOSQE_FIXED_FILE;
 		fd = 0;
 	}
@@ -184,8 +184,21 @@ static int uring_do(struct sender *s, unsigned which, unsigned flags, int fd, in
 	__atomic_store_n(u->tail, *u->tail + 1, __ATOMIC_RELEASE);
 	for (unsigned submit = 1; !__atomic_load_n(u->done, __ATOMIC_ACQUIRE); submit = 0)
 		if (syscall(__NR_io_uring_enter, u->fd, submit, 1, IORING_ENTER_GETEVENTS | wake, NULL, 0) < 0)
-			return -1;
-	return all(u->cqe[0].res, len);
+			return -errno;
+	return u->cqe[0].res;
+}
+
+/* 0, or -1 if it was not sent. From 6.12 on the kernel gives up waiting for room in a busy receiver's queue. */
+static int uring_do(struct sender *s, unsigned which, unsigned flags, int fd, int op, int how, const char *text,
+	size_t len)
+{
+	int r;
+
+	do
+		r = uring_once(s, which, flags, fd, op, how, text, len);
+	while (r == -EAGAIN || r == -EINTR);
+	errno = r < 0 ? -r : 0;
+	return all(r, len);
 }
 
 static int by_uring(struct sender *s, const char *text, size_t len)
