@@ -57,6 +57,7 @@ lab-kernels:
 	@tests/lab/kernel --flavour 686 bookworm >/dev/null
 	@tests/lab/emulator
 	@tests/lab/torchwood >/dev/null
+	@tests/lab/debian image bookworm >/dev/null
 .PHONY: lab lab-kernels
 
 # C programs under tests/crash (fault-injecting I/O) and tests/attack: TAP, like the unit tests.

@@ -21,16 +21,24 @@ inside() {
 
 # follow NAME [attach's options]: attach, until what programs log arrives; from there on all is to be in the ledger.
 # $begin is a message that stands where that is.
-begin=''
+begin='' apps_begins=0
 follow() {
 	attach "$@"
-	begin="begin-$$-$(cut -d. -f1 /proc/uptime)"
 	within 120 apps_begun "$1" && return
 	sed 's/^/# /' "$dir/$1.log"
 	return 1
 }
+# One more such message; stored in 2 s?
 apps_begun() {
-	guest "$1" "logger -t lab $begin" && within 5 stored "$1" "$begin"
+	apps_begins=$((apps_begins + 1))
+	begin="begin-$$-$apps_begins-"
+	guest "$1" "logger -t lab $begin" || return
+	apps_left=20
+	until stored "$1" "$begin"; do
+		apps_left=$((apps_left - 1))
+		[ $apps_left -gt 0 ] || return
+		sleep 0.1
+	done
 }
 
 # arrived NAME: all that was logged up to now is stored, whichever way it goes (waits 120 s).
@@ -68,10 +76,12 @@ apps_within() {
 	return 1
 }
 
+# (journald takes white space off both ends of a message.)
 # journal_kept NAME: whatever journald stored that came from a program since $begin is in the ledger, with the same
 # bytes and the same sender, as often. (What journald says itself never was in a socket.)
 journal_kept() {
-	apps_fields='[._TRANSPORT, ._PID, ._UID, ._GID, .MESSAGE]'
+	apps_fields='[._TRANSPORT, ._PID, ._UID, ._GID,
+		(.MESSAGE | if type == "string" then sub("^\\s+"; "") | sub("\\s+$"; "") else . end)]'
 	tests/lab/vm take "$dir/$1" "$dir/journal" 'journalctl --sync; journalctl -a -o json --no-pager | /lab/lab out'
 	arrived "$1"
 	sed -n "/$begin/,\$p" "$dir/journal" |
@@ -97,7 +107,8 @@ rsyslog_kept() {
 audit_kept() {
 	tests/lab/vm take "$dir/$1" "$dir/audit" 'cat /var/log/audit/audit.log | /lab/lab out'
 	arrived "$1"
-	json "$1" 'select(._TRANSPORT == "audit") | .MESSAGE' >"$dir/ledger"
+	./logvisor show --no-pager -o raw "$1" | grep -a ' audit \[logvisor@32473 ch="audit"' |
+		sed 's/^[^]]*\] //' >"$dir/ledger"
 	apps_first=$(sed -n '1s/^audit(\([0-9.]*\):.*/\1/p' "$dir/ledger")
 	grep -av '^type=DAEMON_' "$dir/audit" | sed "s/^type=[^ ]* msg=//; s/$(printf '\035').*//" |
 		awk -F '[(:]' -v at="$apps_first" '$2 > at' >"$dir/audit.kept"
