@@ -75,8 +75,6 @@ void watch_close(struct watch *w)
 {
 	if (!w)
 		return;
-	if (!w)
-		return;
 	free(w->q);
 	free(w);
 }
@@ -241,7 +239,7 @@ const char *watch_alert(struct watch *w, char *text, size_t n)
 
 	if ((w->over || w->walk_over) && !w->told_over) {
 		w->told_over = true;
-		snprintf(text, n, "the guest has more sockets than are looked through (%u, and %u of logs): those beyond "
+		snprintf(text, n, "the guest has more sockets than are looked through (%d, and %d of logs): those beyond "
 			"are not followed", UNIX_WALK_MAX, WATCH_QUEUES_MAX);
 		return "many-sockets";
 	}
