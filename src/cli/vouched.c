@@ -18,15 +18,16 @@ int vouched_load(struct vouched *v, const char *name, struct verify_options *opt
 	if (r || !v->file)
 		return r;
 	v->none = v->policy.quorum < 0;
-	for (unsigned i = 0; i < v->policy.n_logs && !opt->pin; i++) {
+	if (opt->pin || !v->policy.n_logs)
+		return 0;
+	for (unsigned i = 0; i < v->policy.n_logs; i++) {
 		if (!vkey_is_of(&v->policy.log[i].key, name))
 			continue;
 		*pin = v->policy.log[i].key;
 		opt->pin = pin;
+		return 0;
 	}
-	if (v->policy.n_logs && !opt->pin)
-		return err_set(e, ENOENT, "%.200s knows no log of the name '%.80s'", v->file, name);
-	return 0;
+	return err_set(e, ENOENT, "%.200s knows no log of the name '%.80s'", v->file, name);
 }
 
 void vouched_look(struct vouched *v, const char *dir, const struct verify_sum *s)

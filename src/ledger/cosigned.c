@@ -44,7 +44,7 @@ int cosigned_get(int dir, const struct vkey *cosigner, const struct vkey *log, s
 	struct checkpoint c;
 	struct err why;
 	bool own;
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	cosigned_id(cosigner, id);

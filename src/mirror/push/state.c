@@ -64,7 +64,7 @@ int push_state_get(int dir, const char *id, struct push_state *out)
 	char name[COSIGNED_ID + 8], has[24] = "";
 	_cleanup_free_ char *text = NULL;
 	struct span rest, line;
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	memset(out, 0, sizeof(*out));
