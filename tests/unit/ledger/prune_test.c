@@ -172,6 +172,24 @@ static void without_a_record(void **state)
 	assert_int_equal(ledger_close(l, &e), 0);
 }
 
+/* What a quorum does not have stays, whatever the limits say. */
+static void only_what_is_covered(void **state)
+{
+	struct ledger_retention keep = {.keep_bytes = 1, .host = "vm", .now_us = 1700000000000000, .only_covered = true};
+	const uint64_t covered[] = {0, LEDGER_SEGMENT - 1, LEDGER_SEGMENT, 3 * LEDGER_SEGMENT - 1, UINT64_MAX};
+	const uint64_t goes[] = {0, 0, LEDGER_SEGMENT, LEDGER_SEGMENT, LEDGER_SEGMENT};
+	struct ledger *l = make(*state);
+	uint64_t gone;
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(covered) / sizeof(covered[0]); i++) {
+		keep.covered = covered[i];
+		assert_int_equal(ledger_prune(l, &keep, &gone, &e), 0);
+		assert_int_equal(gone, goes[i]);
+	}
+	assert_int_equal(ledger_close(l, &e), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +198,7 @@ int main(void)
 		fixture_test(needs_the_hashes),
 		fixture_test(forged),
 		fixture_test(without_a_record),
+		fixture_test(only_what_is_covered),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -43,7 +43,7 @@ static void test_add_checkpoint_refused(void **state)
 		"Old 1\n\n" NOTE, "old 18446744073709551616\n\n" NOTE, "old 1\r\n\r\n" NOTE, "old 1\nAAAA\n\n" NOTE,
 		"old 1\n" ROOT "A\n\n" NOTE, "old 1\n" NOTE, "old 1\n\n", "old 1\n\n\n" NOTE,
 	};
-	_cleanup_free_ char *many = NULL, *hash = NULL;
+	_cleanup_free_ char *many = NULL;
 	struct wire_checkpoint c;
 	struct err e;
 	size_t n;
