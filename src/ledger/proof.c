@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ledger/cosigned.h"
 #include "ledger/hashes.h"
 #include "ledger/ledger.h"
 #include "ledger/seal.h"
@@ -90,6 +91,27 @@ static int make_path(int d, uint64_t index, const struct checkpoint *c, struct s
 	return 0;
 }
 
+/* The lines of those who cosigned just this checkpoint, behind its own, if there is room for them. */
+static int add_cosignatures(int d, struct seal *s)
+{
+	_cleanup_free_ char *lines = NULL;
+	size_t n;
+	char *note;
+	int r = cosigned_lines(d, s->checkpoint.text, &lines, &n);
+
+	if (r || !lines || s->note_len + n > NOTE_MAX)
+		return r;
+	note = malloc(s->note_len + n);
+	if (!note)
+		return -ENOMEM;
+	memcpy(note, s->note, s->note_len);
+	memcpy(note + s->note_len, lines, n);
+	free(s->note);
+	s->note = note;
+	s->note_len += n;
+	return checkpoint_parse(note, s->note_len, &s->checkpoint, NULL);
+}
+
 int proof_make(const char *dir, uint64_t index, char **text, size_t *n, struct err *e)
 {
 	_cleanup_fd_ int d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -106,6 +128,8 @@ int proof_make(const char *dir, uint64_t index, char **text, size_t *n, struct e
 		return err_set(e, errno, "%.200s: %s", dir, strerror(errno));
 	r = seal_load(d, NULL, &seal, e);
 	c = &seal.checkpoint;
+	if (!r)
+		r = add_cosignatures(d, &seal);
 	if (!r && index >= c->size)
 		r = err_set(e, ERANGE, "record %" PRIu64 " is not under the checkpoint, which covers %"
 			PRIu64, index, c->size);
