@@ -276,7 +276,7 @@ static int open_reader(struct upload *u, struct err *e)
 }
 
 /* 202 and 409: where the mirror is. -EAGAIN: that is some way on, or back. */
-static int take_info(struct upload *u, const struct http_answer *a, uint64_t sent_to, struct err *e)
+static int take_info(struct upload *u, const struct http_answer *a, struct err *e)
 {
 	uint64_t from = u->next, pending = u->pending;
 	struct err why;
@@ -287,7 +287,8 @@ static int take_info(struct upload *u, const struct http_answer *a, uint64_t sen
 			why.text);
 	if (u->info.size > u->c.size)
 		return ahead(u, u->info.size, e);
-	if (u->info.next > u->info.size || (a->status == 202 && u->info.next > sent_to && sent_to > from))
+	/* It may have more than we sent: a restored ledger is pushed by a host that does not know what is there. */
+	if (u->info.next > u->info.size)
 		return trouble(u, UPLOAD_LIES, EPROTO, e, "%s: it says that it has entries which nobody can have sent it: next %"
 			PRIu64 " of %" PRIu64, u->target->url, u->info.next, u->info.size);
 	if (u->info.next < from)
@@ -328,7 +329,7 @@ static int send_entries(struct upload *u, struct err *e)
 		r = take_cosignature(u, a.body, a.n, e);
 		u->next = u->c.size;
 	} else if (!r && (a.status == 202 || a.status == 409)) {
-		r = take_info(u, &a, u->body.to, e);
+		r = take_info(u, &a, e);
 	} else if (!r) {
 		r = refused(u, "add-entries", a.status, e);
 	}
