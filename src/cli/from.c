@@ -43,7 +43,7 @@ static int load_cosigner(struct from_mirror *m, const char *client, struct err *
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_fd_ int dir = client ? open(client, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	if (!client)

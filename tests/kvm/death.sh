@@ -20,7 +20,7 @@ runs() {
 # A worker that will hold the VM for long, and holds it.
 hold() {
 	kvm_options=',ring=64'
-	attach vm --max-hold=120s
+	attach vm --max-hold=120s --channels=kernel
 	kvm_options=''
 	within 60 grep -q following "$dir/vm.log" || return 1
 	guardian=$(guardian_of "$worker")

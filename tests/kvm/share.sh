@@ -104,7 +104,7 @@ ok 'and counted' gate_is "$many"
 other=./logvisor-other
 if [ ! -x $other ]; then
 	other=$dir/other
-	LC_ALL=C sed 's/_gate1/_gate2/g' logvisor >"$other"
+	LC_ALL=C sed 's/_gate[0-9]/_gate9/g' logvisor >"$other"
 	chmod +x "$other"
 fi
 kill -TERM "$(pid_of 7)"

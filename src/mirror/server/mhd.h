@@ -22,7 +22,7 @@
 	_(gnutls_certificate_server_set_request) _(gnutls_session_set_verify_function)                 \
 	_(gnutls_certificate_verify_peers) _(gnutls_certificate_get_peers) _(gnutls_alert_send)
 
-#define LIBRARY_MEMBER(f) __typeof__(f) *f;
+#define LIBRARY_MEMBER(f) __typeof__(f) *(f);
 
 struct mhd_table {
 	MHD_FUNCTIONS(LIBRARY_MEMBER)

@@ -359,7 +359,7 @@ static int make_clients(int dir, const struct setup_add *q, struct rights *r, st
 int setup_add(const struct setup_add *q, struct setup_added *out, struct err *e)
 {
 	_cleanup_fd_ int dir = open_dir(q->dir, false, e);
-	struct rights r;
+	struct rights r = {0};
 	int x = dir < 0 ? dir : load_rights(dir, q->name, &r, e);
 
 	memset(out, 0, sizeof(*out));

@@ -42,7 +42,7 @@ int origin_open(struct origin **out, const char *store, const struct origin_conf
 	const struct cosigners *keys, bool *mended, struct err *e)
 {
 	struct origin *o = calloc(1, sizeof(*o));
-	struct ledger_recovery rec;
+	struct ledger_recovery rec = {0};
 	char path[4096];
 	int r;
 

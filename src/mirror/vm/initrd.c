@@ -38,7 +38,7 @@ int vm_measure(const char *image, char hex[VM_MEASURE + 1], struct err *e)
 	unsigned char sum[EVP_MAX_MD_SIZE];
 	EVP_MD_CTX *c = EVP_MD_CTX_new();
 	unsigned len = 0;
-	size_t n;
+	size_t n = 0;
 	int r = c && EVP_DigestInit_ex(c, EVP_sha256(), NULL) ? 0 : err_set(e, ENOMEM, "out of memory");
 
 	for (unsigned i = 0; i < 2 && !r; i++) {
@@ -136,7 +136,7 @@ int vm_write_initrd(int dir, const char *image, struct err *e)
 	_cleanup_free_ char *body = NULL;
 	int fd = openat(dir, "initrd.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	_cleanup_file_ FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	if (!out)

@@ -76,7 +76,7 @@ static void native_fields(void **state)
 {
 	static const char entry[] = "MESSAGE\n\x05\0\0\0\0\0\0\0a\nb=c\nPRIORITY=3\n_PID=1\nlower=x\n=y\n.c\n"
 		"SYSLOG_IDENTIFIER=x=y\nMESSAGE=second\n\nMESSAGE=of another\n";
-	static const char *const broken[] = {"MESSAGE\n\xff\xff\xff\xff\xff\xff\xff\xff" "abc\nPRIORITY=1\n",
+	static const char *const broken[] = {("MESSAGE\n\xff\xff\xff\xff\xff\xff\xff\xff" "abc\nPRIORITY=1\n"),
 		"MESSAGE\nabc", "MESSAGE\n"};
 	struct span s = SPAN(entry), v;
 	struct native_field f;
