@@ -188,7 +188,10 @@ static int uring_once(struct sender *s, unsigned which, unsigned flags, int fd, 
 	return u->cqe[0].res;
 }
 
-/* 0, or -1 if it was not sent. From 6.12 on the kernel gives up waiting for room in a busy receiver's queue. */
+/*
+ * 0, or -1 if it was not sent. From 6.12 on the kernel gives up waiting for room in a busy receiver's queue, and then
+ * says EAGAIN, or that it has sent 0 bytes of a datagram that is not empty.
+ */
 static int uring_do(struct sender *s, unsigned which, unsigned flags, int fd, int op, int how, const char *text,
 	size_t len)
 {
@@ -196,7 +199,7 @@ static int uring_do(struct sender *s, unsigned which, unsigned flags, int fd, in
 
 	do
 		r = uring_once(s, which, flags, fd, op, how, text, len);
-	while (r == -EAGAIN || r == -EINTR);
+	while (r == -EAGAIN || r == -EINTR || !r);
 	errno = r < 0 ? -r : 0;
 	return all(r, len);
 }
