@@ -24,6 +24,10 @@ static void of_syslog(const struct record *r, struct said *o)
 	struct syslog_said s;
 
 	syslog_parse(r->msg, &s);
+	if (!s.has_pri) { /* no message as syslog(3) makes them: a word before a colon is just a word */
+		o->text = r->msg;
+		return;
+	}
 	o->identifier = s.tag;
 	o->pid = s.pid;
 	o->time = s.time;
