@@ -71,6 +71,17 @@ static inline void fixture_append(struct ledger *l, uint64_t from, uint64_t to)
 			fail_msg("append %" PRIu64 ": %s", from, e.text);
 }
 
+/* A session on the ledger in @dir that appends leaves @from to @to - 1, signs, and ends without a word. */
+static inline void fixture_grow(const char *dir, uint64_t from, uint64_t to)
+{
+	struct ledger *l = fixture_open(dir, NULL);
+	struct err e;
+
+	fixture_append(l, from, to);
+	assert_int_equal(ledger_checkpoint(l, &e), 0);
+	ledger_abandon(l);
+}
+
 static inline int fixture_prune(struct ledger *l, uint64_t keep_bytes, int64_t min_time_us, uint64_t *gone,
 	struct err *e)
 {

@@ -35,16 +35,6 @@ static void tell(void *ctx, const char *text)
 	snprintf(r->told, sizeof(r->told), "%s", text);
 }
 
-static void grow(const char *dir, uint64_t from, uint64_t to)
-{
-	struct ledger *l = fixture_open(dir, NULL);
-	struct err e;
-
-	fixture_append(l, from, to);
-	assert_int_equal(ledger_checkpoint(l, &e), 0);
-	ledger_abandon(l);
-}
-
 static void begin_upload(struct rig *r)
 {
 	r->u = (struct upload){.dir = r->dir, .target = &r->target, .send = toy_send, .tell = tell, .ctx = &r->toy};
@@ -58,7 +48,7 @@ static struct rig *begin(const char *dir, enum upload_kind kind, uint64_t leaves
 	char sub[300];
 
 	r->dir = dir;
-	grow(dir, 0, leaves);
+	fixture_grow(dir, 0, leaves);
 	snprintf(sub, sizeof(sub), "%s/" COSIGNED_DIR, dir);
 	mkdir(sub, 0755);
 	toy_open(&r->toy, "toy.example/m", dir);
@@ -127,7 +117,7 @@ static void test_mirror(void **state)
 	must(r);
 	assert_int_equal(r->toy.requests, 10); /* nothing to do */
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		grow(r->dir, i ? sizes[i - 1] : 70000, sizes[i]);
+		fixture_grow(r->dir, i ? sizes[i - 1] : 70000, sizes[i]);
 		must(r);
 		check_kept(r, sizes[i]);
 	}
@@ -152,7 +142,7 @@ static void test_resume(void **state)
 
 	r->toy.packages = 1;
 	must(r);
-	grow(r->dir, 1500, 3000);
+	fixture_grow(r->dir, 1500, 3000);
 	for (int i = 0; i < 3; i++) {
 		struct http_request q = {.path = "add-entries", .max = 1000};
 		struct http_answer a;
@@ -179,7 +169,7 @@ static void test_witness(void **state)
 	must(r);
 	check_kept(r, 300);
 	assert_int_equal(r->toy.requests, 1);
-	grow(r->dir, 300, 900);
+	fixture_grow(r->dir, 300, 900);
 	must(r);
 	check_kept(r, 900);
 	/* Another uploader, without what came back: the witness says where it is. */
@@ -254,13 +244,13 @@ static void test_rollback(void **state)
 	must(r);
 	old = r->toy;
 	memcpy(old.note, r->toy.note, sizeof(old.note));
-	grow(r->dir, 600, 2000);
+	fixture_grow(r->dir, 600, 2000);
 	must(r);
 	check_kept(r, 2000);
 	r->toy.c.size = old.c.size;
 	r->toy.c.root = old.c.root;
 	r->toy.next = r->toy.done = 600;
-	grow(r->dir, 2000, 2001);
+	fixture_grow(r->dir, 2000, 2001);
 	r->toy.busy = 0;
 	r->told[0] = '\0';
 	assert_int_equal(upload_round(&r->u, &r->e), 0);
@@ -308,7 +298,7 @@ static void test_fork(void **state)
 	snprintf(twin, sizeof(twin), "%s.twin", r->dir);
 	mkdir(twin, 0700);
 	copy_file(r->dir, twin, ".");
-	grow(r->dir, 300, 500);
+	fixture_grow(r->dir, 300, 500);
 	must(r);
 	upload_free(&r->u);
 	r->dir = twin;
@@ -337,7 +327,7 @@ static void test_local_rollback(void **state)
 	must(r);
 	snprintf(cmd, sizeof(cmd), "cp -a '%s' '%s'", dir, old);
 	assert_int_equal(system(cmd), 0);
-	grow(r->dir, 300, 400);
+	fixture_grow(r->dir, 300, 400);
 	must(r);
 	snprintf(cmd, sizeof(cmd), "cp -a '%s/cosigned' '%s/' && rm -rf '%s' && mv '%s' '%s'", dir, old, dir, old, dir);
 	assert_int_equal(system(cmd), 0);
@@ -370,7 +360,7 @@ static void test_quorum(void **state)
 	upload_free(&a->u);
 	a->u = (struct upload){.dir = *state, .target = &second, .send = toy_send, .tell = tell, .ctx = &other};
 	assert_int_equal(upload_open(&a->u, &a->e), 0);
-	grow(a->dir, 300, 400);
+	fixture_grow(a->dir, 300, 400);
 	must(a);
 	quorum_find(a->u.fd, &p, &a->toy.log, &q);
 	assert_int_equal(q.covered, 300);

@@ -42,16 +42,6 @@ static void answer(void *ctx, const struct peer_request *q, struct peer_answer *
 	out->n = a.n;
 }
 
-static void grow(const char *dir, uint64_t from, uint64_t to)
-{
-	struct ledger *l = fixture_open(dir, NULL);
-	struct err e;
-
-	fixture_append(l, from, to);
-	assert_int_equal(ledger_checkpoint(l, &e), 0);
-	ledger_abandon(l);
-}
-
 static struct upload_target target_of(const struct peer *p)
 {
 	return (struct upload_target){.kind = UPLOAD_MIRROR, .url = p->url, .key = *cosign_key_vkey(toy.key)};
@@ -93,7 +83,7 @@ static void test_once(void **state)
 	struct peer p = {.answer = answer};
 	struct upload_target t;
 
-	grow(*state, 0, 20000);
+	fixture_grow(*state, 0, 20000);
 	toy_open(&toy, "toy.example/m", *state);
 	assert_int_equal(peer_start(&p, NULL), 0);
 	t = target_of(&p);
@@ -101,7 +91,7 @@ static void test_once(void **state)
 	cosigned_becomes(*state, &t, 20000);
 	assert_int_equal(run_once(*state, &t), 0);
 	toy.lie = TOY_WRONG_SIGNATURE;
-	grow(*state, 20000, 20001);
+	fixture_grow(*state, 20000, 20001);
 	assert_int_equal(run_once(*state, &t), 1);
 	peer_stop(&p);
 	assert_int_equal(run_once(*state, &t), 2); /* nobody there */
@@ -117,7 +107,7 @@ static void test_state(void **state)
 	struct push_state s;
 	int d;
 
-	grow(*state, 0, 10);
+	fixture_grow(*state, 0, 10);
 	d = open(*state, O_RDONLY | O_DIRECTORY);
 	toy_open(&toy, "toy.example/m", *state);
 	assert_int_equal(peer_start(&p, NULL), 0);
@@ -176,7 +166,7 @@ static void test_family(void **state)
 	struct upload_target t;
 	struct err e = {""};
 
-	grow(*state, 0, 300);
+	fixture_grow(*state, 0, 300);
 	toy_open(&toy, "toy.example/m", *state);
 	assert_int_equal(peer_start(&p, NULL), 0);
 	t = target_of(&p);
@@ -184,16 +174,16 @@ static void test_family(void **state)
 		fail_msg("%s", e.text);
 	uploaders_go(&u);
 	cosigned_becomes(*state, &t, 300);
-	grow(*state, 300, 700);
+	fixture_grow(*state, 300, 700);
 	cosigned_becomes(*state, &t, 700);
 	kill_one(u.pid);
-	grow(*state, 700, 900);
+	fixture_grow(*state, 700, 900);
 	cosigned_becomes(*state, &t, 900);
 	kill_one(child_of(u.pid));
-	grow(*state, 900, 1000);
+	fixture_grow(*state, 900, 1000);
 	cosigned_becomes(*state, &t, 1000);
 	/* The last word, signed just before the end. */
-	grow(*state, 1000, 1234);
+	fixture_grow(*state, 1000, 1234);
 	uploaders_end(&u);
 	cosigned_becomes(*state, &t, 1234);
 	assert_int_equal(toy.entries, 1234);
