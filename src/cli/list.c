@@ -19,6 +19,7 @@
 #include "cli/from.h"
 #include "cli/ledgers.h"
 #include "cli/list_mirrors.h"
+#include "cli/who.h"
 #include "ledger/ledger.h"
 #include "ledger/lost.h"
 #include "record/harmless.h"
@@ -130,12 +131,6 @@ static void fill(struct row *row, const char *store, const char *name, struct re
 		row->state = "open";
 }
 
-/* As attach --channels calls them. */
-static const char *const channel_names[RECORD_CHANNELS] = {
-	[RECORD_KMSG] = "kernel", [RECORD_SYSLOG] = "syslog", [RECORD_JOURNAL] = "journal", [RECORD_STREAM] = "stdout",
-	[RECORD_AUDIT] = "audit", [RECORD_FILE] = "files",
-};
-
 static void print_channels_json(const struct row *row)
 {
 	const char *comma = "";
@@ -146,7 +141,7 @@ static void print_channels_json(const struct row *row)
 	}
 	fputs(",\"channels\":{", stdout);
 	for (int ch = RECORD_KMSG; ch < RECORD_CHANNELS; ch++, comma = ",")
-		printf("%s\"%s\":%" PRIu64, comma, channel_names[ch], row->lost.records[ch]);
+		printf("%s\"%s\":%" PRIu64, comma, who_channel_names[ch], row->lost.records[ch]);
 	putchar('}');
 }
 
@@ -158,7 +153,7 @@ static void print_channels(const struct row *row)
 	for (int ch = RECORD_KMSG; row->has_lost && row->lost.counted && ch < RECORD_CHANNELS; ch++) {
 		if (!row->lost.records[ch])
 			continue;
-		printf("%s%s %" PRIu64, comma, channel_names[ch], row->lost.records[ch]);
+		printf("%s%s %" PRIu64, comma, who_channel_names[ch], row->lost.records[ch]);
 		comma = ", ";
 	}
 	puts(*comma ? "" : "-");

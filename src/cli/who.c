@@ -30,26 +30,26 @@ int who_add(struct who *w, enum who_by by, const char *value, struct err *e)
 	return 0;
 }
 
+const char *const who_channel_names[RECORD_CHANNELS] = {
+	[RECORD_KMSG] = "kernel", [RECORD_SYSLOG] = "syslog", [RECORD_JOURNAL] = "journal", [RECORD_STREAM] = "stdout",
+	[RECORD_AUDIT] = "audit", [RECORD_FILE] = "files",
+};
+
 int who_channels(const char *list, unsigned int *channels, struct err *e)
 {
-	static const struct {
-		const char *name;
-		enum record_channel channel;
-	} names[] = {
-		{"kernel", RECORD_KMSG}, {"kmsg", RECORD_KMSG}, {"syslog", RECORD_SYSLOG}, {"journal", RECORD_JOURNAL},
-		{"stdout", RECORD_STREAM}, {"stream", RECORD_STREAM}, {"audit", RECORD_AUDIT},
-	};
 	unsigned int all = 0;
 
 	for (;;) {
-		size_t n = strcspn(list, ","), i = 0;
+		const size_t n = strcspn(list, ",");
+		const struct span name = {list, n};
+		int ch = RECORD_KMSG;
 
-		while (i < sizeof(names) / sizeof(names[0]) && !span_eq((struct span){list, n}, span_of(names[i].name)))
-			i++;
-		if (i == sizeof(names) / sizeof(names[0]))
+		while (ch < RECORD_FILE && !span_is(name, who_channel_names[ch]) && !span_eq(name, record_channel_names[ch]))
+			ch++;
+		if (ch == RECORD_FILE)
 			return err_set(e, EINVAL, "'%.*s' is not a channel: kernel, syslog, journal, stdout, audit",
 				(int)(n < 80 ? n : 80), list);
-		all |= 1u << names[i].channel;
+		all |= 1u << ch;
 		if (!list[n]) {
 			*channels = all;
 			return 0;

@@ -25,6 +25,9 @@ struct who {
 /* Add a value of option @by. -EINVAL with @e: it can be none, or there are too many. */
 int who_add(struct who *w, enum who_by by, const char *value, struct err *e);
 
+/* What a channel is called by attach --channels and list; of RECORD_META NULL. */
+extern const char *const who_channel_names[RECORD_CHANNELS];
+
 /*
  * "kernel,syslog": names as attach --channels has them, into *@channels (1 << enum record_channel). -EINVAL with @e
  * listing them. kmsg and stream, as the leaves have it, are taken for kernel and stdout.
