@@ -168,25 +168,38 @@ void meta_boot(struct meta *m, const char *release, const char *build_id)
 	meta_text(m, "guest booted: %s", or(release, "unknown release"));
 }
 
+/* Where, for people: nowhere, in a channel without numbers. */
+static const char *from(uint64_t first, char text[48])
+{
+	*text = 0;
+	if (first)
+		snprintf(text, 48, " from sequence number %" PRIu64 " on", first);
+	return text;
+}
+
 void meta_gap(struct meta *m, enum record_channel ch, uint64_t first, uint64_t count,
 	const char *reason)
 {
+	char where[48];
+
 	m->r.channel = ch;
 	meta_u64(m, "first", first);
 	meta_u64(m, "count", count);
 	str_if(m, "reason", reason);
-	meta_text(m, "%" PRIu64 " records of %s lost from sequence number %" PRIu64 " on: %s", count,
-		record_channel_name(ch), first, or(reason, "unknown reason"));
+	meta_text(m, "%" PRIu64 " records of %s lost%s: %s", count, record_channel_name(ch), from(first, where),
+		or(reason, "unknown reason"));
 }
 
 void meta_blind(struct meta *m, enum record_channel ch, uint64_t first, const char *reason)
 {
+	char where[48];
+
 	m->r.channel = ch;
 	meta_u64(m, "first", first);
 	meta_str(m, "count", "unknown");
 	str_if(m, "reason", reason);
-	meta_text(m, "an unknown number of records of %s may be lost from sequence number %" PRIu64 " on: %s",
-		record_channel_name(ch), first, or(reason, "unknown reason"));
+	meta_text(m, "an unknown number of records of %s may be lost%s: %s", record_channel_name(ch),
+		from(first, where), or(reason, "unknown reason"));
 }
 
 void meta_heartbeat(struct meta *m, const struct meta_counters *c)

@@ -79,7 +79,10 @@ void meta_counters(struct meta *m, const struct meta_counters *c);
 void meta_attach(struct meta *m, const char *target, const char *backend, const char *release);
 void meta_detach(struct meta *m, const char *reason, const struct meta_counters *c);
 void meta_boot(struct meta *m, const char *release, const char *build_id);
-/* Records @first .. @first + @count - 1 of @ch. ch of the leaf is @ch, so that it is found beside them. */
+/*
+ * Records @first .. @first + @count - 1 of @ch; of a channel without numbers (all but kmsg) @count records, and @first
+ * is 0. ch of the leaf is @ch, so that it is found beside them.
+ */
 void meta_gap(struct meta *m, enum record_channel ch, uint64_t first, uint64_t count,
 	const char *reason);
 /* The same where nobody knows how many: from @first on capture could not see @ch. */

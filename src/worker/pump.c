@@ -469,12 +469,12 @@ int pump_poll(struct pump *p, struct err *e)
 
 void pump_blind(struct pump *p, const char *why)
 {
-	const unsigned channels = pump_channels(p->table) & p->channels;
+	const unsigned channels = pump_channels(p->table) & p->channels, numbered = pump_numbered(p->table);
 
 	for (unsigned ch = 0; ch < RECORD_CHANNELS; ch++) {
 		if (!(channels >> ch & 1))
 			continue;
-		meta_blind(store_meta(p->store, META_GAP), ch, p->resume->at[ch].next, why);
+		meta_blind(store_meta(p->store, META_GAP), ch, numbered >> ch & 1 ? p->resume->at[ch].next : 0, why);
 		store_put_meta(p->store, NULL);
 	}
 }

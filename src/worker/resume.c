@@ -67,7 +67,7 @@ void resume_note(struct resume *all, const struct record *r)
 		for (unsigned i = at->n_open; i-- > 0;)
 			if (at->open[i] == r->seq && span_is(r->boot, at->boot))
 				at->open[i] = at->open[--at->n_open];
-	} else if (span_is(r->boot, at->boot) && meta_get_gap(r, &first, &count)) {
+	} else if (at->known && span_is(r->boot, at->boot) && meta_get_gap(r, &first, &count)) {
 		note_gap(at, first, count);
 		note_open(at, first, count);
 	}

@@ -173,8 +173,6 @@ static int emit_gaps(struct outbox *o, int64_t now_us, struct err *e)
 			continue;
 		meta_begin(&m, "", META_GAP, now_us, "");
 		meta_gap(&m, ch, 0, o->dropped[ch], o->dropped_why);
-		meta_text(&m, "%" PRIu64 " records of %s lost: %s", o->dropped[ch], record_channel_name(ch),
-			o->dropped_why);
 		r = o->sink->emit(o->sink->ctx, &m.r, e);
 		if (r)
 			return r;

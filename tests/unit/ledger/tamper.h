@@ -45,7 +45,7 @@ static inline void tamper_append(struct ledger *l, uint64_t from, uint64_t to)
 			fail_msg("append: %s", e.text);
 }
 
-static inline void tamper_gap(struct ledger *l, uint64_t first, uint64_t count)
+static inline void tamper_gap_of(struct ledger *l, enum record_channel channel, uint64_t first, uint64_t count)
 {
 	struct meta m;
 	char buf[4096];
@@ -53,10 +53,15 @@ static inline void tamper_gap(struct ledger *l, uint64_t first, uint64_t count)
 	long n;
 
 	meta_begin(&m, "vm", META_GAP, 1700000000000000 + (int64_t)first * 1000, TAMPER_BOOT);
-	meta_gap(&m, RECORD_KMSG, first, count, "overwritten");
+	meta_gap(&m, channel, first, count, "overwritten");
 	n = record_encode(&m.r, buf, sizeof(buf));
 	assert_true(n > 0);
 	assert_int_equal(ledger_append(l, buf, (size_t)n, m.r.time_us, &e), 0);
+}
+
+static inline void tamper_gap(struct ledger *l, uint64_t first, uint64_t count)
+{
+	tamper_gap_of(l, RECORD_KMSG, first, count);
 }
 
 static inline char *tamper_path(const char *dir, const char *name)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "ledger/note.h"
+#include "ledger/lost.h"
 #include "unit/ledger/tamper.h"
 
 #define N (2 * LEDGER_SEGMENT + 1000)
@@ -442,6 +443,40 @@ static void sequence_gap(void **state)
 	assert_int_equal(t.n, 3);
 }
 
+/*
+ * Channels without numbers: each gap is of other messages, though all begin at 0, and none is of the kernel's records
+ * that have these numbers.
+ */
+static void gaps_without_numbers(void **state)
+{
+	struct ledger_reader *r;
+	struct lost_sum sum;
+	struct ledger *l = fixture_open(*state, NULL);
+	struct err e;
+
+	tamper_append(l, 0, 50);
+	tamper_gap_of(l, RECORD_SYSLOG, 0, 3);
+	tamper_gap_of(l, RECORD_SYSLOG, 0, 5);
+	tamper_append(l, 50, 100);
+	tamper_gap_of(l, RECORD_SYSLOG, 0, 5);
+	tamper_gap_of(l, RECORD_JOURNAL, 0, 7);
+	tamper_gap_of(l, RECORD_AUDIT, 0, 1000000);
+	tamper_gap(l, 100, 20);
+	tamper_append(l, 120, 130);
+	assert_int_equal(ledger_close(l, &e), 0);
+	tamper_verify(*state, &t, NONE);
+	assert_int_equal(t.result, 0);
+	assert_int_equal(t.sum.gaps, 6);
+	assert_int_equal(t.sum.lost, 1000040);
+	assert_int_equal(t.sum.blind, 0);
+	assert_int_equal(ledger_reader_open(&r, *state, &e), 0);
+	assert_int_equal(lost_total(r, UINT64_MAX, &sum, &e), 1); /* what list tells */
+	assert_int_equal(sum.lost, 1000040);
+	assert_int_equal(sum.records[RECORD_KMSG], 110);
+	assert_int_equal(sum.records[RECORD_SYSLOG] + sum.records[RECORD_JOURNAL] + sum.records[RECORD_AUDIT], 0);
+	ledger_reader_close(r);
+}
+
 static void not_a_record(void **state)
 {
 	struct ledger *l = fixture_open(*state, NULL);
@@ -528,7 +563,7 @@ int main(void)
 		fixture_test(rolled_back),
 		fixture_test(forked),
 		fixture_test(foreign_key),
-		fixture_test(sequence_gap),
+		fixture_test(sequence_gap), fixture_test(gaps_without_numbers),
 		fixture_test(not_a_record),
 		fixture_test(pruned),
 		fixture_test(unsigned_tail),
