@@ -75,6 +75,18 @@ static bool seen_lately(struct parts *p, const struct key *k)
 	return false;
 }
 
+bool parts_met(struct parts *p, const struct record *r)
+{
+	struct key k;
+
+	return key_of(r, &k) && seen_lately(p, &k);
+}
+
+void parts_forget(struct parts *p)
+{
+	p->n_lately = 0;
+}
+
 /* Is @leaf a part of the message that @k is of? Then it is in p->r. */
 static bool belongs(struct parts *p, struct span leaf, const struct key *k, struct key *its)
 {

@@ -26,4 +26,9 @@ bool parts_is(const struct record *r);
  */
 bool parts_join(struct parts *p, struct record *r, uint64_t index);
 
+/* Was @r, which is one, preceded lately by another part of its message, or by that message put together? */
+bool parts_met(struct parts *p, const struct record *r);
+/* Another walk begins, which meets the same messages again. */
+void parts_forget(struct parts *p);
+
 #endif

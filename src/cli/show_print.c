@@ -50,14 +50,19 @@ static void put_boot(struct printing *p, const struct pane *v)
 	memcpy(p->boot, v->r.boot.p, BOOT_DIGITS);
 }
 
+/* Is the record in hand a part of a message that is shown as one? */
+static bool in_parts(const struct pane *v)
+{
+	return v->form.kind != FORM_RAW && v->form.kind != FORM_FRAMED && parts_is(&v->r);
+}
+
 /* Print what the walks give, @limit records at most. 0, or -EIO when it cannot be written. */
 static int print(struct printing *p, uint64_t limit)
 {
 	struct pane *v;
 
-	for (uint64_t n = 0; n < limit && !stopped && (v = panes_next(p->panes)); n++) {
-		if (parts_is(&v->r) && v->form.kind != FORM_RAW && v->form.kind != FORM_FRAMED &&
-			!parts_join(v->parts, &v->r, v->index)) {
+	for (uint64_t n = 0; n < limit && !stopped && (v = panes_next(p->panes));) {
+		if (in_parts(v) && !parts_join(v->parts, &v->r, v->index)) {
 			v->shown = v->index;
 			continue;
 		}
@@ -71,6 +76,7 @@ static int print(struct printing *p, uint64_t limit)
 		v->shown = v->index;
 		v->has_shown = true;
 		p->printed++;
+		n++;
 	}
 	return 0;
 }
@@ -130,7 +136,7 @@ static int begin(struct printing *p, struct err *e)
 		p->given.place[0].name);
 }
 
-/* Of the range that is set, leave the last @n records. */
+/* Of the range that is set, leave the last @n records; a message in parts is one, and its last part leads to the others. */
 static void leave_last(struct panes *panes, uint64_t n)
 {
 	struct pane *v;
@@ -142,12 +148,15 @@ static void leave_last(struct panes *panes, uint64_t n)
 		pane_begin(v, v->from, v->to, true);
 		v->from = v->to;
 	}
-	for (uint64_t k = 0; k < n && (v = panes_next(panes)); k++)
+	for (uint64_t k = 0; k < n && (v = panes_next(panes));) {
+		k += !in_parts(v) || !parts_met(v->parts, &v->r);
 		v->from = v->index;
+	}
 	panes->backward = false;
 	for (size_t i = 0; i < panes->n; i++) {
 		v = panes->pane[i];
 		v->quiet = false;
+		parts_forget(v->parts);
 		pane_begin(v, v->from, v->to, false);
 	}
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty|mixed|odd|rude|prune]
+ * fill.c - make a ledger without a virtual machine: fill DIR COUNT [nasty|mixed|odd|rude|parts|prune]
  *
  * COUNT kernel records of the VM that DIR is named after, a millisecond apart from 2026-11-23T10:00:00Z on,
  * always the same ones. One in ten thousand speaks of a "Needle". To a ledger that exists they are added.
  * With "nasty", records as a hostile guest may write them come first, and Logvisor's own of every kind. With
  * "mixed", the COUNT records are 97 s apart, of five boots, the kernel and several programs. With "odd",
  * records of times that are no good ones come first, and a text on which a pattern can take for ever.
- * With "rude", an attach record comes first whose target would drive a terminal.
+ * With "rude", an attach record comes first whose target would drive a terminal. With "parts", COUNT messages
+ * "part 1 of I, part 2 of I, part 3 of I, " of a program, each in three leaves, with a kernel record between two of them.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -191,6 +192,33 @@ static void rude(void)
 	append(&m.r);
 }
 
+static void parts(uint64_t count)
+{
+	char text[64], digits[3][24];
+
+	for (uint64_t i = 0; i < 3 * count; i++) {
+		struct record r = kmsg(i / 3, SPAN("between"));
+		int n;
+
+		if (i % 3 == 1)
+			append(&r);
+		r.has_seq = r.has_guest_ns = r.has_caller = false;
+		r.channel = RECORD_SYSLOG;
+		r.msgid = SPAN("syslog");
+		r.app = SPAN("talker");
+		r.n_observed = 3;
+		snprintf(digits[0], sizeof(digits[0]), "%" PRIu64, i % 3 + 1);
+		snprintf(digits[1], sizeof(digits[1]), "3");
+		snprintf(digits[2], sizeof(digits[2]), "%" PRIu64, 1000 + i / 3);
+		r.observed[0] = (struct record_param){SPAN("part"), span_of(digits[0])};
+		r.observed[1] = (struct record_param){SPAN("parts"), span_of(digits[1])};
+		r.observed[2] = (struct record_param){SPAN("id"), span_of(digits[2])};
+		n = snprintf(text, sizeof(text), "part %" PRIu64 " of %" PRIu64 ", ", i % 3 + 1, i / 3);
+		r.msg = (struct span){text, (size_t)n};
+		append(&r);
+	}
+}
+
 static struct span sentence(uint64_t i, char *buf, size_t cap)
 {
 	static const char *const words[] = {
@@ -229,7 +257,7 @@ int main(int argc, char **argv)
 	uint64_t base;
 
 	if (argc < 3) {
-		fputs("usage: fill DIR COUNT [nasty|mixed|odd|rude|prune]\n", stderr);
+		fputs("usage: fill DIR COUNT [nasty|mixed|odd|rude|parts|prune]\n", stderr);
 		return 2;
 	}
 	vm = strrchr(argv[1], '/') ? strrchr(argv[1], '/') + 1 : argv[1];
@@ -242,6 +270,8 @@ int main(int argc, char **argv)
 	now += (int64_t)base * 1000;
 	if (argc > 3 && !strcmp(argv[3], "mixed"))
 		mixed(count), count = 0;
+	else if (argc > 3 && !strcmp(argv[3], "parts"))
+		parts(count), count = 0;
 	else if (argc > 3 && !strcmp(argv[3], "odd"))
 		odd();
 	else if (argc > 3 && !strcmp(argv[3], "nasty"))
