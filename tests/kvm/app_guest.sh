@@ -103,7 +103,7 @@ scene_entry() {
 	begin || return
 	ok 'one function is trapped each time' start_app entry
 	ok 'and filtered in the exit' grep -q '^planted .*: trapped each time, filtered in the exit' "$dir/app"
-	guest vm "lab sock dgram $log 50; lab sock dgram /tmp/other 50; lab sock stream /run/db/socket 50; lab sock dgram $log 2 70000" >/dev/null
+	guest vm "lab sock dgram $log 50; lab sock dgram /tmp/other 50; lab sock stream /run/db/mysqld 50; lab sock dgram $log 2 70000" >/dev/null
 	ok 'every datagram is caught' within 60 has 0 52
 	is 'nothing of other sockets' "$(copies 0)" 52
 	is 'each once, and in order' "$(order)" ''

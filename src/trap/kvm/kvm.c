@@ -160,6 +160,7 @@ static bool take_copy(struct kvm_vm *k, struct trap_event *ev)
 	if (!c)
 		return false;
 	if (c->flags & HOOK_HELD) {
+		stop_for_copies(k); /* it may have come since that was looked at */
 		k->holds_taken++;
 		ev->held = kvm_holds(k);
 	}
@@ -202,14 +203,18 @@ static void let_go(struct kvm_vm *k)
 
 	if ((!b->held_ns && b->may_hold) || !hook_low(&k->hook))
 		return;
-	/* A copy that holds was counted before the hold could be seen. */
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	stop_for_copies(k);
-	if (k->copy_stop)
+	/* No vCPU is to hold for a copy between the look for such and the end of the hold, which would end that too. */
+	if (b->held_ns && !kvm_holds(k)) {
+		if (kvm_guardian_stop(&k->guardian, NULL))
+			return;
+		k->copy_stop = true;
+	}
+	if (copies_hold(k))
 		return;
 	b->may_hold = b->max_hold_ms != 0;
 	if (b->held_ns)
 		kvm_guardian_let_go(&k->guardian, NULL);
+	resume(&k->t, NULL);
 }
 
 /* What there is to report now. */
