@@ -25,7 +25,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 
 # The lab: guest programs (static, run inside the virtual machines), the command channel, initramfs.
 LAB_GUEST := $(wildcard tests/lab/guest/*.c)
-$(BUILD)/lab/guest/lab: $(LAB_GUEST) tests/lab/guest/lab.h
+$(BUILD)/lab/guest/lab: $(LAB_GUEST) $(wildcard tests/lab/guest/*.h)
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -static -o $@ $(LAB_GUEST) -lpthread
 $(BUILD)/lab/guest/special: tests/lab/guest/special
@@ -40,6 +40,10 @@ $(BUILD)/lab/initramfs: tests/lab/initramfs tests/lab/init $(BUILD)/lab/guest/la
 $(BUILD)/lab/kmsgcmp: tests/lab/kmsgcmp.c $(LIB)
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+# Is in the ledger what the guest's programs sent?
+$(BUILD)/lab/emitcmp: tests/lab/emitcmp.c tests/lab/guest/emitted.h $(LIB)
+	@mkdir -p $(@D)
+	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) -Itests/lab $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 # For the nested lab: a VMM that is not QEMU, an attacker who writes to guest memory, a host without BPF.
 KVM_LAB := $(BUILD)/lab/tinyvmm $(BUILD)/lab/poke $(BUILD)/lab/nobpf
 $(KVM_LAB): $(BUILD)/lab/%: tests/kvm/%.c
@@ -49,7 +53,7 @@ $(KVM_LAB): $(BUILD)/lab/%: tests/kvm/%.c
 $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog: $(BUILD)/lab/%: tests/kvm/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
-lab: $(BUILD)/lab/say $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog $(BUILD)/lab/kmsgcmp $(KVM_LAB) $(BUILD)/lab/initramfs
+lab: $(BUILD)/lab/say $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog $(BUILD)/lab/kmsgcmp $(BUILD)/lab/emitcmp $(KVM_LAB) $(BUILD)/lab/initramfs
 # The kernels the tests boot: Debian 11, 12, 13 and unstable. Downloaded once.
 SUITES := bullseye bookworm trixie sid
 lab-kernels:

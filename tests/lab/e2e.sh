@@ -137,6 +137,17 @@ exact() {
 	return $e2e_status
 }
 
+# emitted NAME PROCESSES THREADS COUNT BYTES [WAY...]: what `lab emit` sent is in the ledger of NAME, each message once, in
+# the order of its sender, byte for byte, with that sender (but for WAYs).
+emitted() {
+	e2e_ledger=$LOGVISOR_STORE/$1
+	shift
+	build/lab/emitcmp "$e2e_ledger" "$@" >"$dir/emitted" 2>&1
+	e2e_status=$?
+	sed 's/^/# /' "$dir/emitted"
+	return $e2e_status
+}
+
 # unwritten NAME PATTERN WANTED: are there WANTED different records whose text matches, or as many fewer as the
 # guest's own kernel wrote none of? A vCPU whose host thread waits in the middle of a record keeps its block, and
 # once the others have gone round the ring there is no room: vprintk_store() (5.10 to 7.2) tries it again

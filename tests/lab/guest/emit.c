@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * emit.c - messages to the log sockets by every way there is, from several processes as fast as they are taken.
- * Each says "emit WAY PID NUMBER", so that whoever has them can tell that none is missing, doubled or out of
- * order, and that its sender is who it says.
+ * emit.c - messages to the log sockets by every way there is, from several processes and their threads as fast as
+ * they are taken; emitted.h says what is in them.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +19,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "emitted.h"
 #include "lab.h"
 
-enum { PROCESSES_MAX = 64, LONG = 70000, URINGS = 3 };
+enum { PROCESSES_MAX = 4096, THREADS_MAX = 64, URINGS = 3 };
 
-/* One process' ends. */
+/* One thread's ends. */
 struct sender {
 	int log, journal, stream, file, pipe[2];
-	char *low; /* below 4 GiB, for 32-bit calls */
+	char *low; /* EMIT_MAX bytes below 4 GiB, for 32-bit calls */
 	struct uring {
 		int fd;
 		unsigned *tail, *array, mask, *done;
@@ -252,18 +253,12 @@ static int journal_send(struct sender *s, const char *text, size_t len)
 	return all(send(s->journal, text, len, 0), len);
 }
 
-/* A field of 70,000 bytes behind it. */
 static int journal_long(struct sender *s, const char *text, size_t len)
 {
-	static char big[LONG + 1024];
-	int room = 4 * LONG;
+	int room = 4 * EMIT_LONG;
 
 	setsockopt(s->journal, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
-	memcpy(big, text, len);
-	memcpy(big + len, "PADDING=", 8);
-	memset(big + len + 8, 'x', LONG);
-	big[len + 8 + LONG] = '\n';
-	return all(send(s->journal, big, len + LONG + 9, 0), len + LONG + 9);
+	return all(send(s->journal, text, len, 0), len);
 }
 
 static int journal_memfd(struct sender *s, const char *text, size_t len)
@@ -284,89 +279,115 @@ static int journal_memfd(struct sender *s, const char *text, size_t len)
 	return r;
 }
 
-static const struct way {
-	const char *name;
-	char to; /* 'l' /dev/log, 'j' journal/socket, 's' journal/stdout */
-	int (*send)(struct sender *s, const char *text, size_t len);
-} ways[] = {
-	{"sendto", 'l', by_sendto}, {"write", 'l', by_write}, {"writev", 'l', by_writev}, {"sendmsg", 'l', by_sendmsg},
-	{"sendmmsg", 'l', by_sendmmsg}, {"forged", 'l', by_forged}, {"int80", 'l', by_int80},
-	{"uring", 'l', by_uring}, {"worker", 'l', by_worker}, {"sqpoll", 'l', by_sqpoll},
-	{"journal", 'j', journal_send}, {"long", 'j', journal_long}, {"memfd", 'j', journal_memfd},
-	{"stream", 's', stream_write}, {"splice", 's', stream_splice}, {"sendfile", 's', stream_sendfile},
-	{"suring", 's', stream_uring},
+typedef int send_fn(struct sender *s, const char *text, size_t len);
+static send_fn *const by[EMIT_WAYS] = {
+	[EMIT_SENDTO] = by_sendto, [EMIT_WRITE] = by_write, [EMIT_WRITEV] = by_writev, [EMIT_SENDMSG] = by_sendmsg,
+	[EMIT_SENDMMSG] = by_sendmmsg, [EMIT_FORGED] = by_forged, [EMIT_INT80] = by_int80, [EMIT_URING] = by_uring,
+	[EMIT_WORKER] = by_worker, [EMIT_SQPOLL] = by_sqpoll, [EMIT_JOURNAL] = journal_send,
+	[EMIT_LONG_ENTRY] = journal_long, [EMIT_MEMFD] = journal_memfd, [EMIT_STREAM] = stream_write,
+	[EMIT_SPLICE] = stream_splice, [EMIT_SENDFILE] = stream_sendfile, [EMIT_STREAM_URING] = stream_uring,
 };
-enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
 
-static void send_all(struct sender *s, const struct way *const *wanted, unsigned n, long count)
+/* What each thread does: these ways in turn. */
+static struct {
+	unsigned way[EMIT_WAYS], n;
+	long count, threads;
+	size_t bytes;
+} job;
+
+static void give_up(const char *what)
 {
-	static const char *const form[] = {"<14>emit %s %d %ld", "MESSAGE=emit %s %d %ld\nPRIORITY=6\n", "emit %s %d %ld\n"};
-	char text[128];
-
-	for (long i = 0; i < count; i++) {
-		const struct way *w = wanted[i % n];
-		int len = snprintf(text, sizeof(text), form[w->to == 'l' ? 0 : w->to == 'j' ? 1 : 2], w->name, getpid(), i);
-
-		if (w->send(s, text, (size_t)len)) {
-			fprintf(stderr, "lab: emit %s: %s\n", w->name, strerror(errno));
-			_exit(2);
-		}
-	}
+	fprintf(stderr, "lab: emit %s: %s\n", what, strerror(errno));
+	_exit(2);
 }
 
-static void one_process(const struct way *const *wanted, unsigned n, long count)
+static void open_ends(struct sender *s)
 {
 	static const char header[] = "emit\n\n6\n0\n0\n0\n0\n"; /* systemd's src/journal/journald-stream.c */
-	struct sender s = {.log = -1, .journal = -1, .stream = -1, .uring = {{.fd = -1}, {.fd = -1}, {.fd = -1}}};
 
-	for (unsigned i = 0; i < n; i++) {
-		if (wanted[i]->to == 'l' && s.log < 0)
-			s.log = connected(SOCK_DGRAM, "/dev/log");
-		if (wanted[i]->to == 'j' && s.journal < 0)
-			s.journal = connected(SOCK_DGRAM, "/run/systemd/journal/socket");
-		if (wanted[i]->to == 's' && s.stream < 0) {
-			s.stream = connected(SOCK_STREAM, "/run/systemd/journal/stdout");
-			stream_write(&s, header, sizeof(header) - 1);
+	for (unsigned i = 0; i < job.n; i++) {
+		const char to = emit_ways[job.way[i]].to;
+
+		if (to == 'l' && s->log < 0)
+			s->log = connected(SOCK_DGRAM, "/dev/log");
+		if (to == 'j' && s->journal < 0)
+			s->journal = connected(SOCK_DGRAM, "/run/systemd/journal/socket");
+		if (to == 's' && s->stream < 0) {
+			s->stream = connected(SOCK_STREAM, "/run/systemd/journal/stdout");
+			stream_write(s, header, sizeof(header) - 1);
 		}
 	}
-	s.low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-	s.file = memfd_create("emit", MFD_CLOEXEC);
-	if (s.low == MAP_FAILED || s.file < 0 || pipe(s.pipe)) {
-		perror("lab: emit");
-		_exit(2);
+	s->low = mmap(NULL, EMIT_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	s->file = memfd_create("emit", MFD_CLOEXEC);
+	if (s->low == MAP_FAILED || s->file < 0 || pipe(s->pipe))
+		give_up("its files");
+}
+
+static void *one_thread(void *unused)
+{
+	struct sender s = {.log = -1, .journal = -1, .stream = -1, .uring = {{.fd = -1}, {.fd = -1}, {.fd = -1}}};
+	char *text = malloc(EMIT_MAX);
+
+	(void)unused;
+	if (!text)
+		give_up("memory");
+	open_ends(&s);
+	for (long i = 0; i < job.count; i++) {
+		unsigned way = job.way[i % job.n];
+
+		if (by[way](&s, text, emit_message(text, way, getpid(), gettid(), i, job.bytes)))
+			give_up(emit_ways[way].name);
 	}
-	send_all(&s, wanted, n, count);
+	return NULL; /* and all that it has is left to the end of its process */
+}
+
+static void one_process(void)
+{
+	pthread_t thread[THREADS_MAX];
+
+	for (long i = 1; i < job.threads; i++)
+		if ((errno = pthread_create(&thread[i], NULL, one_thread, NULL)))
+			give_up("a thread");
+	one_thread(NULL);
+	for (long i = 1; i < job.threads; i++)
+		pthread_join(thread[i], NULL);
 	_exit(0); /* at once: who sent the last message is gone when it is read */
+}
+
+static int ways_of(const char *names)
+{
+	for (size_t n; *names; names += n + (names[n] == ',')) {
+		unsigned way;
+
+		n = strcspn(names, ",");
+		way = emit_way_of(names, n);
+		if (way == EMIT_WAYS || job.n == EMIT_WAYS) {
+			fprintf(stderr, "lab: emit: no way is called %.*s\n", (int)n, names);
+			return 2;
+		}
+		job.way[job.n++] = way;
+	}
+	return 0;
 }
 
 int emit_main(int argc, char **argv)
 {
-	const struct way *wanted[WAYS];
-	unsigned n = 0;
-	long processes, count;
+	long processes;
 	int ret = 0, status;
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: lab emit WAY,...|all PROCESSES COUNT\n");
+	if (argc < 4 || argc > 6) {
+		fprintf(stderr, "usage: lab emit WAY,...|all PROCESSES COUNT [THREADS [BYTES]]\n");
 		return 2;
 	}
-	for (unsigned i = 0; i < WAYS; i++) {
-		const char *at = strstr(argv[1], ways[i].name);
-		const char *end = at ? at + strlen(ways[i].name) : NULL;
-
-		while (at && !((at == argv[1] || at[-1] == ',') && (!*end || *end == ','))) {
-			at = strstr(at + 1, ways[i].name);
-			end = at ? at + strlen(ways[i].name) : NULL;
-		}
-		if (at || !strcmp(argv[1], "all"))
-			wanted[n++] = &ways[i];
-	}
-	if (!n) {
-		fprintf(stderr, "lab: emit: no way is called %s\n", argv[1]);
+	if (!strcmp(argv[1], "all"))
+		for (; job.n < EMIT_WAYS; job.n++)
+			job.way[job.n] = job.n;
+	else if (ways_of(argv[1]))
 		return 2;
-	}
 	processes = number(argv[2], 1, PROCESSES_MAX, "PROCESSES");
-	count = number(argv[3], 1, 1000000, "COUNT");
+	job.count = number(argv[3], 1, 1000000, "COUNT");
+	job.threads = argc > 4 ? number(argv[4], 1, THREADS_MAX, "THREADS") : 1;
+	job.bytes = argc > 5 ? (size_t)number(argv[5], 0, EMIT_BODY_MAX, "BYTES") : 0;
 	for (long i = 0; i < processes; i++) {
 		pid_t pid = fork();
 
@@ -375,7 +396,7 @@ int emit_main(int argc, char **argv)
 			return 2;
 		}
 		if (!pid)
-			one_process(wanted, n, count);
+			one_process();
 	}
 	while (wait(&status) > 0)
 		ret |= status ? 2 : 0;

@@ -24,7 +24,7 @@ static const struct {
 	{ "forge", forge_main, "COUNT: hypercalls and INVDs from user space, as if at a trap" },
 	{ "kexec", kexec_main, "KERNEL INITRD COMMANDLINE: go on as another kernel, without a reset" },
 	{ "sock", sock_main, "dgram|stream|splice PATH COUNT [BYTES]: messages to a socket, and taken from there" },
-	{ "emit", emit_main, "WAY,...|all PROCESSES COUNT: messages to the log sockets by these ways" },
+	{ "emit", emit_main, "WAY,...|all PROCESSES COUNT [THREADS [BYTES]]: messages to the log sockets by these ways" },
 	{ "logd", logd_main, ": a log daemon that keeps nothing; prints its pid" },
 	{ "out", out_main, ": send standard input to the host" },
 };
