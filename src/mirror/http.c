@@ -212,6 +212,17 @@ static struct curl_slist *headers(const struct curl_table *c, const struct http_
 	return list;
 }
 
+/*
+ * Did the peer refuse our certificate? With TLS 1.3 the handshake is over by then for us, and what comes is an alert
+ * (RFC 8446 section 6.2) in the place of an answer; libcurl has OpenSSL's words for it.
+ */
+static bool refused(const char *why)
+{
+	const char *alert = strstr(why, "alert ");
+
+	return alert && (strstr(alert, "certificate") || strstr(alert, "unknown ca") || strstr(alert, "access denied"));
+}
+
 static int failed(const struct http *h, CURLcode code, const struct taking *t, struct err *e)
 {
 	const char *why = h->why[0] ? h->why : h->c->strerror(code);
@@ -237,7 +248,7 @@ static int failed(const struct http *h, CURLcode code, const struct taking *t, s
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
 	case CURLE_PARTIAL_FILE:
-		x = EPIPE;
+		x = refused(why) ? EACCES : EPIPE;
 		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CERTPROBLEM:

@@ -64,6 +64,7 @@ int upload_open(struct upload *u, struct err *e)
 	if (r)
 		memset(&u->done, 0, sizeof(u->done));
 	u->pending = u->next = u->done.size;
+	u->unsure = true;
 	return 0;
 }
 
@@ -275,8 +276,8 @@ static int open_reader(struct upload *u, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-/* 202 and 409: where the mirror is. -EAGAIN: that is some way on, or back. */
-static int take_info(struct upload *u, const struct http_answer *a, struct err *e)
+/* 202 and 409: where the mirror is. -EAGAIN: that is some way on, or back; or it was only @asked. */
+static int take_info(struct upload *u, const struct http_answer *a, bool asked, struct err *e)
 {
 	uint64_t from = u->next, pending = u->pending;
 	struct err why;
@@ -295,6 +296,8 @@ static int take_info(struct upload *u, const struct http_answer *a, struct err *
 		has_forgotten(u, u->info.next);
 	u->next = u->info.next;
 	u->pending = u->info.size;
+	if (asked)
+		return -EAGAIN;
 	u->strays += u->next <= from;
 	if ((u->next == from && u->pending == pending) || u->strays > STRAYS) {
 		u->strays = 0;
@@ -304,10 +307,16 @@ static int take_info(struct upload *u, const struct http_answer *a, struct err *
 	return -EAGAIN;
 }
 
-/* Part of the entries up to the checkpoint. 0: all are there, and cosigned; -EAGAIN: go on. */
+/*
+ * Part of the entries up to the checkpoint. 0: all are there, and cosigned; -EAGAIN: go on.
+ *
+ * Of what was sent before a connection broke, whole packages are kept. Where the mirror is now it says when it is
+ * offered no entry, from the end on: so there is progress by any connection that lasts for a package.
+ */
 static int send_entries(struct upload *u, struct err *e)
 {
-	const struct wire_head head = {span_of(u->log.name), u->next, u->c.size, u->info.ticket};
+	const bool asks = u->unsure && u->c.size - u->next > LEDGER_BUNDLE;
+	const struct wire_head head = {span_of(u->log.name), asks ? u->c.size : u->next, u->c.size, u->info.ticket};
 	struct http_request q = {.path = "add-entries", .type = WIRE_ENTRIES_TYPE, .max = ANSWER_MAX};
 	struct http_answer a = {0};
 	int r = body_build(&u->body, u->reader, &u->hashes, &head, e);
@@ -325,11 +334,12 @@ static int send_entries(struct upload *u, struct err *e)
 	q.body = u->body.buf;
 	q.n = u->body.n;
 	r = ask(u, &q, &a, e);
+	u->unsure = r != 0;
 	if (!r && a.status == 200) {
 		r = take_cosignature(u, a.body, a.n, e);
 		u->next = u->c.size;
 	} else if (!r && (a.status == 202 || a.status == 409)) {
-		r = take_info(u, &a, e);
+		r = take_info(u, &a, asks, e);
 	} else if (!r) {
 		r = refused(u, "add-entries", a.status, e);
 	}

@@ -66,6 +66,7 @@ struct upload {
 	struct checkpoint c;
 	bool asked;                  /* the peer itself has said that it has all */
 	uint64_t pending, next;      /* as far as the peer's is known */
+	bool unsure;                 /* it may have more than `next`: entries were sent, and no answer came */
 	struct wire_info info;       /* with the last ticket */
 	unsigned strays;             /* answers that did not lead on, since the last cosignature */
 };
