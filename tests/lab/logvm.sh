@@ -16,10 +16,11 @@ logvm_config() {
 	done
 }
 
-# logvm_start NAME: run it; sets $logvm, its process, and $url when it answers (240 s).
+# logvm_start NAME: run it; sets $logvm, its process, and $url when it answers (240 s). On KVM where that is asked
+# for: not each /dev/kvm runs the kernel as it is.
 logvm_start() {
 	rm -f "$dir/$1/url"
-	./logvisor logvm run --image build/logvm --disk 1 "$dir/$1" >"$dir/$1/out" 2>"$dir/$1/err" &
+	./logvisor logvm run --image build/logvm --disk 1 --accel "${LOGVISOR_LAB_ACCEL:-tcg}" "$dir/$1" >"$dir/$1/out" 2>"$dir/$1/err" &
 	logvm=$!
 	logvms="$logvms $logvm"
 	within 240 logvm_settled "$1"
@@ -40,6 +41,8 @@ logvm_kill() {
 # shellcheck disable=SC2317
 logvm_cleanup() {
 	local p
-	for p in $logvms; do kill -9 "$p" 2>/dev/null; done
-	wait 2>/dev/null
+	for p in $logvms; do
+		kill -9 "$p" 2>/dev/null
+		wait "$p" 2>/dev/null
+	done
 }
