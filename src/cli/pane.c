@@ -70,7 +70,7 @@ void pane_begin(struct pane *v, uint64_t from, uint64_t to, bool backward)
 /* Is the leaf a record that is selected? If so it is in v->r. */
 static bool take(struct pane *v, struct span leaf, uint64_t index)
 {
-	struct err e = {"not a record"};
+	struct err e;
 	int64_t time_us;
 	uint8_t severity;
 	int r;
@@ -78,6 +78,7 @@ static bool take(struct pane *v, struct span leaf, uint64_t index)
 	if (v->narrow && !record_peek(leaf.p, leaf.n, &time_us, &severity) &&
 	    !select_leaf(v->select, v->boot, leaf, time_us, severity))
 		return false;
+	e.text[0] = '\0'; /* not all 512 bytes, for each record */
 	if (record_decode(leaf.p, leaf.n, &v->r, v->scratch, sizeof(v->scratch), &e)) {
 		report_damage(v, index, index + 1, e.text);
 		return false;

@@ -4,6 +4,7 @@
  * and what record_encode would have written otherwise is refused, so that a leaf has one meaning and a
  * meaning has one leaf.
  */
+#include <endian.h>
 #include <errno.h>
 
 #include "record/leaf.h"
@@ -293,16 +294,21 @@ static bool set_known(struct record *r, enum leaf_param which, struct span v, st
 /* Is one of leaf_param_name from @from on the next parameter's? LEAF_PARAMS if not; else to its value. */
 static inline unsigned int known_name(struct in *in, unsigned int from)
 {
-	size_t left = (size_t)(in->end - in->p);
+	size_t left = (size_t)(in->end - in->p), n;
+	uint64_t next = 0, start;
 
+	if (left == 0 || in->p[0] != ' ')
+		return LEAF_PARAMS;
+	if (left > sizeof(next))
+		memcpy(&next, in->p + 1, sizeof(next));
+	else
+		memcpy(&next, in->p + 1, left - 1);
 	for (unsigned int i = from; i < LEAF_PARAMS; i++) {
-		struct span name = leaf_param_name[i];
-
-		if (left < name.n + 3 || in->p[1] != name.p[0] || !stands(in->p + 1, left - 1, name))
+		n = leaf_param_name[i].name.n + 2;
+		memcpy(&start, leaf_param_name[i].start, sizeof(start));
+		if (htole64(next ^ start) << (64 - 8 * n)) /* the first n bytes differ */
 			continue;
-		if (in->p[0] != ' ' || in->p[name.n + 1] != '=' || in->p[name.n + 2] != '"')
-			continue;
-		in->p += name.n + 3;
+		in->p += n + 1;
 		return i;
 	}
 	return LEAF_PARAMS;

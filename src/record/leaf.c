@@ -3,9 +3,9 @@
 
 #define LEAF_MINUTE_LEN 16 /* of a TIMESTAMP, up to and with its minute */
 
-#define NAME(s) {s, sizeof(s) - 1}
+#define NAME(s) {{s, sizeof(s) - 1}, s "=\""}
 
-const struct span leaf_param_name[LEAF_PARAMS] = {
+const struct leaf_name leaf_param_name[LEAF_PARAMS] = {
 	[LEAF_CH] = NAME("ch"),
 	[LEAF_FID] = NAME("fid"),
 	[LEAF_SEQ] = NAME("seq"),
@@ -196,19 +196,20 @@ bool leaf_name_ok(struct span name)
 
 bool leaf_boot_ok(struct span boot)
 {
+	static const bool hex[256] = {['0' ... '9'] = true, ['a' ... 'f'] = true};
+	bool ok = true;
+
 	if (boot.n != 16)
 		return false;
 	for (size_t i = 0; i < 16; i++)
-		if (!((boot.p[i] >= '0' && boot.p[i] <= '9') ||
-		      (boot.p[i] >= 'a' && boot.p[i] <= 'f')))
-			return false;
-	return true;
+		ok &= hex[(unsigned char)boot.p[i]];
+	return ok;
 }
 
 bool leaf_name_reserved(struct span name)
 {
 	for (int i = 0; i < LEAF_PARAMS; i++)
-		if (span_eq(name, leaf_param_name[i]))
+		if (span_eq(name, leaf_param_name[i].name))
 			return true;
 	return false;
 }

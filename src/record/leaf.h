@@ -62,7 +62,13 @@ enum leaf_param {
 	LEAF_PARAMS
 };
 
-extern const struct span leaf_param_name[LEAF_PARAMS];
+/* A parameter's name, and it with what follows in a leaf, =", filled up with NULs. */
+struct leaf_name {
+	struct span name;
+	char start[8];
+};
+
+extern const struct leaf_name leaf_param_name[LEAF_PARAMS];
 
 /* Write @us (0 <= @us <= LEAF_TIME_MAX) as LEAF_TIME_LEN bytes; read them back, false if malformed. */
 void leaf_time_put(char *out, int64_t us);
