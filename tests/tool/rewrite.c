@@ -66,8 +66,8 @@ int main(int argc, char **argv)
 	static char buf[2 * LAYOUT_LEAF_MAX];
 	int64_t min = INT64_MAX, max = INT64_MIN;
 	struct ledger_recovery rec;
-	struct ledger_reader *r;
-	struct ledger *l;
+	struct ledger_reader *r = NULL;
+	struct ledger *l = NULL;
 	struct vkey key;
 	struct span leaf;
 	uint64_t index;

@@ -18,6 +18,7 @@
 #define SERVER_THREADS 2             /* of each listener */
 #define SERVER_CONNECTIONS 512       /* of each listener */
 #define SERVER_PER_IP 128            /* of these, from one address */
+#define SERVER_STRANGERS 128         /* in all, by TLS and without a request yet; beyond, the oldest goes */
 #define SERVER_IDLE 30               /* seconds without a byte */
 #define SERVER_REQUEST 120           /* seconds in which a request has to get somewhere: a package of 256 records */
 #define SERVER_MEMORY 16384          /* bytes of a connection's buffer: request line and headers have to fit */
@@ -64,8 +65,9 @@ struct peer {
 	struct peer *next, **prev;
 	int fd;
 	bool all;                   /* plain: may do all */
-	bool known;                 /* TLS: with this certificate */
+	atomic_bool known;          /* TLS: with this certificate */
 	struct hash cert;
+	bool cut;                   /* off; under peers_lock */
 	_Atomic int64_t since_ms;   /* when its request last got somewhere; 0: it is between two */
 };
 

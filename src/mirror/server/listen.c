@@ -14,7 +14,7 @@
 
 #include "util/span.h"
 
-#define BACKLOG 128
+#define BACKLOG 1024
 
 static int trouble(const char *spec, int error, struct err *e)
 {

@@ -70,6 +70,34 @@ static gnutls_session_t session_of(struct MHD_Connection *c)
 	return i ? i->tls_session : NULL;
 }
 
+/* Under the lock. */
+static void cut_off(struct server *s, struct peer *p)
+{
+	shutdown(p->fd, SHUT_RDWR);
+	p->cut = true;
+	p->since_ms = 0;
+	atomic_fetch_add(&s->count[COUNT_CUT_OFF], 1);
+}
+
+/*
+ * Whoever can reach us may connect, and has shown nothing by that. So that such connections never take the places of
+ * those who may ask something, the oldest one goes when there are many. Under the lock.
+ */
+static void make_room(struct server *s)
+{
+	struct peer *oldest = NULL;
+	unsigned n = 0;
+
+	for (struct peer *p = s->peers; p; p = p->next) {
+		if (p->all || p->known || p->cut)
+			continue;
+		oldest = p;
+		n++;
+	}
+	if (n > SERVER_STRANGERS)
+		cut_off(s, oldest);
+}
+
 static void begin(struct server *s, struct MHD_Connection *c, void **context)
 {
 	const union MHD_ConnectionInfo *fd = mhd.MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -94,6 +122,7 @@ static void begin(struct server *s, struct MHD_Connection *c, void **context)
 	if (p->next)
 		p->next->prev = &p->next;
 	s->peers = p;
+	make_room(s);
 	pthread_mutex_unlock(&s->peers_lock);
 }
 
@@ -145,11 +174,8 @@ void peers_tick(struct server *s)
 	for (struct peer *p = s->peers; p; p = p->next) {
 		int64_t since = p->since_ms;
 
-		if (!since || since > before)
-			continue;
-		shutdown(p->fd, SHUT_RDWR);
-		p->since_ms = 0;
-		atomic_fetch_add(&s->count[COUNT_CUT_OFF], 1);
+		if (since && since <= before)
+			cut_off(s, p);
 	}
 	pthread_mutex_unlock(&s->peers_lock);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "mirror/server/impl.h"
@@ -19,6 +20,18 @@
 /* TLS 1.3 alone; what GnuTLS has in NORMAL otherwise. */
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
+/* Connections, and the files of logs, are more than the 1,024 that is usual: what may be had of that. */
+static void raise_files(void)
+{
+	const rlim_t enough = SERVER_LISTENERS * SERVER_CONNECTIONS + 4096;
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur >= enough)
+		return;
+	l.rlim_cur = l.rlim_max < enough ? l.rlim_max : enough;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
 int server_open(struct server **out, const struct server_options *options, struct err *e)
 {
 	struct server *s = calloc(1, sizeof(*s));
@@ -28,6 +41,7 @@ int server_open(struct server **out, const struct server_options *options, struc
 	if (!s)
 		return err_set(e, ENOMEM, "out of memory");
 	s->options = *options;
+	raise_files();
 	pthread_rwlock_init(&s->lock, NULL);
 	pthread_mutex_init(&s->peers_lock, NULL);
 	for (unsigned i = 0; i < SERVER_LISTENERS; i++)

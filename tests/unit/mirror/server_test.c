@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -300,6 +301,77 @@ static void wrong_requests(void **state)
 	log_rig_close(&g);
 }
 
+/* Who sends a request and never its end is cut off, after a time that is not waited for here; others go on. */
+static void slow(void **state)
+{
+	static const char half[] = "POST /add-entries HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+		"Content-Length: 100000\r\n\r\nab";
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct log_rig g;
+	struct server *s;
+	struct http *h;
+	char c;
+
+	log_rig_open(&g, *state, "host");
+	s = start(*state, &g);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", sock);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(send(fd, half, sizeof(half) - 1, MSG_NOSIGNAL), sizeof(half) - 1);
+	for (int i = 0; i < 6000 && !s->active; i++)
+		usleep(10000);
+	assert_int_equal(s->active, 1);
+	server_tick(s);
+	assert_int_equal(s->count[COUNT_CUT_OFF], 0);
+	s->peers->since_ms -= SERVER_REQUEST * 1000 + 1;
+	server_tick(s);
+	assert_int_equal(s->count[COUNT_CUT_OFF], 1);
+	assert_true(read(fd, &c, 1) <= 0);
+	close(fd);
+	h = client(s->listener[0].url, NULL);
+	assert_int_equal(get(h, "healthz", NULL), 200);
+	http_close(h);
+	stop(s);
+	log_rig_close(&g);
+}
+
+/* Of those who have shown no certificate the oldest goes, when they are many. */
+static void strangers(void **state)
+{
+	const unsigned n = SERVER_STRANGERS + 20;
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd[SERVER_STRANGERS + 20];
+	struct log_rig g;
+	struct server *s;
+	struct http *h;
+	char c;
+
+	log_rig_open(&g, *state, "host");
+	s = start(*state, &g);
+	a.sin_port = htons((uint16_t)atoi(strrchr(server_url(s, 1), ':') + 1));
+	for (unsigned i = 0; i < n; i++) {
+		/* Of several addresses: each may have SERVER_PER_IP. */
+		struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + i % 4)};
+
+		fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+		assert_int_equal(bind(fd[i], (struct sockaddr *)&from, sizeof(from)), 0);
+		assert_int_equal(connect(fd[i], (struct sockaddr *)&a, sizeof(a)), 0);
+	}
+	for (int k = 0; k < 6000 && s->count[COUNT_CUT_OFF] < 20; k++)
+		usleep(10000);
+	assert_int_equal(s->count[COUNT_CUT_OFF], 20);
+	assert_true(read(fd[0], &c, 1) <= 0);
+	assert_int_equal(recv(fd[n - 1], &c, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
+	h = client(server_url(s, 1), clients);
+	assert_int_equal(get(h, "healthz", NULL), 200);
+	http_close(h);
+	for (unsigned i = 0; i < n; i++)
+		close(fd[i]);
+	stop(s);
+	log_rig_close(&g);
+}
+
 /* 64 MiB of one byte, packed into little: no more than a package's bytes is ever held, and it is refused. */
 static void gzip_bomb(void **state)
 {
@@ -369,6 +441,8 @@ int main(void)
 		fixture_test(uploads),
 		fixture_test(rights_of_others),
 		fixture_test(wrong_requests),
+		fixture_test(slow),
+		fixture_test(strangers),
 		fixture_test(gzip_bomb),
 		fixture_test(one_log_damaged),
 	};
