@@ -8,7 +8,6 @@
 #include "util/load.h"
 
 #define BUCKETS 512 /* UNIX_HASH_SIZE (5.10: twice) */
-#define BOUND 256   /* of them, or of bsd_socket_buckets */
 #define NETS_MAX 4096
 #define BROKEN_MAX 4096 /* chains: then it is no table at all */
 #define SPAN_MAX 2048
@@ -35,7 +34,7 @@ int unix_layout_find(struct unix_layout *l, const struct guest *g, struct err *e
 	if (l->span > SPAN_MAX || l->node > l->span - 8 || l->bind_node > l->span - 8 || l->type > l->span - 2 ||
 		l->family > l->span - 2 || l->state >= l->span || l->queue > l->span - 16)
 		return err_set(e, ENOENT, "the guest's struct unix_sock is like none known");
-	l->bound_len = BOUND * 8;
+	l->bound_len = UNIX_BOUND * 8; /* of unix_socket_table's buckets, or bsd_socket_buckets */
 	l->table = l->bound = l->nets = 0;
 	if (!guest_symbol(g, "unix_socket_table", &l->table)) {
 		l->bound = l->table;
@@ -149,11 +148,18 @@ int unix_walk_all(const struct fetch_mem *mem, const struct unix_layout *l, stru
 	return l->table ? table(&k, l->table, BUCKETS) : tables(&k);
 }
 
-int unix_walk_bound(const struct fetch_mem *mem, const struct unix_layout *l, struct unix_walk *w, unix_each f,
-	void *ctx)
+int unix_walk_bound(const struct fetch_mem *mem, const struct unix_layout *l, uint64_t heads[UNIX_BOUND],
+	struct unix_walk *w, unix_each f, void *ctx)
 {
 	const struct walk k = {mem, l, w, f, ctx, l->bind_node};
+	uint64_t now[UNIX_BOUND];
 
 	*w = (struct unix_walk){0};
-	return table(&k, l->bound, BOUND);
+	if (mem->read(mem->ctx, l->bound, now, sizeof(now)))
+		return -EFAULT;
+	for (unsigned i = 0; i < UNIX_BOUND; i++)
+		if (now[i] != heads[i])
+			chain(&k, now[i]);
+	memcpy(heads, now, sizeof(now));
+	return 0;
 }

@@ -64,8 +64,14 @@ typedef void (*unix_each)(void *ctx, const struct unix_socket *s);
 /* Call @f for every socket there is. 0, or -EFAULT if the tables themselves are not readable. */
 int unix_walk_all(const struct fetch_mem *mem, const struct unix_layout *l, struct unix_walk *w, unix_each f, void *ctx);
 
-/* The same for those alone that were bound to a file themselves. */
-int unix_walk_bound(const struct fetch_mem *mem, const struct unix_layout *l, struct unix_walk *w, unix_each f,
-	void *ctx);
+#define UNIX_BOUND 256 /* chains of sockets that are bound to a file */
+
+/*
+ * The same for those alone that were bound to a file themselves, and only in the chains that do not begin any more as
+ * @heads says: one that is new stands first in its chain (hlist_add_head(), 5.10 to 7.2). @heads, at first all 0, is
+ * then as they begin now.
+ */
+int unix_walk_bound(const struct fetch_mem *mem, const struct unix_layout *l, uint64_t heads[UNIX_BOUND],
+	struct unix_walk *w, unix_each f, void *ctx);
 
 #endif

@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.family = 16, .state = 18, .type = 32, .node = 40, .bind_node = 48, .queue = 56, .path = 80, .span = 96};
 	const struct fetch_mem mem = {.read = read_ram};
 	static char buf[PATH_LEN_MAX + 1];
-	uint64_t at, skb[64];
+	uint64_t at, skb[64], heads[UNIX_BOUND] = {0};
 	struct unix_walk w;
 	unsigned n;
 
@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		socks.nets = at;
 	}
 	unix_walk_all(&mem, &socks, &w, each, NULL);
-	unix_walk_bound(&mem, &socks, &w, each, NULL);
+	unix_walk_bound(&mem, &socks, heads, &w, each, NULL);
 	if (w.sockets > UNIX_WALK_MAX)
 		abort();
 	queue_look(&mem, at);

@@ -74,14 +74,11 @@ void watch_rescan(struct watch *w)
 
 void watch_rescan_bound(struct watch *w)
 {
-	uint64_t now[WATCH_TABLE];
 	struct unix_walk walk;
 
-	if (w->audit || w->socks.bound_len != sizeof(now) ||
-		w->mem.read(w->mem.ctx, w->socks.bound, now, sizeof(now)) || !memcmp(now, w->table, sizeof(now)))
+	if (w->audit)
 		return;
-	memcpy(w->table, now, sizeof(now));
-	unix_walk_bound(&w->mem, &w->socks, &walk, found, w);
+	unix_walk_bound(&w->mem, &w->socks, w->bound, &walk, found, w);
 	w->walk_over |= walk.over;
 }
 

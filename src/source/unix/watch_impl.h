@@ -12,7 +12,6 @@
 #include "source/unix/watch.h"
 
 #define WATCH_QUEUES_MAX 4096
-#define WATCH_TABLE 256 /* words of the table of bound sockets */
 
 /* Tags of sites; a queue's own come after these. */
 enum { WATCH_TAG_FIRST = 1, WATCH_TAG_TABLE };
@@ -54,7 +53,7 @@ struct watch {
 	struct watch_queue *q;
 	unsigned n, cap;
 	bool over;     /* more than WATCH_QUEUES_MAX */
-	uint64_t table[WATCH_TABLE]; /* of bound sockets, as last seen */
+	uint64_t bound[UNIX_BOUND]; /* where chains of bound sockets begin, as last seen */
 
 	unsigned limit, wanted; /* of sites */
 	uint32_t tags;

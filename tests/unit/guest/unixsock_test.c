@@ -59,6 +59,7 @@ static uint64_t sock(unsigned i, uint64_t next)
 
 static void one_table(void **state)
 {
+	uint64_t heads[UNIX_BOUND] = {0};
 	struct unix_walk w;
 
 	(void)state;
@@ -70,13 +71,24 @@ static void one_table(void **state)
 	assert_int_equal(w.broken, 0);
 	assert_int_equal(last.dentry, 3);
 	assert_int_equal(last.type, UNIX_DGRAM);
-	assert_int_equal(unix_walk_bound(&mem, &global, &w, count, NULL), 0);
+	assert_int_equal(unix_walk_bound(&mem, &global, heads, &w, count, NULL), 0);
 	assert_int_equal(w.sockets, 2);
+	/* What is new stands first in its chain; the others are left alone. */
+	assert_int_equal(unix_walk_bound(&mem, &global, heads, &w, count, NULL), 0);
+	assert_int_equal(w.sockets, 0);
+	arena_u64(&a, TABLE + 8 * 5, sock(3, 0) + global.node);
+	assert_int_equal(unix_walk_bound(&mem, &global, heads, &w, count, NULL), 0);
+	assert_int_equal(w.sockets, 1);
+	assert_int_equal(last.dentry, 4);
+	arena_u64(&a, TABLE + 8 * 3, sock(4, SOCKS) + global.node);
+	assert_int_equal(unix_walk_bound(&mem, &global, heads, &w, count, NULL), 0);
+	assert_int_equal(w.sockets, 3);
 }
 
 static void namespaces(void **state)
 {
 	const uint64_t net[2] = {ARENA_BASE + 10240, ARENA_BASE + 10496};
+	uint64_t heads[UNIX_BOUND] = {0};
 	struct unix_walk w;
 
 	(void)state;
@@ -90,7 +102,7 @@ static void namespaces(void **state)
 	arena_u64(&a, BOUND + 8 * 255, SOCKS + per_net.bind_node);
 	assert_int_equal(unix_walk_all(&mem, &per_net, &w, count, NULL), 0);
 	assert_int_equal(w.sockets, 3); /* the second one in both */
-	assert_int_equal(unix_walk_bound(&mem, &per_net, &w, count, NULL), 0);
+	assert_int_equal(unix_walk_bound(&mem, &per_net, heads, &w, count, NULL), 0);
 	assert_int_equal(w.sockets, 1);
 	/* A namespace that is not there ends the walk, with what was seen. */
 	arena_u64(&a, net[1] + 32, 0x1000);
