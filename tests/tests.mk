@@ -31,10 +31,13 @@ $(BUILD)/lab/guest/lab: $(LAB_GUEST) $(wildcard tests/lab/guest/*.h)
 $(BUILD)/lab/guest/special: tests/lab/guest/special
 	@mkdir -p $(@D)
 	@cp $< $@
+$(BUILD)/lab/guest/musl: tests/lab/musl.c
+	@mkdir -p $(@D)
+	$(call QUIET,LAB)musl-gcc -std=gnu17 $(WARN) -O2 -static -o $@ $<
 $(BUILD)/lab/say: tests/lab/say.c
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -o $@ $<
-$(BUILD)/lab/initramfs: tests/lab/initramfs tests/lab/init $(BUILD)/lab/guest/lab $(BUILD)/lab/guest/special
+$(BUILD)/lab/initramfs: tests/lab/initramfs tests/lab/init $(BUILD)/lab/guest/lab $(BUILD)/lab/guest/musl $(BUILD)/lab/guest/special
 	$(call QUIET,LAB)tests/lab/initramfs --file "$$(command -v dmesg)=usr/bin/dmesg" $@
 # Is the ledger what the guest read? Linked with the library, run on the host.
 $(BUILD)/lab/kmsgcmp: tests/lab/kmsgcmp.c $(LIB)
@@ -43,7 +46,10 @@ $(BUILD)/lab/kmsgcmp: tests/lab/kmsgcmp.c $(LIB)
 # Is in the ledger what the guest's programs sent?
 $(BUILD)/lab/emitcmp: tests/lab/emitcmp.c tests/lab/guest/emitted.h $(LIB)
 	@mkdir -p $(@D)
-	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) -Itests/lab $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) -Itests $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+$(BUILD)/lab/preload.so: tests/lab/preload.c
+	@mkdir -p $(@D)
+	$(call QUIET,LAB)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -fPIC -shared -o $@ $<
 # For the nested lab: a VMM that is not QEMU, an attacker who writes to guest memory, a host without BPF.
 KVM_LAB := $(BUILD)/lab/tinyvmm $(BUILD)/lab/poke $(BUILD)/lab/nobpf
 $(KVM_LAB): $(BUILD)/lab/%: tests/kvm/%.c
@@ -53,7 +59,7 @@ $(KVM_LAB): $(BUILD)/lab/%: tests/kvm/%.c
 $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog: $(BUILD)/lab/%: tests/kvm/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
-lab: $(BUILD)/lab/say $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog $(BUILD)/lab/kmsgcmp $(BUILD)/lab/emitcmp $(KVM_LAB) $(BUILD)/lab/initramfs
+lab: $(BUILD)/lab/say $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog $(BUILD)/lab/kmsgcmp $(BUILD)/lab/emitcmp $(BUILD)/lab/preload.so $(KVM_LAB) $(BUILD)/lab/initramfs
 # The kernels the tests boot: Debian 11, 12, 13 and unstable. Downloaded once.
 SUITES := bullseye bookworm trixie sid
 lab-kernels:
@@ -62,6 +68,7 @@ lab-kernels:
 	@tests/lab/emulator
 	@tests/lab/torchwood >/dev/null
 	@tests/lab/debian image bookworm >/dev/null
+	@tests/lab/debian image trixie >/dev/null
 .PHONY: lab lab-kernels
 
 # C programs under tests/crash (fault-injecting I/O) and tests/attack: TAP, like the unit tests.

@@ -14,6 +14,17 @@ start_debian() {
 	tests/lab/debian start "$apps_vm" "$@"
 }
 
+# in_trixie SCENE: with Debian 13, when there is time for it.
+in_trixie() {
+	if [ -z "${LOGVISOR_LONG-}" ]; then
+		skip "$1 of Debian 13" 'LOGVISOR_LONG is not set'
+		return
+	fi
+	# shellcheck disable=SC2034
+	suite=trixie
+	"scene_$1"
+}
+
 # inside NAME SCRIPT: run a script of several lines in the guest.
 inside() {
 	guest "$1" "eval \"\$(echo $(printf '%s' "$2" | base64 -w 0) | base64 -d)\""

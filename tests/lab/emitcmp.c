@@ -5,14 +5,15 @@
  * The arguments are those of `lab emit`, summed over all that was run. Each message is made anew from its number
  * (tests/lab/guest/emitted.h). One line is printed:
  *
- *   senders N messages N missing N twice N disordered N altered N misattributed N
+ *   senders N messages N unattributed N missing N twice N disordered N altered N misattributed N
  *
  * missing: numbers of a sender that are in no record; disordered: records that follow a later one of their sender;
  * altered: of another text, or cut; misattributed: records whose sender is not the thread that says to have sent
- * them. A worker of io_uring is a thread of its own of that process, and in a message that was added to a waiting
- * one (fid="late") the thread is not known. WAY: those ways are sent by threads of the kernel (io_uring before
- * Linux 5.12). Exit 0 if the numbers from "missing" on are 0 and there are as many senders and messages as there
- * ought to be, 1 if not, 2 on trouble. What is wrong goes to standard error, the first ten.
+ * them. A worker of io_uring is a thread of its own of that process. In a message that was added to a waiting one and
+ * found afterwards (fid="late") the thread is not known, and if its process has ended that is not either: those are
+ * unattributed. WAY: those ways are sent by threads of the kernel (io_uring before Linux 5.12). Exit 0 if the
+ * numbers from "missing" on are 0 and there are as many senders and messages as there ought to be, 1 if not, 2 on
+ * trouble. What is wrong goes to standard error, the first ten.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -22,7 +23,7 @@
 #include <string.h>
 
 #include "cli/parts.h"
-#include "guest/emitted.h"
+#include "lab/guest/emitted.h"
 #include "ledger/ledger.h"
 #include "record/meta.h"
 #include "record/record.h"
@@ -40,10 +41,10 @@ static unsigned n_senders;
 static long count;
 static size_t bytes;
 static bool by_kernel[EMIT_WAYS];
-static uint64_t messages, twice, disordered, altered, misattributed;
+static uint64_t messages, unattributed, twice, disordered, altered, misattributed;
 static int shown;
 
-static void die(const char *what, const char *why)
+__attribute__((noreturn)) static void die(const char *what, const char *why)
 {
 	fprintf(stderr, "emitcmp: %s: %s\n", what, why);
 	exit(2);
@@ -107,7 +108,9 @@ static void who(const struct record *r, const struct said *s)
 
 	if (by_kernel[s->way])
 		return;
-	if (!span_decimal(r->procid, &pid) || pid != (uint64_t)s->pid)
+	if (r->fidelity == RECORD_LATE && !r->procid.n)
+		unattributed++;
+	else if (!span_decimal(r->procid, &pid) || pid != (uint64_t)s->pid)
 		wrong(&misattributed, "%s %ld of process %d is said to be of %.*s", emit_ways[s->way].name, s->number,
 			s->pid, (int)r->procid.n, r->procid.p);
 	else if (!worker && (!meta_get_u64(r, "tid", &tid) || tid != (uint64_t)s->tid))
@@ -196,8 +199,9 @@ int main(int argc, char **argv)
 		for (long n = 0; n < count; n++)
 			if (!senders[i].seen[n])
 				wrong(&missing, "number %ld of thread %d of process %d", n, senders[i].tid, senders[i].pid);
-	printf("senders %u messages %" PRIu64 " missing %" PRIu64 " twice %" PRIu64 " disordered %" PRIu64 " altered %" PRIu64
-		" misattributed %" PRIu64 "\n", n_senders, messages, missing, twice, disordered, altered, misattributed);
+	printf("senders %u messages %" PRIu64 " unattributed %" PRIu64 " missing %" PRIu64 " twice %" PRIu64 " disordered %" PRIu64
+		" altered %" PRIu64 " misattributed %" PRIu64 "\n", n_senders, messages, unattributed, missing, twice, disordered,
+		altered, misattributed);
 	return missing || twice || disordered || altered || misattributed || n_senders != (unsigned long)(processes * threads) ||
 		messages != (uint64_t)(processes * threads * count);
 }

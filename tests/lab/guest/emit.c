@@ -343,7 +343,7 @@ static void *one_thread(void *unused)
 
 static void one_process(void)
 {
-	pthread_t thread[THREADS_MAX];
+	pthread_t thread[THREADS_MAX] = {0};
 
 	for (long i = 1; i < job.threads; i++)
 		if ((errno = pthread_create(&thread[i], NULL, one_thread, NULL)))

@@ -25,7 +25,9 @@ static const struct {
 	{ "kexec", kexec_main, "KERNEL INITRD COMMANDLINE: go on as another kernel, without a reset" },
 	{ "sock", sock_main, "dgram|stream|splice PATH COUNT [BYTES]: messages to a socket, and taken from there" },
 	{ "emit", emit_main, "WAY,...|all PROCESSES COUNT [THREADS [BYTES]]: messages to the log sockets by these ways" },
-	{ "logd", logd_main, ": a log daemon that keeps nothing; prints its pid" },
+	{ "send", send_main, "dgram|stream PATH: standard input as one message to a socket" },
+	{ "sockets", sockets_main, "PATH DIR COUNT: a message from each of so many sockets, bound in DIR" },
+	{ "logd", logd_main, "[PATH]: a log daemon that keeps nothing, or one at PATH only; prints its pid" },
 	{ "out", out_main, ": send standard input to the host" },
 };
 

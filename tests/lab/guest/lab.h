@@ -18,6 +18,8 @@ int kexec_main(int argc, char **argv);
 int kmsg_main(int argc, char **argv);
 int sock_main(int argc, char **argv);
 int emit_main(int argc, char **argv);
+int send_main(int argc, char **argv);
+int sockets_main(int argc, char **argv);
 int logd_main(int argc, char **argv);
 int out_main(int argc, char **argv);
 int forge_main(int argc, char **argv);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * logd.c - a log daemon for guests without one: takes what comes to /dev/log and the journal's sockets, and keeps
- * nothing. It goes into the background when the sockets are there.
+ * nothing; or what comes to a socket at PATH. It goes into the background when the sockets are there.
  */
 #include <errno.h>
 #include <poll.h>
@@ -66,15 +66,16 @@ int logd_main(int argc, char **argv)
 	unsigned n = SOCKETS;
 	pid_t pid;
 
-	(void)argv;
-	if (argc != 1) {
-		fprintf(stderr, "usage: lab logd\n");
+	if (argc > 2) {
+		fprintf(stderr, "usage: lab logd [PATH]\n");
 		return 2;
 	}
 	mkdir("/run/systemd", 0755);
 	mkdir("/run/systemd/journal", 0755);
 	for (unsigned i = 0; i < SOCKETS; i++)
-		p[i] = (struct pollfd){listen_at(at[i].path, at[i].type), POLLIN, 0};
+		p[i] = (struct pollfd){argc == 1 ? listen_at(at[i].path, at[i].type) : -1, POLLIN, 0};
+	if (argc == 2)
+		p[0].fd = listen_at(argv[1], SOCK_DGRAM);
 	pid = fork();
 	if (pid) {
 		printf("%d\n", (int)pid);
