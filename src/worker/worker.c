@@ -17,6 +17,7 @@
 #include "mirror/push/uploader.h"
 #include "worker/confine.h"
 #include "worker/follow.h"
+#include "worker/mirrors.h"
 #include "worker/report.h"
 #include "worker/resume.h"
 #include "worker/status.h"
@@ -37,6 +38,7 @@ struct worker {
 	uint64_t blind; /* gaps of unknown size that the ledger had before */
 	struct report_pace pace;
 	struct uploaders uploaders; /* pid -1: none */
+	struct mirrors mirrors;
 	bool store_said;
 	bool alone; /* no file but the ledger's can be reached */
 };
@@ -157,6 +159,7 @@ static int loop(struct worker *w, struct err *e)
 		tick_store(w);
 		heartbeat(w, now);
 		prune(w, now);
+		mirrors_tick(&w->mirrors, &w->report, now);
 		show(w, now);
 	}
 	return 0;
@@ -215,6 +218,7 @@ int worker_run(const struct worker_options *o, struct err *e)
 		uploaders_go(&w.uploaders);
 	w.blind = w.store.blind;
 	w.report = (struct report){&w.store, &w.status, o->target, &w.pace, o->heartbeat_s};
+	mirrors_init(&w.mirrors, o->peers, o->n_peers, clock_due_ms());
 	follow_init(&w.follow, w.t, &w.report, &w.resume, o->max_hold_ms);
 	w.follow.pump.strict = o->strict;
 	w.follow.pump.channels = o->channels;

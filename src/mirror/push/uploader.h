@@ -29,6 +29,8 @@ int uploader_run(const struct uploader *o);
 
 /* ---- the family of a worker's uploaders, one for each target, in a process that starts them again ---- */
 
+#define UPLOADERS_MAX 64
+
 struct uploaders {
 	pid_t pid;
 	int go, stop;

@@ -12,14 +12,13 @@
 #include "mirror/push/courier.h"
 #include "mirror/push/uploader.h"
 
-#define TARGETS_MAX 64
 #define AGAIN_MS 1000          /* after one, or its courier, was killed */
 #define AGAIN_LATER_MS 60000   /* after one that could not begin */
 
 struct family {
 	const struct upload_target *target;
 	struct uploader of; /* what is common to all */
-	pid_t pid[TARGETS_MAX];
+	pid_t pid[UPLOADERS_MAX];
 	unsigned n;
 };
 
@@ -80,8 +79,8 @@ int uploaders_start(struct uploaders *u, const char *name, const char *dir, cons
 {
 	int go[2], stop[2];
 
-	if (n > TARGETS_MAX)
-		return err_set(e, EINVAL, "more than %d mirrors and witnesses", TARGETS_MAX);
+	if (n > UPLOADERS_MAX)
+		return err_set(e, EINVAL, "more than %d mirrors and witnesses", UPLOADERS_MAX);
 	if (pipe2(go, O_CLOEXEC) || pipe2(stop, O_CLOEXEC))
 		return err_set(e, errno, "cannot start the uploaders: %s", strerror(errno));
 	u->pid = fork();
