@@ -122,10 +122,20 @@ struct source_ops {
 	/* The backend has no room for all of them: want fewer. false: there is nothing to leave out. */
 	bool (*fewer)(struct source *s);
 	/*
-	 * The sites are in place, or not all of them. First called once they were planted: what is there by
-	 * then is older than the attachment. Later: what is there may have come past the traps.
+	 * What waits in the guest can be told from what the traps will bring only while the VM stands still: so it does
+	 * from before its sites are planted until planted() was called (m->held), if it can be had to.
 	 */
-	void (*planted)(struct source *s, bool all);
+	bool still;
+	/*
+	 * With it, may be NULL: is a CPU at @rip past a place where a trap is about to be planted, with something that will be
+	 * there only a moment later? Then it is another moment that has to be chosen.
+	 */
+	bool (*amid)(const struct source *s, uint64_t rip);
+	/*
+	 * The sites are in place, or not all of them. First called once they were planted: what is there by
+	 * then is older than the attachment. Later: what is there may have come past the traps. Emits nothing.
+	 */
+	void (*planted)(struct source *s, bool all, const struct moment *m);
 	/*
 	 * TRAP_COPY, TRAP_STOPPED or TRAP_LOST of its sites. 0, SOURCE_DOUBT, or -errno as drain(); a stop is
 	 * followed by a drain with `held` and `rung`.

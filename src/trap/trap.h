@@ -148,6 +148,8 @@ struct trap_ops {
 	int (*plant)(struct trap *t, const struct trap_site *site, struct err *e);
 	/* Say in @buf, for people, what was done for the site planted for @owner under @tag. NULL: nothing to be said. */
 	void (*how)(struct trap *t, uint32_t owner, uint32_t tag, char *buf, size_t n);
+	/* Can @gva be in code that this backend puts into guests, a worker before this one too? NULL: it puts none. */
+	bool (*lent)(struct trap *t, uint64_t gva);
 	/* Remove every site planted for @owner under @tag. 0 also if there is none. */
 	int (*unplant)(struct trap *t, uint32_t owner, uint32_t tag, struct err *e);
 	/*

@@ -11,6 +11,8 @@
 
 #define DRAIN_CALLS 16  /* of a source, while the guest runs on: then the store and signals have their turn */
 #define HOLD_STEP_MS 10 /* between two tries of a store that takes nothing */
+#define MOMENTS 200     /* tried for one in which no CPU is amid something */
+#define MOMENT_MS 1     /* that the guest runs in between, at least */
 
 /* ---- the sink ---- */
 
@@ -198,11 +200,62 @@ static void say_how(const struct pump *p, const struct pumped *x)
 	}
 }
 
+static struct moment moment(const struct pump *p, const struct pumped *x)
+{
+	return (struct moment){.now_us = clock_wall_us(), .now_ms = clock_due_ms(), .held = p->boot->held,
+		.emptied = x->emptied};
+}
+
+static bool amid(const struct pump *p, const struct source *s)
+{
+	struct gcpu cpu;
+
+	for (unsigned i = 0; s->ops->amid && p->t->ops->lent && i < p->t->vcpus; i++)
+		if (!p->t->ops->cpu(p->t, i, &cpu, NULL) && (p->t->ops->lent(p->t, cpu.rip) || s->ops->amid(s, cpu.rip)))
+			return true;
+	return false;
+}
+
+/* Hold the VM at a moment in which the traps of @s can be planted and what waits be taken. */
+static int hold_apart(struct pump *p, const struct source *s, struct err *e)
+{
+	int r = boot_hold(p->boot, e);
+
+	for (unsigned n = 1; !r && n < MOMENTS && amid(p, s); n++) {
+		r = boot_let_go(p->boot, e);
+		if (r)
+			return r;
+		clock_sleep_ms(MOMENT_MS);
+		r = boot_hold(p->boot, e);
+	}
+	return r;
+}
+
+/* Plant what @x wants, at once with the look at what waits. 0, or sites_plant()'s -errno. */
+static int plant(struct pump *p, struct pumped *x, struct err *e)
+{
+	struct moment m;
+	int64_t since;
+	int r, held = x->s->ops->still ? hold_apart(p, x->s, e) : 1;
+
+	if (held == -ESRCH)
+		return held;
+	since = clock_mono_ns();
+	r = sites_plant(&x->sites, x->s, e);
+	m = moment(p, x);
+	x->s->ops->planted(x->s, !r, &m);
+	if (!held) {
+		boot_let_go(p->boot, NULL);
+		p->t->stopped_ns += (uint64_t)(clock_mono_ns() - since);
+	}
+	return r;
+}
+
 int pump_plant(struct pump *p, struct err *e)
 {
 	for (unsigned i = 0; i < p->n; i++) {
 		struct pumped *x = &p->list[i];
-		int r = sites_plant(&x->sites, x->s, e);
+		int r = plant(p, x, e);
 
 		if (r == -ESRCH)
 			return r;
@@ -210,19 +263,12 @@ int pump_plant(struct pump *p, struct err *e)
 			report_alert(p->report, "no-doorbell", e->text);
 			status_log(p->report->status, "records of %s are taken by polling only", x->s->ops->name);
 		}
-		x->s->ops->planted(x->s, !r);
 		say_how(p, x);
 	}
 	return 0;
 }
 
 /* ---- draining ---- */
-
-static struct moment moment(const struct pump *p, const struct pumped *x)
-{
-	return (struct moment){.now_us = clock_wall_us(), .now_ms = clock_due_ms(), .held = p->boot->held,
-		.emptied = x->emptied};
-}
 
 static int drain_to_end(struct pumped *x, const struct moment *m, struct err *e)
 {
@@ -372,9 +418,12 @@ int pump_replant(struct pump *p, const struct trap_event *ev, struct err *e)
 
 void pump_tampered(struct pump *p, const struct trap_event *ev)
 {
-	for (unsigned i = 0; i < p->n; i++)
+	for (unsigned i = 0; i < p->n; i++) {
+		struct moment m = moment(p, &p->list[i]);
+
 		if (for_it(&p->list[i], ev))
-			p->list[i].s->ops->planted(p->list[i].s, !ev->lost);
+			p->list[i].s->ops->planted(p->list[i].s, !ev->lost, &m);
+	}
 }
 
 void pump_emptied(struct pump *p)
@@ -433,12 +482,13 @@ static int replant_running(struct pump *p, struct pumped *x, struct err *e)
 /* A function that another tracer had may be free by now. */
 static void plant_again(struct pump *p, struct pumped *x)
 {
+	const struct moment m = moment(p, x);
 	struct err e;
 
 	if (!sites_try_again(&x->sites, clock_due_ms()) || sites_plant(&x->sites, x->s, &e))
 		return;
 	report_alert(p->report, "doorbell", "the guest's code can be trapped now: planted");
-	x->s->ops->planted(x->s, true);
+	x->s->ops->planted(x->s, true, &m);
 }
 
 static int poll_one(struct pump *p, struct pumped *x, struct err *e)

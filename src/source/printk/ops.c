@@ -39,10 +39,11 @@ static bool fewer(struct source *s)
 	return printk_doorbell_only(of(s));
 }
 
-static void planted(struct source *s, bool all)
+static void planted(struct source *s, bool all, const struct moment *m)
 {
 	struct printk *p = of(s);
 
+	(void)m;
 	if (p->planted && all)
 		printk_rearmed(p);
 	else if (!p->planted)

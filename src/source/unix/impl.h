@@ -47,8 +47,10 @@ struct applog {
 	struct sender *sender;
 	struct outbox out;
 	struct streams streams;
-	struct watch *watch; /* one of the two: by what the backend takes; NULL: */
+	/* By what the backend takes: by watchpoints, or `trapped`, by code sites; then the watch is there for what waits before. */
+	bool trapped;
 	struct traps traps;
+	struct watch *watch; /* NULL: what waits was looked at */
 	int64_t retry_ms; /* when what is left is due */
 	int64_t now_us; /* of the call */
 	int64_t now_ms;
@@ -62,7 +64,8 @@ int applog_open(struct source **out, const struct source_start *start, const str
 	struct err *e);
 unsigned applog_sites(struct source *s, unsigned caps, struct trap_site *sites, unsigned max);
 bool applog_fewer(struct source *s);
-void applog_planted(struct source *s, bool all);
+bool applog_amid(const struct source *s, uint64_t rip);
+void applog_planted(struct source *s, bool all, const struct moment *m);
 int applog_event(struct source *s, const struct trap_event *ev, const struct moment *m, struct err *e);
 bool applog_quiet(struct source *s, const struct moment *m);
 int applog_drain(struct source *s, const struct moment *m, struct err *e);
@@ -72,7 +75,7 @@ int applog_end(struct source *s, const struct moment *m, bool readable, struct e
 void applog_close(struct source *s);
 
 #define APPLOG_OPS                                                                                       \
-	.sites = applog_sites, .fewer = applog_fewer, .planted = applog_planted, .event = applog_event,  \
+	.sites = applog_sites, .fewer = applog_fewer, .still = true, .amid = applog_amid, .planted = applog_planted, .event = applog_event,  \
 	.quiet = applog_quiet, .drain = applog_drain, .due = applog_due, .counters = applog_counters,    \
 	.end = applog_end, .close = applog_close
 

@@ -34,9 +34,10 @@ static int ask_guest(struct applog *l, unsigned caps, struct err *e)
 	r = sender_open(&l->sender, l->g, &l->geo, e);
 	if (r)
 		return r;
-	if (caps & TRAP_WATCH)
-		return watch_open(&l->watch, l->g, &l->geo, l->channels, e);
-	return traps_find(&l->traps, l->g, &l->geo, l->kind->traps, e);
+	l->trapped = !(caps & TRAP_WATCH);
+	if (l->trapped)
+		r = traps_find(&l->traps, l->g, &l->geo, l->kind->traps, e);
+	return r ? r : watch_open(&l->watch, l->g, &l->geo, l->channels, e);
 }
 
 int applog_open(struct source **out, const struct source_start *start, const struct applog_kind *kind,
@@ -84,20 +85,21 @@ unsigned applog_sites(struct source *s, unsigned caps, struct trap_site *sites, 
 	struct applog *l = of(s);
 
 	(void)caps; /* as open() was told */
-	return l->watch ? watch_sites(l->watch, sites, max) : traps_sites(&l->traps, sites, max);
+	return l->trapped ? traps_sites(&l->traps, sites, max) : watch_sites(l->watch, sites, max);
 }
 
 bool applog_fewer(struct source *s)
 {
 	struct applog *l = of(s);
 
-	return l->watch ? watch_fewer(l->watch) : traps_fewer(&l->traps);
+	return l->trapped ? traps_fewer(&l->traps) : watch_fewer(l->watch);
 }
 
-void applog_planted(struct source *s, bool all)
+bool applog_amid(const struct source *s, uint64_t rip)
 {
-	if (of(s)->watch)
-		watch_planted(of(s)->watch, all);
+	const struct applog *l = (const struct applog *)s;
+
+	return l->trapped && traps_amid(&l->traps, rip);
 }
 
 /* ---- what comes ---- */
@@ -123,6 +125,25 @@ static void watched(void *ctx, const struct watched *w)
 		streams_close(&l->streams, w->sock);
 		break;
 	}
+}
+
+void applog_planted(struct source *s, bool all, const struct moment *m)
+{
+	struct applog *l = of(s);
+
+	now(l, m, 0);
+	l->retry_ms = m->now_ms;
+	if (!l->trapped)
+		watch_planted(l->watch, all);
+	if (l->watch && m->held)
+		watch_settle(l->watch, m, watched, l);
+	else if (l->watch && l->trapped && l->out.sink->say)
+		l->out.sink->say(l->out.sink->ctx, "what waited for log daemons before the attachment was not taken, since "
+			"the VM could not be held");
+	if (!l->trapped)
+		return;
+	watch_close(l->watch); /* by now all is trapped */
+	l->watch = NULL;
 }
 
 /* The lowest of the channels wanted: which of them a message was of that did not get here is not known. */
@@ -152,9 +173,12 @@ static int lost(struct applog *l, const struct trap_event *ev, struct err *e)
 /* What a trap copied. A long one's rest is there as long as the VM stands still. */
 static void copied(struct applog *l, const struct trap_event *ev)
 {
-	if (ev->tag >= TRAPS_TAGS || ev->len < offsetof(struct app_copy, data))
+	const struct app_copy *c = ev->data;
+
+	if (ev->tag >= TRAPS_TAGS || ev->len < offsetof(struct app_copy, data) ||
+		c->n > ev->len - offsetof(struct app_copy, data))
 		return;
-	applog_take(l, ev->data, &l->traps.geometry[ev->tag],
+	applog_take(l, c, &l->traps.geometry[ev->tag],
 		ev->tag == TRAPS_AUDIT ? RECORD_AUDIT : RECORD_META, RECORD_LIVE, 0, ev->held);
 }
 
@@ -182,7 +206,7 @@ int applog_event(struct source *s, const struct trap_event *ev, const struct mom
 		l->retry_ms = m->now_ms;
 		return lost(l, ev, e);
 	}
-	if (ev->type == TRAP_STOPPED && l->watch)
+	if (ev->type == TRAP_STOPPED && !l->trapped)
 		watch_stopped(l->watch, ev, m, watched, l);
 	if (ev->type != TRAP_COPY)
 		return 0;
@@ -197,7 +221,7 @@ static int tell_alerts(struct applog *l, struct err *e)
 	char text[256];
 	int r = 0;
 
-	while (!r && l->watch && (what = watch_alert(l->watch, text, sizeof(text))))
+	while (!r && !l->trapped && (what = watch_alert(l->watch, text, sizeof(text))))
 		r = outbox_alert(&l->out, l->now_us, what, text, e);
 	return r;
 }
@@ -206,7 +230,7 @@ bool applog_quiet(struct source *s, const struct moment *m)
 {
 	struct applog *l = of(s);
 
-	return outbox_empty(&l->out) && !l->streams.bytes && (!l->watch || watch_quiet(l->watch, m));
+	return outbox_empty(&l->out) && !l->streams.bytes && (l->trapped || watch_quiet(l->watch, m));
 }
 
 int applog_drain(struct source *s, const struct moment *m, struct err *e)
@@ -215,7 +239,7 @@ int applog_drain(struct source *s, const struct moment *m, struct err *e)
 	int r;
 
 	now(l, m, 0);
-	if (l->watch)
+	if (!l->trapped)
 		watch_poll(l->watch, m, watched, l);
 	streams_idle(&l->streams, l->now_us);
 	r = tell_alerts(l, e);
@@ -225,7 +249,7 @@ int applog_drain(struct source *s, const struct moment *m, struct err *e)
 int64_t applog_due(const struct source *s)
 {
 	const struct applog *l = (const struct applog *)s;
-	int64_t due = l->watch ? watch_due(l->watch) : INT64_MAX;
+	int64_t due = l->trapped ? INT64_MAX : watch_due(l->watch);
 
 	return due < l->retry_ms ? due : l->retry_ms;
 }

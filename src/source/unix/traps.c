@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define FUNCTION_MAX 65536
-#define FUNCTIONS 5
+#define FUNCTIONS 9
 
 /* ---- finding ---- */
 
@@ -91,7 +91,8 @@ static void describe(struct traps *t, const struct app_geometry *base)
 
 int traps_find(struct traps *t, const struct guest *g, const struct app_geometry *base, uint32_t wanted, struct err *e)
 {
-	struct measure m = {{&t->dgram, &t->stream, &t->creds, &t->page, &t->audit}};
+	struct measure m = {{&t->dgram, &t->stream, &t->creds, &t->page, &t->audit, &t->queue_tail, &t->lock, &t->slow,
+		&t->pv_slow}};
 
 	*t = (struct traps){
 		.wanted = wanted,
@@ -100,7 +101,10 @@ int traps_find(struct traps *t, const struct guest *g, const struct app_geometry
 		.creds = function(g, "maybe_add_creds"),
 		.page = function(g, "unix_stream_sendpage"),
 		.audit = function(g, "audit_log_end.part.0"),
-		.queue_tail = symbol(g, "skb_queue_tail"),
+		.queue_tail = function(g, "skb_queue_tail"),
+		.lock = function(g, "_raw_spin_lock_irqsave"),
+		.slow = function(g, "native_queued_spin_lock_slowpath"),
+		.pv_slow = function(g, "__pv_queued_spin_lock_slowpath"),
 		.copy = symbol(g, "skb_copy_datagram_from_iter"),
 		.splice = symbol(g, "skb_splice_from_iter"),
 		.append = symbol(g, "skb_append_pagefrags"),
@@ -110,9 +114,9 @@ int traps_find(struct traps *t, const struct guest *g, const struct app_geometry
 		t->audit = function(g, "audit_log_end");
 	guest_each_symbol(g, shorten, &m);
 	describe(t, base);
-	if (!t->queue_tail || (wanted & TRAPS_SOCKETS && !t->dgram.gva && !t->creds.gva) ||
+	if (!t->queue_tail.gva || (wanted & TRAPS_SOCKETS && !t->dgram.gva && !t->creds.gva) ||
 		(wanted == 1u << TRAPS_AUDIT && !t->audit.gva))
-		return err_set(e, ENOENT, "the guest's kernel has no %s to be trapped at", !t->queue_tail ?
+		return err_set(e, ENOENT, "the guest's kernel has no %s to be trapped at", !t->queue_tail.gva ?
 			"skb_queue_tail()" : wanted & TRAPS_SOCKETS ? "unix_dgram_sendmsg()" : "audit_log_end()");
 	return 0;
 }
@@ -168,7 +172,7 @@ static void add_sockets(struct list *l)
 {
 	const struct traps *t = l->t;
 
-	add_call(l, TRAPS_DGRAM, TRAP_CALL, &t->dgram, t->queue_tail, "unix_dgram_sendmsg to skb_queue_tail");
+	add_call(l, TRAPS_DGRAM, TRAP_CALL, &t->dgram, t->queue_tail.gva, "unix_dgram_sendmsg to skb_queue_tail");
 	if (t->page.gva)
 		add_call(l, TRAPS_SPLICE, TRAP_RETURN_ARGS, &t->page, t->append,
 			"unix_stream_sendpage from skb_append_pagefrags");
@@ -191,8 +195,8 @@ unsigned traps_sites(const struct traps *t, struct trap_site *sites, unsigned ma
 	else if (wants(t, TRAPS_DGRAM) && t->creds.gva)
 		add(&l, TRAPS_DGRAM, &t->creds, "maybe_add_creds");
 	else if (wants(t, TRAPS_DGRAM))
-		add(&l, TRAPS_DGRAM, &(struct traps_function){t->queue_tail, 0}, "skb_queue_tail");
-	add_call(&l, TRAPS_AUDIT, TRAP_CALL, &t->audit, t->queue_tail, "audit_log_end to skb_queue_tail");
+		add(&l, TRAPS_DGRAM, &t->queue_tail, "skb_queue_tail");
+	add_call(&l, TRAPS_AUDIT, TRAP_CALL, &t->audit, t->queue_tail.gva, "audit_log_end to skb_queue_tail");
 	return l.n;
 }
 
@@ -215,4 +219,15 @@ bool traps_fewer(struct traps *t)
 		t->filter[TRAPS_DGRAM].wild = true; /* not every list is a socket's */
 	}
 	return true;
+}
+
+static bool in(const struct traps_function *f, uint64_t rip)
+{
+	return f->gva && rip - f->gva < f->len;
+}
+
+bool traps_amid(const struct traps *t, uint64_t rip)
+{
+	return in(&t->dgram, rip) || in(&t->stream, rip) || in(&t->creds, rip) || in(&t->page, rip) || in(&t->audit, rip) ||
+		in(&t->queue_tail, rip) || in(&t->lock, rip) || in(&t->slow, rip) || in(&t->pv_slow, rip);
 }

@@ -38,7 +38,8 @@ struct traps {
 		uint64_t gva;
 		uint32_t len;
 	} dgram, stream, creds, page, audit;
-	uint64_t queue_tail, copy, splice, append; /* what they call */
+	struct traps_function queue_tail, lock, slow, pv_slow; /* what they call on the way into the queue */
+	uint64_t copy, splice, append; /* and before */
 	uint64_t text[2]; /* _stext, _etext */
 	struct app_geometry geometry[TRAPS_TAGS];
 	struct trap_filter filter[TRAPS_TAGS];
@@ -53,5 +54,11 @@ int traps_find(struct traps *t, const struct guest *g, const struct app_geometry
 /* As struct source_ops has them. */
 unsigned traps_sites(const struct traps *t, struct trap_site *sites, unsigned max);
 bool traps_fewer(struct traps *t);
+
+/*
+ * May a vCPU at @rip have a message that no site planted now brings, and that is in no queue yet? Only of what runs with
+ * interrupts on, and was interrupted there, this is not known.
+ */
+bool traps_amid(const struct traps *t, uint64_t rip);
 
 #endif

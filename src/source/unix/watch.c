@@ -137,12 +137,6 @@ unsigned watch_sites(struct watch *w, struct trap_site *sites, unsigned max)
 		sites[n++] = (struct trap_site){.kind = SITE_WATCH, .gva = w->socks.bound, .len = w->socks.bound_len,
 			.tag = WATCH_TAG_TABLE};
 	n = add_queues(w, true, sites, n, max);
-	/*
-	 * One of them goes by another tag until all were planted, and so has to be changed then: for that the VM is
-	 * held, which is when queues can be looked into that messages wait in.
-	 */
-	if (n && !w->planted)
-		sites[0].tag = WATCH_TAG_FIRST;
 	w->wanted = n;
 	return n;
 }
@@ -210,6 +204,14 @@ static void look_into(struct watch *w, const struct moment *m, watch_take take, 
 		i++;
 	}
 	w->settled |= m->held;
+}
+
+void watch_settle(struct watch *w, const struct moment *m, watch_take take, void *ctx)
+{
+	watch_rescan(w); /* since it was opened */
+	look_into(w, m, take, ctx);
+	for (unsigned i = 0; i < w->n; i++)
+		watch_being_added(w, i, take, ctx);
 }
 
 void watch_poll(struct watch *w, const struct moment *m, watch_take take, void *ctx)

@@ -63,6 +63,12 @@ int64_t watch_due(const struct watch *w);
 /* The VM stopped at a site, of whomever: what it came to. */
 void watch_stopped(struct watch *w, const struct trap_event *ev, const struct moment *m, watch_take take, void *ctx);
 
+/*
+ * The VM stands still (m->held) while the sites are planted, these or those of traps.h: what waits in all queues by now, and
+ * without watchpoints what is just being added to one, which no trap will tell of.
+ */
+void watch_settle(struct watch *w, const struct moment *m, watch_take take, void *ctx);
+
 /* Look for sockets that came and went, if it is time to, and into queues that were not looked into yet. */
 void watch_poll(struct watch *w, const struct moment *m, watch_take take, void *ctx);
 

@@ -14,7 +14,7 @@
 #define WATCH_QUEUES_MAX 4096
 
 /* Tags of sites; a queue's own come after these. */
-enum { WATCH_TAG_FIRST = 1, WATCH_TAG_TABLE };
+enum { WATCH_TAG_TABLE = 1 };
 
 /* How a message that is being added came to be told, as long as it is: see watch_stop.c. */
 enum watch_mark {
@@ -82,6 +82,8 @@ bool watch_is_there(const struct watch *w, struct watch_queue *q);
 void watch_drop(struct watch *w, unsigned i, watch_take take, void *ctx);
 /* watch_stop.c: what waits in queue @i, or is being added; the VM is held, for another reason. */
 void watch_held(struct watch *w, unsigned i, watch_take take, void *ctx);
+/* watch_stop.c: what is being added to queue @i was written before there was a watchpoint: its own stop will not come. */
+void watch_being_added(struct watch *w, unsigned i, watch_take take, void *ctx);
 /* watch_stop.c: what waits in @q and was not told; the VM runs. */
 void watch_waiting(struct watch *w, struct watch_queue *q, watch_take take, void *ctx);
 

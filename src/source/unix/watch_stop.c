@@ -246,6 +246,18 @@ void watch_held(struct watch *w, unsigned i, watch_take take, void *ctx)
 	look(w, i, &s, false);
 }
 
+void watch_being_added(struct watch *w, unsigned i, watch_take take, void *ctx)
+{
+	const struct stop s = {.take = take, .ctx = ctx};
+	const struct queue_look now = queue_look(&w->mem, w->q[i].list);
+
+	if (now.state != QUEUE_ADDING || now.tail == w->q[i].last)
+		return;
+	one(w, i, &s, now.tail, RECORD_BACKFILL, NULL);
+	w->q[i].adding = now.tail;
+	w->q[i].mark = WATCH_NAMED;
+}
+
 void watch_waiting(struct watch *w, struct watch_queue *q, watch_take take, void *ctx)
 {
 	const struct stop s = {.take = take, .ctx = ctx};

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "trap/kvm/bpf/hook.skel.h"
+#include "trap/kvm/room.h"
 #include "trap/kvm/virt.h"
 #include "util/clock.h"
 
@@ -74,6 +75,12 @@ static int unplant(struct trap *t, uint32_t owner, uint32_t tag, struct err *e)
 static void how(struct trap *t, uint32_t owner, uint32_t tag, char *buf, size_t n)
 {
 	kvm_how(of(t), owner, tag, buf, n);
+}
+
+static bool lent(struct trap *t, uint64_t gva)
+{
+	(void)t;
+	return room_may_have(gva);
 }
 
 static int hold(struct trap *t, struct err *e)
@@ -309,6 +316,7 @@ const struct trap_ops trap_kvm = {
 	.cpu = cpu,
 	.plant = plant,
 	.how = how,
+	.lent = lent,
 	.unplant = unplant,
 	.wait = wait,
 	.hold = hold,

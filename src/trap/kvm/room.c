@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define BORDER (2ull << 20)
 #define INT3 0xcc
 #define TEXT_MAX (256ull << 20)
 
@@ -38,7 +37,7 @@ int room_look(struct room *r, const struct ptable *t, const uint64_t text[2], st
 	r->gva = 0;
 	if (text[1] <= text[0] || text[1] - text[0] > TEXT_MAX || ptable_walk(t, text[0], &first))
 		return err_set(e, EFAULT, "the guest kernel's text at 0x%" PRIx64 " is not mapped", text[0]);
-	for (uint64_t border = (text[0] + BORDER) & ~(BORDER - 1); border <= text[1]; border += BORDER) {
+	for (uint64_t border = (text[0] + ROOM_BORDER) & ~(ROOM_BORDER - 1); border <= text[1]; border += ROOM_BORDER) {
 		uint64_t gva = border - ROOM_BYTES, gpa = first.gpa + (gva - text[0]);
 
 		if (gva < text[0] + ROOM_BYTES || !row(t, gpa - ROOM_BYTES))

@@ -16,6 +16,13 @@
 #include "util/err.h"
 
 #define ROOM_BYTES (64u << 10)
+#define ROOM_BORDER (2ull << 20)
+
+/* Can @gva be in the room of some guest? */
+static inline bool room_may_have(uint64_t gva)
+{
+	return gva % ROOM_BORDER >= ROOM_BORDER - ROOM_BYTES;
+}
 
 struct room {
 	uint64_t gva, gpa; /* gva 0: there is none */

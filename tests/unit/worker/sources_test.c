@@ -238,6 +238,80 @@ static void none_of_it(void **state)
 	end();
 }
 
+/* ---- planted while the VM stands still ---- */
+
+static unsigned asked, planted_at, amid_until;
+static bool stood, of_a_worker;
+
+static bool amid(const struct source *s, uint64_t rip)
+{
+	(void)s;
+	assert_true(vm.held);
+	assert_int_equal(rip, vm.cpu.rip);
+	return ++asked < amid_until;
+}
+
+static bool lent(struct trap *t, uint64_t gva)
+{
+	(void)t;
+	(void)gva;
+	return of_a_worker && asked++ < 5;
+}
+
+static void planted_then(struct source *s, bool all, const struct moment *m)
+{
+	planted_at = vm.n_planted;
+	stood = vm.held && m->held;
+	toy_planted(s, all, m);
+}
+
+static struct source_ops standing;
+
+static int open_standing(struct source **out, const struct source_start *start, struct err *err)
+{
+	int r = source_toy.open(out, start, err);
+
+	if (!r)
+		(*out)->ops = &standing;
+	return r;
+}
+
+/* Held, and let go as often as a CPU is where it must not be; planted and looked at before the VM goes on. */
+static void at_once(void **state)
+{
+	static const struct source_ops *const with[] = {&source_printk, &standing, NULL};
+
+	(void)state;
+	for (unsigned n = 0; n < 4; n++) {
+		asked = planted_at = 0;
+		amid_until = n == 1 ? 4 : n == 2 ? UINT32_MAX : 0;
+		of_a_worker = n == 3;
+		stood = false;
+		standing = source_toy;
+		standing.open = open_standing;
+		standing.still = true;
+		standing.amid = amid;
+		standing.planted = planted_then;
+		begin(TRAP_CODE, false);
+		vm.ops.lent = lent;
+		f.pump.table = with;
+		toy_write("before");
+		assert_int_equal(pass(500), 0);
+		assert_true(stood);
+		assert_false(vm.held);
+		assert_true(planted_at > 0);
+		assert_int_equal(planted_at, vm.n_planted);
+		assert_true(n == 1 ? asked == 4 : n == 2 ? asked > 4 : asked > 0);
+		copy(vm_print("k"));
+		assert_string_equal(all(), "boot b:before l:k ");
+		end();
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+	}
+	start(TRAP_CODE);
+	end();
+}
+
 /* A source whose traps were lost says so of itself alone. */
 static void tampered_one(void **state)
 {
@@ -275,7 +349,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(stops), TEST(copies_of_both), TEST(overwritten), TEST(of_a_reboot), TEST(resumed),
-		TEST(none_of_it), TEST(tampered_one), TEST(end_of_both),
+		TEST(none_of_it), TEST(at_once), TEST(tampered_one), TEST(end_of_both),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

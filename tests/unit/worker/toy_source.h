@@ -151,11 +151,12 @@ static inline unsigned toy_sites(struct source *s, unsigned caps, struct trap_si
 	return 1;
 }
 
-static inline void toy_planted(struct source *s, bool all)
+static inline void toy_planted(struct source *s, bool all, const struct moment *m)
 {
 	struct toy *t = (struct toy *)s;
 
 	(void)all;
+	(void)m;
 	if (!t->backfill_end)
 		guest_read(t->g, t->ring, &t->backfill_end, 8);
 }
