@@ -21,7 +21,7 @@ $(FUZZ_LIB): $(FUZZ_OBJ)
 	@rm -f $@
 	$(call QUIET,AR)ar rcs $@ $^
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
-	$(call QUIET,FUZZ)$(FUZZ_CC) $(ALL_CFLAGS) $(FUZZ_FLAGS) -MMD -MP -o $@ $< $(FUZZ_LIB) $(LIBS)
+	$(call QUIET,FUZZ)$(FUZZ_CC) $(ALL_CFLAGS) -Itests $(FUZZ_FLAGS) -MMD -MP -o $@ $< $(FUZZ_LIB) $(LIBS)
 
 # The lab: guest programs (static, run inside the virtual machines), the command channel, initramfs.
 LAB_GUEST := $(wildcard tests/lab/guest/*.c)
