@@ -29,7 +29,7 @@ static struct mirrors m;
 /* A record more, signed; the mirror's key cosigns it, or not. */
 static void grow(bool cosigned)
 {
-	char *note, line[COSIGN_LINE_MAX], *both;
+	char *note, line[COSIGN_LINE_MAX], *both = NULL;
 	struct checkpoint c;
 	struct err e = {""};
 	size_t n;
