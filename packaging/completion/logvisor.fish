@@ -51,7 +51,7 @@ complete -c logvisor -n __logvisor_needs_command -a version -d 'version and back
 complete -c logvisor -n '__logvisor_in detach show verify prove export push' -a '(__logvisor_names)'
 complete -c logvisor -n '__logvisor_in help' -a 'attach detach list doctor inspect show verify prove check-proof export push mirror restore logvm help version'
 complete -c logvisor -n '__logvisor_in check-proof' -F
-complete -c logvisor -n '__logvisor_in attach' -l channels -x -a 'kernel syslog journal stdout audit' -d 'keep these only: kernel,syslog,journal,stdout,audit (default: all)'
+complete -c logvisor -n '__logvisor_in attach' -l channels -x -a 'kernel syslog journal stdout audit files=' -d 'keep these only: kernel,syslog,journal,stdout,audit (default: these)'
 complete -c logvisor -n '__logvisor_in attach' -l keep -x -d 'remove the oldest records beyond so much: 500M, 20G'
 complete -c logvisor -n '__logvisor_in attach' -l keep-time -x -d 'remove records older than: 12h, 30d, 52w'
 complete -c logvisor -n '__logvisor_in attach' -l heartbeat -x -d 'write counters into the ledger so often (60s)'
@@ -76,7 +76,7 @@ complete -c logvisor -n '__logvisor_in show' -s p -l priority -x -a 'emerg alert
 complete -c logvisor -n '__logvisor_in show' -l facility -x -a 'kern user mail daemon auth syslog lpr news uucp cron authpriv ftp local0 local1 local2 local3 local4 local5 local6 local7' -d 'kern,daemon,...; help lists them'
 complete -c logvisor -n '__logvisor_in show' -s t -l identifier -x -d 'of this program, by its own word or its process\'s name'
 complete -c logvisor -n '__logvisor_in show' -s u -l unit -x -d 'of this unit\'s processes, and what systemd says of it'
-complete -c logvisor -n '__logvisor_in show' -l channel -x -a 'kernel syslog journal stdout audit' -d 'kernel,syslog,journal,stdout,audit'
+complete -c logvisor -n '__logvisor_in show' -l channel -x -a 'kernel syslog journal stdout audit files wtmp btmp lastlog' -d 'kernel,syslog,journal,stdout,audit,files,wtmp,btmp,lastlog'
 complete -c logvisor -n '__logvisor_in show' -l pid -x -d 'of this process'
 complete -c logvisor -n '__logvisor_in show' -l uid -x -d 'of this user\'s processes'
 complete -c logvisor -n '__logvisor_in show' -l exe -r -d 'of processes that run this file'

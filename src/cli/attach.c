@@ -5,18 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/channels.h"
 #include "cli/cli.h"
 #include "cli/mirrors.h"
-#include "cli/who.h"
 #include "ledger/modes.h"
 #include "ledger/seal.h"
 #include "record/harmless.h"
+#include "record/record.h"
 #include "util/cleanup.h"
 #include "worker/worker.h"
 
@@ -60,7 +60,8 @@ static bool seconds_of(const char *s, uint64_t *seconds)
 enum { OPT_KEEP = OPTION_LONG, OPT_KEEP_TIME, OPT_HEARTBEAT, OPT_MAX_HOLD, OPT_ON_FULL, OPT_STRICT, OPT_CHANNELS };
 
 static const struct cli_option options[] = {
-	{OPT_CHANNELS, "channels", "LIST", "keep these only: kernel,syslog,journal,stdout,audit (default: all)"},
+	{OPT_CHANNELS, "channels", "LIST", "keep these only: kernel,syslog,journal,stdout,audit (default: these)\n"
+		"and log files, by paths: files=/var/log/** (gdb)"},
 	{OPT_KEEP, "keep", "SIZE", "remove the oldest records beyond so much: 500M, 20G"},
 	{OPT_KEEP_TIME, "keep-time", "TIME", "remove records older than: 12h, 30d, 52w"},
 	{OPT_HEARTBEAT, "heartbeat", "TIME", "write counters into the ledger so often (60s)"},
@@ -77,7 +78,8 @@ static const struct cli_option options[] = {
 };
 
 /* OPTION_END when there is something to do, else what main returns. */
-static int parse(int argc, char **argv, struct worker_options *o, struct mirrors *m, const char **store)
+static int parse(int argc, char **argv, struct worker_options *o, struct channels *channels, struct mirrors *m,
+	const char **store)
 {
 	struct err e = {""};
 	uint64_t v;
@@ -127,7 +129,7 @@ static int parse(int argc, char **argv, struct worker_options *o, struct mirrors
 			o->strict = true;
 			break;
 		case OPT_CHANNELS:
-			if (who_channels(optarg, &o->channels, &e)) {
+			if (channels_parse(channels, optarg, &e)) {
 				err_prefix(&e, "--channels");
 				return cli_fail(&e);
 			}
@@ -192,13 +194,13 @@ static int attach_main(int argc, char **argv)
 	struct worker_options o = {
 		.heartbeat_s = WORKER_HEARTBEAT_S,
 		.max_hold_ms = WORKER_MAX_HOLD_MS,
-		.channels = UINT_MAX,
 	};
+	struct channels channels = {.set = ~RECORD_FILES};
 	struct mirrors m = {.n = 0};
 	const char *store = NULL;
 	char dir[4096], *eq;
 	struct err e = {""};
-	int r = parse(argc, argv, &o, &m, &store);
+	int r = parse(argc, argv, &o, &channels, &m, &store);
 
 	if (r != OPTION_END)
 		return r;
@@ -211,6 +213,9 @@ static int attach_main(int argc, char **argv)
 	o.name = argv[optind];
 	o.target = eq + 1;
 	o.dir = dir;
+	o.channels = channels.set;
+	o.files = channels.file;
+	o.n_files = channels.files;
 	if (cli_ledger_path(store, o.name, dir, sizeof(dir), &e) || mirrors_settle(&m, &e))
 		r = cli_fail(&e);
 	else

@@ -28,7 +28,7 @@ const struct cli_option show_option_table[] = {
 	{OPT_FACILITY, "facility", "F", "kern,daemon,...; help lists them"},
 	{'t', "identifier", "NAME", "of this program, by its own word or its process's name"},
 	{'u', "unit", "UNIT", "of this unit's processes, and what systemd says of it"},
-	{OPT_CHANNEL, "channel", "LIST", "kernel,syslog,journal,stdout,audit"},
+	{OPT_CHANNEL, "channel", "LIST", "kernel,syslog,journal,stdout,audit,files,wtmp,btmp,lastlog"},
 	{OPT_PID, "pid", "PID", "of this process"},
 	{OPT_UID, "uid", "UID", "of this user's processes"},
 	{OPT_EXE, "exe", "PATH", "of processes that run this file"},

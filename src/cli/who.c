@@ -33,6 +33,7 @@ int who_add(struct who *w, enum who_by by, const char *value, struct err *e)
 const char *const who_channel_names[RECORD_CHANNELS] = {
 	[RECORD_KMSG] = "kernel", [RECORD_SYSLOG] = "syslog", [RECORD_JOURNAL] = "journal", [RECORD_STREAM] = "stdout",
 	[RECORD_AUDIT] = "audit", [RECORD_FILE] = "files",
+	[RECORD_WTMP] = "wtmp", [RECORD_BTMP] = "btmp", [RECORD_LASTLOG] = "lastlog",
 };
 
 int who_channels(const char *list, unsigned int *channels, struct err *e)
@@ -44,10 +45,11 @@ int who_channels(const char *list, unsigned int *channels, struct err *e)
 		const struct span name = {list, n};
 		int ch = RECORD_KMSG;
 
-		while (ch < RECORD_FILE && !span_is(name, who_channel_names[ch]) && !span_eq(name, record_channel_names[ch]))
+		while (ch < RECORD_CHANNELS && !span_is(name, who_channel_names[ch]) && !span_eq(name, record_channel_names[ch]))
 			ch++;
-		if (ch == RECORD_FILE)
-			return err_set(e, EINVAL, "'%.*s' is not a channel: kernel, syslog, journal, stdout, audit",
+		if (ch == RECORD_CHANNELS)
+			return err_set(e, EINVAL, "'%.*s' is not a channel: kernel, syslog, journal, stdout, audit, files, "
+				"wtmp, btmp, lastlog",
 				(int)(n < 80 ? n : 80), list);
 		all |= 1u << ch;
 		if (!list[n]) {

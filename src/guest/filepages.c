@@ -2,12 +2,10 @@
 #include "guest/filepages.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "guest/members.h"
 
-#define PAGE 4096u
 #define SLOT_BITS 6 /* XA_CHUNK_SHIFT */
 #define SLOTS (1u << SLOT_BITS)
 #define LEVELS_MAX 11 /* of 6 bits each in a 64-bit index */
@@ -104,13 +102,14 @@ static int lookup(const struct fetch_mem *mem, const struct filepages_layout *l,
 
 /* One page's bytes [off, off + n) into @buf. */
 static int read_page(const struct fetch_mem *mem, const struct filepages_layout *l, uint64_t head, uint64_t index,
-	unsigned off, void *buf, size_t n)
+	unsigned off, void *buf, size_t n, bool *hole)
 {
 	uint64_t entry, first, pfn;
 	int r = lookup(mem, l, head, index, &entry);
 
 	if (r)
 		return r;
+	*hole = !entry;
 	if (!entry) {
 		memset(buf, 0, n);
 		return 0;
@@ -125,7 +124,7 @@ static int read_page(const struct fetch_mem *mem, const struct filepages_layout 
 		pfn += index - first;
 	if (pfn >> PFN_BITS)
 		return -EBADMSG;
-	return mem->read(mem->ctx, l->page_offset + pfn * PAGE + off, buf, n) ? -EFAULT : 0;
+	return mem->read(mem->ctx, l->page_offset + pfn * FILEPAGES_PAGE + off, buf, n) ? -EFAULT : 0;
 }
 
 long filepages_read(const struct fetch_mem *mem, const struct filepages_layout *l, uint64_t file, uint64_t off,
@@ -133,17 +132,31 @@ long filepages_read(const struct fetch_mem *mem, const struct filepages_layout *
 {
 	uint64_t mapping, head;
 	size_t done = 0;
+	bool hole;
 
 	if (mem->read(mem->ctx, file + l->f_mapping, &mapping, 8) ||
 		mem->read(mem->ctx, mapping + l->pages, &head, 8))
 		return -EFAULT;
 	while (done < len) {
-		const unsigned in = (unsigned)((off + done) % PAGE);
-		const size_t n = PAGE - in < len - done ? PAGE - in : len - done;
+		const unsigned in = (unsigned)((off + done) % FILEPAGES_PAGE);
+		const size_t n = FILEPAGES_PAGE - in < len - done ? FILEPAGES_PAGE - in : len - done;
 
-		if (read_page(mem, l, head, (off + done) / PAGE, in, (char *)buf + done, n))
+		if (read_page(mem, l, head, (off + done) / FILEPAGES_PAGE, in, (char *)buf + done, n, &hole))
 			break;
 		done += n;
 	}
 	return (long)done;
+}
+
+int filepages_page(const struct fetch_mem *mem, const struct filepages_layout *l, uint64_t mapping, uint64_t off,
+	void *buf, size_t len, bool *hole)
+{
+	const unsigned in = (unsigned)(off % FILEPAGES_PAGE);
+	uint64_t head;
+
+	if (len > FILEPAGES_PAGE - in)
+		return -EINVAL;
+	if (mem->read(mem->ctx, mapping + l->pages, &head, 8))
+		return -EFAULT;
+	return read_page(mem, l, head, off / FILEPAGES_PAGE, in, buf, len, hole);
 }

@@ -12,11 +12,14 @@
 #ifndef LOGVISOR_GUEST_FILEPAGES_H
 #define LOGVISOR_GUEST_FILEPAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "fetch/fetch.h"
 #include "guest/guest.h"
+
+#define FILEPAGES_PAGE 4096u
 
 struct filepages_layout {
 	uint64_t page_offset, vmemmap; /* the direct map, its struct pages, */
@@ -47,5 +50,12 @@ int filepages_size(const struct fetch_mem *mem, const struct filepages_layout *l
  */
 long filepages_read(const struct fetch_mem *mem, const struct filepages_layout *l, uint64_t file, uint64_t off,
 	void *buf, size_t len);
+
+/*
+ * The same within one page of the file whose struct address_space is at @mapping: all @len bytes or none. *@hole: the page
+ * cache has no such page, and @buf is all zeroes. 0; -EINVAL: not within one page; -EFAULT, -EBADMSG.
+ */
+int filepages_page(const struct fetch_mem *mem, const struct filepages_layout *l, uint64_t mapping, uint64_t off,
+	void *buf, size_t len, bool *hole);
 
 #endif

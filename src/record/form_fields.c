@@ -134,6 +134,9 @@ static struct span transport(const struct record *r, bool meta)
 		[RECORD_AUDIT] = LITERAL("audit"),
 		[RECORD_STREAM] = LITERAL("stdout"),
 		[RECORD_FILE] = LITERAL("file"),
+		[RECORD_WTMP] = LITERAL("wtmp"),
+		[RECORD_BTMP] = LITERAL("btmp"),
+		[RECORD_LASTLOG] = LITERAL("lastlog"),
 	};
 
 	return names[meta ? RECORD_META : r->channel];

@@ -11,6 +11,9 @@ const struct span record_channel_names[RECORD_CHANNELS] = {
 	[RECORD_AUDIT] = NAME("audit"),
 	[RECORD_STREAM] = NAME("stream"),
 	[RECORD_FILE] = NAME("file"),
+	[RECORD_WTMP] = NAME("wtmp"),
+	[RECORD_BTMP] = NAME("btmp"),
+	[RECORD_LASTLOG] = NAME("lastlog"),
 };
 
 const struct span record_fidelity_names[RECORD_FIDELITIES] = {

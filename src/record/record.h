@@ -33,9 +33,15 @@ enum record_channel {
 	RECORD_JOURNAL, /* journald's native socket */
 	RECORD_AUDIT,
 	RECORD_STREAM, /* a service's stdout or stderr */
-	RECORD_FILE,
+	RECORD_FILE,    /* lines appended to log files, and what else befell these */
+	RECORD_WTMP,    /* logins, as files have them: /var/log/wtmp, */
+	RECORD_BTMP,    /* failed ones, */
+	RECORD_LASTLOG, /* and the last of each user */
 	RECORD_CHANNELS
 };
+
+/* Those of log files, 1 << enum record_channel. */
+#define RECORD_FILES (1U << RECORD_FILE | 1U << RECORD_WTMP | 1U << RECORD_BTMP | 1U << RECORD_LASTLOG)
 
 /* How the copy was made. */
 enum record_fidelity {

@@ -93,6 +93,8 @@ struct source_start {
 	bool strict; /* stop the guest for each record, whatever it costs */
 	unsigned channels; /* 1 << enum record_channel: what of the source's is wanted */
 	unsigned caps; /* enum trap_cap of the backend */
+	const struct span *files; /* which log files are wanted: patterns as source/files/glob.h has them */
+	unsigned n_files;
 };
 
 /* A source's own state begins with this. */
@@ -107,6 +109,7 @@ struct source_ops {
 	const char *name;
 	unsigned channels; /* 1 << enum record_channel of what it emits */
 	unsigned numbered; /* those of them whose records have the guest's own numbers: only they have a place to go on at */
+	unsigned backends; /* enum trap_cap: it can do with a backend that has one of them; 0: with any */
 	bool needed;       /* without it a guest is not followed: it is waited for */
 	/*
 	 * Find this kind of log in the guest, and the place to go on. All questions to the guest's symbols

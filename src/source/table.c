@@ -2,6 +2,6 @@
 /* table.c - the sources there are. */
 #include "source/source.h"
 
-extern const struct source_ops source_printk, source_unix, source_audit;
+extern const struct source_ops source_printk, source_unix, source_audit, source_files;
 
-const struct source_ops *const source_table[] = {&source_printk, &source_unix, &source_audit, NULL};
+const struct source_ops *const source_table[] = {&source_printk, &source_unix, &source_audit, &source_files, NULL};

@@ -78,6 +78,14 @@ unsigned pump_channels(const struct source_ops *const *table)
 	return channels;
 }
 
+int pump_supported(const struct source_ops *const *table, unsigned channels, const struct trap_ops *trap, struct err *e)
+{
+	for (; *table; table++)
+		if ((*table)->channels & channels && (*table)->backends && !((*table)->backends & trap->caps))
+			return err_set(e, ENOTSUP, "%s cannot be followed by the %s backend", (*table)->name, trap->name);
+	return 0;
+}
+
 /* ---- opening and closing ---- */
 
 /* Records of no source's own name for the boot, and Logvisor's, have this one. */
@@ -107,7 +115,7 @@ static void close_all(struct pump *p)
 static int open_one(struct pump *p, const struct source_ops *ops, struct err *e)
 {
 	const struct source_start start = {p->boot->g, &p->sink, p->resume->at, p->strict, p->channels,
-		p->t->ops->caps};
+		p->t->ops->caps, p->files, p->n_files};
 	struct pumped *x = &p->list[p->n];
 	int r;
 

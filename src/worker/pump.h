@@ -29,6 +29,8 @@ struct pump {
 	unsigned max_hold_ms;
 	bool strict; /* hold the VM for each record */
 	unsigned channels; /* 1 << enum record_channel: those that are wanted */
+	const struct span *files; /* of log files those, as struct source_start has them */
+	unsigned n_files;
 
 	struct pumped {
 		struct source *s;
@@ -47,6 +49,8 @@ void pump_init(struct pump *p, struct trap *t, struct boot *b, const struct repo
 
 /* The channels that sources of @table emit, 1 << enum record_channel. */
 unsigned pump_channels(const struct source_ops *const *table);
+/* Can a backend of @caps do all of @channels? 0, or -ENOTSUP with @e. */
+int pump_supported(const struct source_ops *const *table, unsigned channels, const struct trap_ops *trap, struct err *e);
 /* Those of them whose records have the guest's numbers. */
 unsigned pump_numbered(const struct source_ops *const *table);
 

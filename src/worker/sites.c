@@ -33,7 +33,8 @@ bool sites_in_place(const struct sites *p, struct source *s)
 
 	if (n != p->n)
 		return false;
-	while (n && has(p->planted, p->n, &want[n - 1]))
+	/* Mostly they stand in the same order. */
+	while (n && (same_site(&p->planted[n - 1], &want[n - 1]) || has(p->planted, p->n, &want[n - 1])))
 		n--;
 	return !n;
 }

@@ -11,7 +11,7 @@
 
 #include "source/source.h"
 
-#define SITES_MAX 128 /* of one source */
+#define SITES_MAX 512 /* of one source */
 
 struct sites {
 	struct trap *t;

@@ -71,6 +71,8 @@ static int open_both(struct worker *w, struct ledger_recovery *rec, struct err *
 
 	if (!r)
 		r = trap_attach(&w->t, o->target, e);
+	if (!r)
+		r = pump_supported(source_table, o->channels, w->t->ops, e);
 	if (!r && !old)
 		r = store_open(&w->store, o->dir, o->name, rec, e);
 	if (!r && !rec->created)
@@ -222,6 +224,8 @@ int worker_run(const struct worker_options *o, struct err *e)
 	follow_init(&w.follow, w.t, &w.report, &w.resume, o->max_hold_ms);
 	w.follow.pump.strict = o->strict;
 	w.follow.pump.channels = o->channels;
+	w.follow.pump.files = o->files;
+	w.follow.pump.n_files = o->n_files;
 	if (w.t->ops->limit_hold)
 		w.t->ops->limit_hold(w.t, o->max_hold_ms);
 	report_attached(&w.report, w.t, &rec);

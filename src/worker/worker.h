@@ -12,6 +12,7 @@
 #include "mirror/policy.h"
 #include "mirror/push/upload.h"
 #include "util/err.h"
+#include "util/span.h"
 
 struct worker_options {
 	const char *name;    /* of the VM */
@@ -23,6 +24,8 @@ struct worker_options {
 	int64_t keep_us;     /* retention by age, 0: all */
 	bool strict;         /* hold the VM for each record, also in a flood */
 	unsigned channels;   /* 1 << enum record_channel: those that are kept */
+	const struct span *files; /* patterns of paths: log files that are followed. Without any RECORD_FILES must not be in channels */
+	unsigned n_files;
 	const struct upload_target *peers; /* mirrors and witnesses that are kept up to date */
 	unsigned n_peers;
 	const struct policy *policy; /* whose cosignatures allow retention to remove; NULL: none is wanted */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * sockets_fuzz.c - guest memory is the input over and over, full of pointers into itself: paths, cgroups, sockets,
- * queues and pages of files are followed through it. All of it ends, after a bounded number of reads.
+ * queues, pages of files and the tree of names are followed through it. All of it ends, after a bounded number of reads.
  */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/dcache.h"
 #include "guest/filepages.h"
 #include "guest/path.h"
 #include "guest/unixsock.h"
@@ -39,6 +40,14 @@ static void each(void *ctx, const struct unix_socket *s)
 	(void)s;
 }
 
+static bool visit(void *ctx, const struct dcache_found *f)
+{
+	(void)ctx;
+	if (f->path_len >= PATH_LEN_MAX || strlen(f->path) != f->path_len)
+		abort();
+	return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct path_layout paths = {.d_parent = 0x18, .d_name = 0x20, .d_pprev = 0x10, .q_len = 4,
@@ -47,6 +56,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.page_index = 32, .f_inode = 32, .f_mapping = 40, .i_size = 80, .pages = 16, .node_slots = 40, .fp_files = 40};
 	struct unix_layout socks = {.table = BASE, .bound = BASE, .bound_len = 2048, .net_list = 8, .net_buckets = 24,
 		.family = 16, .state = 18, .type = 32, .node = 40, .bind_node = 48, .queue = 56, .path = 80, .span = 96};
+	static const struct dcache_layout names = {.parent = 0x18, .seq = 4, .kids = 0xa0, .sib = 0x90, .i_nlink = 0x48,
+		.i_size = 0x50, .mtime = 0x68, .mtime_nsec = 0x70, .i_owner = 0xa0, .state = 0x48, .state_len = 0x30,
+		.mount_mnt = 0x20, .mount_root = 0x20, .mount_point = 0x18, .mount_kids = 0x60, .mount_sib = 0x70, .root = BASE};
 	const struct fetch_mem mem = {.read = read_ram};
 	static char buf[PATH_LEN_MAX + 1];
 	uint64_t at, skb[64], heads[UNIX_BOUND] = {0};
@@ -80,5 +92,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	filepages_size(&mem, &files, at, &skb[0]);
 	if (filepages_read(&mem, &files, at, skb[0] & 0xffffff, buf, PATH_LEN_MAX) > PATH_LEN_MAX)
 		abort();
+	dcache_walk(&mem, &names, &paths, visit, NULL);
 	return 0;
 }

@@ -103,7 +103,8 @@ static struct sender *sender_of(const struct said *s)
 
 static void who(const struct record *r, const struct said *s)
 {
-	const bool worker = s->way == EMIT_WORKER || s->way == EMIT_SQPOLL || r->fidelity == RECORD_LATE;
+	const bool worker = s->way == EMIT_WORKER || s->way == EMIT_SQPOLL || s->way == EMIT_FILE_URING ||
+		s->way == EMIT_FILE_WORKER || s->way == EMIT_FILE_SQPOLL || r->fidelity == RECORD_LATE;
 	uint64_t pid = 0, tid = (uint64_t)s->tid;
 
 	if (by_kernel[s->way])
@@ -133,7 +134,7 @@ static void take(const struct record *r, uint64_t index)
 		return;
 	}
 	n = emit_message(text, s.way, s.pid, s.tid, s.number, bytes);
-	n -= emit_ways[s.way].to == 's'; /* a line's end */
+	n -= emit_ways[s.way].to == 's' || emit_ways[s.way].to == 'f'; /* a line's end */
 	if (r->truncated || r->msg.n != n || memcmp(r->msg.p, text, n) != 0)
 		wrong(&altered, "entry %" PRIu64 ": %s %ld of %d: %zu bytes%s, not these %zu", index, emit_ways[s.way].name,
 			s.number, s.tid, r->msg.n, r->truncated ? ", cut" : "", n);
@@ -164,7 +165,8 @@ static void read_ledger(const char *dir)
 	while ((got = ledger_reader_next(reader, &leaf, &index, &e)) > 0) {
 		if (record_decode(leaf.p, leaf.n, &r, scratch, sizeof(scratch), &e))
 			die(dir, e.text);
-		if (r.channel != RECORD_SYSLOG && r.channel != RECORD_JOURNAL && r.channel != RECORD_STREAM)
+		if (r.channel != RECORD_SYSLOG && r.channel != RECORD_JOURNAL && r.channel != RECORD_STREAM &&
+			r.channel != RECORD_FILE)
 			continue;
 		if (!parts_is(&r) || parts_join(parts, &r, index))
 			take(&r, index);

@@ -64,7 +64,7 @@ static void keep_params(char **at, struct record_param *p, unsigned n)
 
 void outbox_put(struct outbox *o, const struct outbox_message *m)
 {
-	size_t more = m->text.n + m->paths.exe.n + m->paths.cgroup.n + m->paths.sock.n +
+	size_t more = m->text.n + m->paths.exe.n + m->paths.cgroup.n + m->paths.sock.n + m->paths.file.n +
 		params_len(m->observed, m->n_observed) + params_len(m->claimed, m->n_claimed);
 	struct outbox_item *i = NULL;
 	char *at;
@@ -87,6 +87,7 @@ void outbox_put(struct outbox *o, const struct outbox_message *m)
 	keep(&at, &i->m.paths.exe);
 	keep(&at, &i->m.paths.cgroup);
 	keep(&at, &i->m.paths.sock);
+	keep(&at, &i->m.paths.file);
 	keep_params(&at, i->m.observed, m->n_observed);
 	keep_params(&at, i->m.claimed, m->n_claimed);
 	o->bytes += m->text.n + HEAD_SIZE;
@@ -119,7 +120,7 @@ static int emit_first(struct outbox *o, struct err *e)
 	struct outbox_message *m = &o->first->m;
 	uint64_t parts = (m->text.n + OUTBOX_PART - 1) / OUTBOX_PART;
 	static _Thread_local struct sender_text text;
-	char digits[3][21];
+	char digits[4][21];
 	struct record r;
 	int ret;
 
@@ -131,6 +132,8 @@ static int emit_first(struct outbox *o, struct err *e)
 	r.msgid = record_channel_names[m->channel];
 	r.fidelity = m->fidelity;
 	r.truncated = m->truncated;
+	if (m->has_offset)
+		add_number(&r, "off", m->offset, digits[3]);
 	for (unsigned i = 0; i < m->n_observed; i++)
 		r.observed[r.n_observed++] = m->observed[i];
 	for (unsigned i = 0; i < m->n_claimed; i++)

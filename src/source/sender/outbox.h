@@ -22,6 +22,8 @@ struct outbox_message {
 	int64_t time_us;
 	uint8_t facility, severity;
 	bool truncated; /* `text` is its beginning, the rest could not be had */
+	bool has_offset; /* of a file: */
+	uint64_t offset; /* where in it `text` begins */
 	const struct app_copy *copy; /* whose it is; its data does not count */
 	struct sender_paths paths;
 	struct span text;

@@ -152,6 +152,7 @@ void sender_resolve(struct sender *s, const struct app_copy *c, int64_t now_ms, 
 	out->exe = dentry_path(s, s->exe, EXES, &c->exe, now_ms);
 	out->sock = dentry_path(s, s->sock, SOCKS, &c->path, now_ms);
 	out->cgroup = cgroup_path(s, c, now_ms);
+	out->file = (struct span){NULL, 0};
 }
 
 /* ---- as observed ---- */
@@ -204,6 +205,7 @@ void sender_record(const struct app_copy *c, const struct sender_paths *paths, s
 		add(r, "pcomm", comm_of(c->pcomm));
 	}
 	add(r, "sock", paths->sock);
+	add(r, "file", paths->file);
 	if (c->scm_pid && (c->flags & APP_COPY_NOTASK || c->scm_pid != c->pid))
 		add(r, "scm", number(t, c->scm_pid));
 }

@@ -22,6 +22,7 @@ void sender_close(struct sender *s);
 
 struct sender_paths {
 	struct span exe, cgroup, sock; /* empty: not known */
+	struct span file; /* of the log file that was written, whoever takes it fills it in; empty: none */
 };
 
 /* The paths of @c, valid until the next call. @now_ms: clock_due_ms(). */

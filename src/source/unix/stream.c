@@ -28,12 +28,17 @@ struct stream {
 	size_t n, cap;
 	struct outbox_message m;
 	struct app_copy copy;
-	char paths[3][SENDER_PATH_MAX + 1];
+	char paths[4][SENDER_PATH_MAX + 1];
 };
 
 void streams_init(struct streams *s, struct outbox *out)
 {
 	*s = (struct streams){.out = out};
+}
+
+void streams_init_plain(struct streams *s, struct outbox *out)
+{
+	*s = (struct streams){.out = out, .plain = true};
 }
 
 /* ---- the streams there are ---- */
@@ -102,7 +107,8 @@ static void put_line(struct streams *s, struct stream *x, struct span line, cons
 	struct outbox_message o = *m;
 
 	o.text = line;
-	importance(x, line, &o);
+	if (!s->plain)
+		importance(x, line, &o);
 	if (ended)
 		o.observed[o.n_observed++] = (struct record_param){span_of("brk"), span_of(ended)};
 	if (x->headed) {
@@ -146,6 +152,8 @@ static struct span keep_path(char *to, struct span path)
 /* Keep @more for the line's end; @m is who wrote it. False: no memory, it is put at once. */
 static bool keep(struct streams *s, struct stream *x, struct span more, const struct outbox_message *m)
 {
+	uint64_t offset;
+
 	if (x->n + more.n > x->cap) {
 		size_t cap = x->n + more.n < 256 ? 256 : 2 * (x->n + more.n);
 		char *text;
@@ -159,13 +167,16 @@ static bool keep(struct streams *s, struct stream *x, struct span more, const st
 		x->cap = cap;
 	}
 	memcpy(x->text + x->n, more.p, more.n);
+	offset = x->n ? x->m.offset : m->offset;
 	x->n += more.n;
 	x->m = *m;
+	x->m.offset = offset;
 	memcpy(&x->copy, m->copy, offsetof(struct app_copy, data));
 	x->m.copy = &x->copy;
 	x->m.paths.exe = keep_path(x->paths[0], m->paths.exe);
 	x->m.paths.cgroup = keep_path(x->paths[1], m->paths.cgroup);
 	x->m.paths.sock = keep_path(x->paths[2], m->paths.sock);
+	x->m.paths.file = keep_path(x->paths[3], m->paths.file);
 	return true;
 }
 
@@ -186,12 +197,15 @@ static void finish(struct streams *s, struct stream *x, struct span text, const 
 	put_begun(s, x, ended);
 }
 
-static void take_text(struct streams *s, struct stream *x, struct span text, const struct outbox_message *m)
+static void take_text(struct streams *s, struct stream *x, struct span text, const struct outbox_message *message)
 {
+	struct outbox_message now = *message;
+	const struct outbox_message *const m = &now; /* its offset is that of `text` */
+
 	while (text.n) {
 		size_t room = STREAM_LINE_MAX - x->n, n = 0;
 
-		while (n < text.n && n < room && text.p[n] != '\n' && text.p[n])
+		while (n < text.n && n < room && text.p[n] != '\n' && (text.p[n] || s->plain))
 			n++;
 		if (n == text.n && n < room) {
 			if (!keep(s, x, text, m)) {
@@ -208,6 +222,7 @@ static void take_text(struct streams *s, struct stream *x, struct span text, con
 		}
 		text.p += n;
 		text.n -= n;
+		now.offset += n;
 	}
 	give_back(s, x);
 }
@@ -283,7 +298,7 @@ void streams_take(struct streams *s, const struct outbox_message *m)
 	x->last_us = m->time_us;
 	if (x->n && x->m.copy->pid != m->copy->pid)
 		put_begun(s, x, "pid-change");
-	head = find_head(text, line);
+	head = s->plain ? 0 : find_head(text, line);
 	if (head) {
 		take_head(s, x, line, (struct span){text.p, head}, m);
 		text.p += head;

@@ -2,7 +2,7 @@
 /*
  * stream.h - services' stdout and stderr: bytes written to journald's stream socket become lines, as journald makes
  * them (systemd 252, src/journal/journald-stream.c). A stream begins with seven lines that say what it is, or is
- * met midway, when nothing of that is known.
+ * met midway, when nothing of that is known. What is appended to files becomes lines in the same way.
  */
 #ifndef LOGVISOR_SOURCE_UNIX_STREAM_H
 #define LOGVISOR_SOURCE_UNIX_STREAM_H
@@ -18,6 +18,7 @@ struct stream;
 
 struct streams {
 	struct outbox *out;
+	bool plain; /* files' bytes: no first lines, nothing in a line says what it is worth, and NUL ends none */
 	struct stream *bucket[STREAM_BUCKETS];
 	struct stream *newest, *oldest; /* by the last bytes that came */
 	unsigned n;
@@ -25,6 +26,8 @@ struct streams {
 };
 
 void streams_init(struct streams *s, struct outbox *out);
+/* For what is appended to files; a file's inode is its `sock`. */
+void streams_init_plain(struct streams *s, struct outbox *out);
 /* The stream whose other end is @sock ends: what was begun of a line is put. */
 void streams_close(struct streams *s, uint64_t sock);
 /* Put lines to which nothing was added for a minute: where a stream ended may not be known. */

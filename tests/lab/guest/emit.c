@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * emit.c - messages to the log sockets by every way there is, from several processes and their threads as fast as
- * they are taken; emitted.h says what is in them.
+ * emit.c - messages to the log sockets, and lines to log files, by every way there is, from several processes and their
+ * threads as fast as they are taken; emitted.h says what is in them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +27,7 @@ enum { PROCESSES_MAX = 4096, THREADS_MAX = 64, URINGS = 3 };
 /* One thread's ends. */
 struct sender {
 	int log, journal, stream, file, pipe[2];
+	int shared, own; /* files: to the one all append; the other is this thread's alone, and not opened with O_APPEND */
 	char *low; /* EMIT_MAX bytes below 4 GiB, for 32-bit calls */
 	struct uring {
 		int fd;
@@ -279,6 +280,54 @@ static int journal_memfd(struct sender *s, const char *text, size_t len)
 	return r;
 }
 
+/* ---- files ---- */
+
+static int file_write(struct sender *s, const char *text, size_t len)
+{
+	return all(write(s->shared, text, len), len);
+}
+
+static int file_writev(struct sender *s, const char *text, size_t len)
+{
+	const struct iovec v[2] = {{(void *)text, 5}, {(void *)(text + 5), len - 5}};
+
+	return all(writev(s->shared, v, 2), len);
+}
+
+static int file_pwrite(struct sender *s, const char *text, size_t len)
+{
+	return all(pwrite(s->own, text, len, lseek(s->own, 0, SEEK_END)), len);
+}
+
+static int file_uring(struct sender *s, const char *text, size_t len)
+{
+	return uring_do(s, 0, 0, s->shared, IORING_OP_WRITE, 0, text, len);
+}
+
+static int file_worker(struct sender *s, const char *text, size_t len)
+{
+	return uring_do(s, 1, 0, s->shared, IORING_OP_WRITE, IOSQE_ASYNC, text, len);
+}
+
+static int file_sqpoll(struct sender *s, const char *text, size_t len)
+{
+	return uring_do(s, 2, IORING_SETUP_SQPOLL, s->shared, IORING_OP_WRITE, 0, text, len);
+}
+
+static int file_splice(struct sender *s, const char *text, size_t len)
+{
+	return write(s->pipe[1], text, len) != (ssize_t)len || lseek(s->own, 0, SEEK_END) < 0 ||
+		splice(s->pipe[0], NULL, s->own, NULL, len, 0) != (ssize_t)len ? -1 : 0;
+}
+
+static int file_sendfile(struct sender *s, const char *text, size_t len)
+{
+	off_t from = 0;
+
+	return ftruncate(s->file, 0) || pwrite(s->file, text, len, 0) != (ssize_t)len || lseek(s->own, 0, SEEK_END) < 0 ||
+		sendfile(s->own, s->file, &from, len) != (ssize_t)len ? -1 : 0;
+}
+
 typedef int send_fn(struct sender *s, const char *text, size_t len);
 static send_fn *const by[EMIT_WAYS] = {
 	[EMIT_SENDTO] = by_sendto, [EMIT_WRITE] = by_write, [EMIT_WRITEV] = by_writev, [EMIT_SENDMSG] = by_sendmsg,
@@ -286,6 +335,9 @@ static send_fn *const by[EMIT_WAYS] = {
 	[EMIT_WORKER] = by_worker, [EMIT_SQPOLL] = by_sqpoll, [EMIT_JOURNAL] = journal_send,
 	[EMIT_LONG_ENTRY] = journal_long, [EMIT_MEMFD] = journal_memfd, [EMIT_STREAM] = stream_write,
 	[EMIT_SPLICE] = stream_splice, [EMIT_SENDFILE] = stream_sendfile, [EMIT_STREAM_URING] = stream_uring,
+	[EMIT_FILE_WRITE] = file_write, [EMIT_FILE_WRITEV] = file_writev, [EMIT_FILE_PWRITE] = file_pwrite,
+	[EMIT_FILE_URING] = file_uring, [EMIT_FILE_WORKER] = file_worker, [EMIT_FILE_SQPOLL] = file_sqpoll,
+	[EMIT_FILE_SPLICE] = file_splice, [EMIT_FILE_SENDFILE] = file_sendfile,
 };
 
 /* What each thread does: these ways in turn. */
@@ -299,6 +351,17 @@ static void give_up(const char *what)
 {
 	fprintf(stderr, "lab: emit %s: %s\n", what, strerror(errno));
 	_exit(2);
+}
+
+static void open_files(struct sender *s)
+{
+	char own[64];
+
+	snprintf(own, sizeof(own), "/var/log/emit/%d", gettid());
+	s->shared = open("/var/log/emit/all", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	s->own = open(own, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (s->shared < 0 || s->own < 0)
+		give_up(own);
 }
 
 static void open_ends(struct sender *s)
@@ -316,6 +379,8 @@ static void open_ends(struct sender *s)
 			s->stream = connected(SOCK_STREAM, "/run/systemd/journal/stdout");
 			stream_write(s, header, sizeof(header) - 1);
 		}
+		if (to == 'f' && s->shared < 0)
+			open_files(s);
 	}
 	s->low = mmap(NULL, EMIT_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	s->file = memfd_create("emit", MFD_CLOEXEC);
@@ -325,7 +390,7 @@ static void open_ends(struct sender *s)
 
 static void *one_thread(void *unused)
 {
-	struct sender s = {.log = -1, .journal = -1, .stream = -1, .uring = {{.fd = -1}, {.fd = -1}, {.fd = -1}}};
+	struct sender s = {.log = -1, .journal = -1, .stream = -1, .shared = -1, .uring = {{.fd = -1}, {.fd = -1}, {.fd = -1}}};
 	char *text = malloc(EMIT_MAX);
 
 	(void)unused;
@@ -376,13 +441,13 @@ int emit_main(int argc, char **argv)
 	int ret = 0, status;
 
 	if (argc < 4 || argc > 6) {
-		fprintf(stderr, "usage: lab emit WAY,...|all PROCESSES COUNT [THREADS [BYTES]]\n");
+		fprintf(stderr, "usage: lab emit WAY,...|all|files PROCESSES COUNT [THREADS [BYTES]]\n");
 		return 2;
 	}
-	if (!strcmp(argv[1], "all"))
-		for (; job.n < EMIT_WAYS; job.n++)
-			job.way[job.n] = job.n;
-	else if (ways_of(argv[1]))
+	for (unsigned way = 0; way < EMIT_WAYS; way++)
+		if (!strcmp(argv[1], emit_ways[way].to == 'f' ? "files" : "all"))
+			job.way[job.n++] = way;
+	if (!job.n && ways_of(argv[1]))
 		return 2;
 	processes = number(argv[2], 1, PROCESSES_MAX, "PROCESSES");
 	job.count = number(argv[3], 1, 1000000, "COUNT");

@@ -15,11 +15,12 @@
 
 enum { EMIT_BODY_MAX = 8192, EMIT_LONG = 70000, EMIT_MAX = EMIT_LONG + EMIT_BODY_MAX + 256 };
 
-/* The ways, and where they lead: 'l' /dev/log, 'j' journal/socket, 's' journal/stdout. */
+/* The ways, and where they lead: 'l' /dev/log, 'j' journal/socket, 's' journal/stdout, 'f' files in /var/log/emit. */
 enum emit_way {
 	EMIT_SENDTO, EMIT_WRITE, EMIT_WRITEV, EMIT_SENDMSG, EMIT_SENDMMSG, EMIT_FORGED, EMIT_INT80, EMIT_URING,
 	EMIT_WORKER, EMIT_SQPOLL, EMIT_JOURNAL, EMIT_LONG_ENTRY, EMIT_MEMFD, EMIT_STREAM, EMIT_SPLICE, EMIT_SENDFILE,
-	EMIT_STREAM_URING, EMIT_WAYS
+	EMIT_STREAM_URING, EMIT_FILE_WRITE, EMIT_FILE_WRITEV, EMIT_FILE_PWRITE, EMIT_FILE_URING, EMIT_FILE_WORKER,
+	EMIT_FILE_SQPOLL, EMIT_FILE_SPLICE, EMIT_FILE_SENDFILE, EMIT_WAYS
 };
 static const struct {
 	const char *name;
@@ -31,6 +32,9 @@ static const struct {
 	[EMIT_SQPOLL] = {"sqpoll", 'l'}, [EMIT_JOURNAL] = {"journal", 'j'}, [EMIT_LONG_ENTRY] = {"long", 'j'},
 	[EMIT_MEMFD] = {"memfd", 'j'}, [EMIT_STREAM] = {"stream", 's'}, [EMIT_SPLICE] = {"splice", 's'},
 	[EMIT_SENDFILE] = {"sendfile", 's'}, [EMIT_STREAM_URING] = {"suring", 's'},
+	[EMIT_FILE_WRITE] = {"fwrite", 'f'}, [EMIT_FILE_WRITEV] = {"fwritev", 'f'}, [EMIT_FILE_PWRITE] = {"fpwrite", 'f'},
+	[EMIT_FILE_URING] = {"furing", 'f'}, [EMIT_FILE_WORKER] = {"fworker", 'f'}, [EMIT_FILE_SQPOLL] = {"fsqpoll", 'f'},
+	[EMIT_FILE_SPLICE] = {"fsplice", 'f'}, [EMIT_FILE_SENDFILE] = {"fsendfile", 'f'},
 };
 
 /* The way called by the @n bytes at @name; EMIT_WAYS: none is. */

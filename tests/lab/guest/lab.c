@@ -24,7 +24,7 @@ static const struct {
 	{ "forge", forge_main, "COUNT: hypercalls and INVDs from user space, as if at a trap" },
 	{ "kexec", kexec_main, "KERNEL INITRD COMMANDLINE: go on as another kernel, without a reset" },
 	{ "sock", sock_main, "dgram|stream|splice PATH COUNT [BYTES]: messages to a socket, and taken from there" },
-	{ "emit", emit_main, "WAY,...|all PROCESSES COUNT [THREADS [BYTES]]: messages to the log sockets by these ways" },
+	{ "emit", emit_main, "WAY,...|all|files PROCESSES COUNT [THREADS [BYTES]]: messages to the log sockets, lines to files, by these ways" },
 	{ "send", send_main, "dgram|stream PATH: standard input as one message to a socket" },
 	{ "sockets", sockets_main, "PATH DIR COUNT: a message from each of so many sockets, bound in DIR" },
 	{ "logd", logd_main, "[PATH]: a log daemon that keeps nothing, or one at PATH only; prints its pid" },

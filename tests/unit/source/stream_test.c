@@ -66,7 +66,7 @@ static void from_its_first_byte(void **state)
 	(void)state;
 	begin();
 	say(1, 1, HEAD);
-	r = line(0, "1", HEAD, "header");
+	line(0, "1", HEAD, "header");
 	say(1, 7, "<3>bad\nplain\nhal");
 	r = line(1, "7", "<3>bad", "");
 	assert_int_equal(r->severity, 3);
@@ -213,11 +213,46 @@ static void nothing_taken(void **state)
 	finish();
 }
 
+/* What is appended to files: with its place in the file, and nothing in it is more than text. */
+static void of_files(void **state)
+{
+	struct app_copy c = {.sock = 1, .pid = 7, .tid = 7, .loginuid = APP_ABSENT, .sessionid = APP_ABSENT};
+	struct outbox_message m = {.channel = RECORD_FILE, .copy = &c, .has_offset = true, .facility = 1, .severity = 6,
+		.paths = {.file = span_of("/var/log/x")}};
+	static const char *const text[] = {HEAD, "<3>ba", "d\nnext\nthi", "rd\n"};
+	static const char *const want[] = {"myprog", "my.service", "30", "1", "0", "0", "0", "<3>bad", "next", "third"};
+	static const char *const off[] = {"100", "107", "118", "121", "123", "125", "127", "129", "136", "141"};
+
+	(void)state;
+	outbox_init(&out, &rig_sink);
+	streams_init_plain(&streams, &out);
+	m.offset = 100;
+	for (unsigned i = 0; i < 4; i++) {
+		m.text = span_of(text[i]);
+		streams_take(&streams, &m);
+		m.offset += m.text.n;
+	}
+	m.text = (struct span){"a\0b\n", 4};
+	streams_take(&streams, &m);
+	flush();
+	assert_int_equal(rig.n, 11);
+	for (unsigned i = 0; i < 10; i++) {
+		rig_is(rig_get(i)->msg, want[i]);
+		rig_is(rig_observed(rig_get(i), "off"), off[i]);
+		rig_is(rig_observed(rig_get(i), "file"), "/var/log/x");
+		assert_int_equal(rig_get(i)->severity, 6);
+		assert_int_equal(rig_get(i)->facility, 1);
+	}
+	assert_int_equal(rig_get(10)->msg.n, 3);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(from_its_first_byte), cmocka_unit_test(met_midway), cmocka_unit_test(another_at_its_place),
 		cmocka_unit_test(any_bytes), cmocka_unit_test(hostile), cmocka_unit_test(nothing_taken),
+		cmocka_unit_test(of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
