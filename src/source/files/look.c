@@ -6,6 +6,7 @@
 
 #include "fetch/unix_fetch.h"
 #include "source/files/impl.h"
+#include "source/files/utmp.h"
 
 /* ---- who ---- */
 
@@ -120,7 +121,7 @@ static void shrunk(struct files *f, struct files_entry *e, uint64_t to, enum rec
 	files_tell(f, e, fid, "truncate", (struct span){text, (size_t)n}, nothing);
 	e->shrinking = f->copy.task;
 	if (e->told > to)
-		e->told = to;
+		e->told = to / UTMP_SIZE * UTMP_SIZE;
 }
 
 static void unlinked(struct files *f, struct files_entry *e, uint64_t left, enum record_fidelity fid)

@@ -82,12 +82,13 @@ static void tell_logins(struct files *f, struct files_entry *e, uint64_t to, enu
 	struct utmp_said said;
 	size_t n;
 
-	if (to - e->told > FILES_GROWN_MAX) {
+	if (e->told < to && to - e->told > FILES_GROWN_MAX) {
 		outbox_lost(&f->out, e->channel, (to - e->told - FILES_GROWN_MAX) / UTMP_SIZE + 1,
 			"the file grew by more than is read at once");
 		e->told += (to - e->told - FILES_GROWN_MAX) / UTMP_SIZE * UTMP_SIZE + UTMP_SIZE;
 	}
-	for (; e->told + UTMP_SIZE <= to; e->told += UTMP_SIZE) {
+	/* A size is whatever the guest says, up to the last of numbers. */
+	for (; e->told < to && to - e->told >= UTMP_SIZE; e->told += UTMP_SIZE) {
 		if (!file_bytes(f, e, e->told, raw, sizeof(raw))) {
 			outbox_lost(&f->out, e->channel, 1, "the record was not readable in the guest's memory");
 			continue;
