@@ -114,7 +114,21 @@ void origin_state(struct origin *o, struct origin_state *out)
 	pthread_mutex_unlock(&o->lock);
 }
 
-/* The key that signed @c, or NULL with 403: none that is known; or one of which the signature is wrong. */
+/* The place among the log's keys of the one that signed the youngest checkpoint taken. */
+static size_t last_key(const struct origin *o)
+{
+	const struct pending *last = pending_last(o);
+
+	for (size_t i = 0; last && i < o->conf.n_keys; i++)
+		if (!memcmp(o->conf.key[i].pub, last->key.pub, sizeof(last->key.pub)))
+			return i;
+	return 0;
+}
+
+/*
+ * The key that signed @c, or NULL with 403: none that is known; one of which the signature is wrong; or one that has
+ * been replaced: once a younger one (they stand in that order) has signed, who had the old one goes on no more.
+ */
 static const struct vkey *signer(const struct origin *o, const struct checkpoint *c, struct answer *a)
 {
 	const struct vkey *found = NULL;
@@ -129,6 +143,10 @@ static const struct vkey *signer(const struct origin *o, const struct checkpoint
 		}
 		if (!r)
 			found = &o->conf.key[i];
+	}
+	if (found && found < &o->conf.key[last_key(o)]) {
+		answer_set(a, 403, "the checkpoint is signed by a key of the log that was replaced by another one");
+		return NULL;
 	}
 	if (!found)
 		answer_set(a, 403, "the checkpoint is signed by no key that is known of its log; 'logvisor mirror "

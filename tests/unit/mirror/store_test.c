@@ -112,6 +112,7 @@ static void add_checkpoint_refuses(void **state)
 	struct log_rig g, other;
 	struct origin *o;
 	struct answer a;
+	char was;
 
 	log_rig_open(&g, *state, "host");
 	log_rig_open(&other, *state, "other");
@@ -127,11 +128,12 @@ static void add_checkpoint_refuses(void **state)
 	/* Another's signature; a wrong one by ours. */
 	log_rig_grow(&other, 100);
 	assert_int_equal(log_rig_add(&other, o, 100, &a), 403);
-	early.data[early.n - 10] ^= 1;
+	was = early.data[early.n - 10];
+	early.data[early.n - 10] = was == 'A' ? 'B' : 'A'; /* base64 still */
 	log_rig_checkpoint(&g, early, 100, &w);
 	origin_add_checkpoint(o, &w, LOG_NOW, &a);
 	assert_int_equal(a.status, 403);
-	early.data[early.n - 10] ^= 1;
+	early.data[early.n - 10] = was;
 	/* Proofs that are none. */
 	log_rig_grow(&g, 777);
 	late = log_rig_note(&g);
@@ -333,6 +335,61 @@ static void another_key(void **state)
 	log_rig_close(&g);
 }
 
+/* add-checkpoint of the present tree after @old, signed by @k instead. */
+static int add_by(const struct log_rig *g, struct origin *o, const struct note_key *k, uint64_t old, struct answer *a)
+{
+	struct tamper_file note = log_rig_note(g);
+	struct wire_checkpoint w;
+	struct checkpoint c;
+	struct err e = {""};
+	char *signed_by = malloc(NOTE_SIGNED_MAX);
+	long n;
+
+	assert_int_equal(checkpoint_parse(note.data, note.n, &c, &e), 0);
+	n = note_sign_checkpoint(k, c.size, &c.root, signed_by, &e);
+	assert_true(n > 0);
+	log_rig_checkpoint(g, (struct tamper_file){signed_by, (size_t)n}, old, &w);
+	origin_add_checkpoint(o, &w, LOG_NOW, a);
+	free(signed_by);
+	free(note.data);
+	return a->status;
+}
+
+/* Once the new key has signed, who has the old one cannot go on, even with the same history. */
+static void a_replaced_key(void **state)
+{
+	struct note_key *young;
+	struct err e = {""};
+	struct log_rig g;
+	struct origin *o;
+	struct answer a;
+
+	log_rig_open(&g, *state, "host");
+	assert_int_equal(note_key_load(LOG_PEM2, strlen(LOG_PEM2), "test.example/vm", &young, &e), 0);
+	g.conf.key[1] = *note_key_vkey(young);
+	g.conf.n_keys = 2;
+	o = open_at(&g, *state);
+	log_rig_grow(&g, 10);
+	assert_int_equal(log_rig_add(&g, o, 0, &a), 200);
+	log_rig_grow(&g, 20);
+	assert_int_equal(log_rig_add(&g, o, 10, &a), 200);
+	log_rig_grow(&g, 30);
+	assert_int_equal(add_by(&g, o, young, 20, &a), 200);
+	log_rig_grow(&g, 40);
+	assert_int_equal(log_rig_add(&g, o, 30, &a), 403);
+	assert_non_null(strstr(a.body, "replaced"));
+	assert_int_equal(add_by(&g, o, young, 30, &a), 200);
+	assert_int_equal(log_rig_upload(&g, o, 0, 40, 9, &a), 200);
+	close_it(o);
+	o = open_at(&g, *state);
+	log_rig_grow(&g, 50);
+	assert_int_equal(log_rig_add(&g, o, 40, &a), 403);
+	assert_int_equal(add_by(&g, o, young, 40, &a), 200);
+	close_it(o);
+	note_key_free(young);
+	log_rig_close(&g);
+}
+
 /* What somebody took away from the mirror's disk is said. */
 static void damage_is_named(void **state)
 {
@@ -426,6 +483,7 @@ int main(void)
 		fixture_test(add_entries_refuses),
 		fixture_test(an_earlier_checkpoint),
 		fixture_test(another_key),
+		fixture_test(a_replaced_key),
 		fixture_test(damage_is_named),
 		fixture_test(tiles),
 	};
