@@ -88,7 +88,7 @@ $(BUILD)/logvm/measure: packaging/logvm/build $(BUILD)/logvm/mirror $(BUILD)/log
 .PHONY: logvm
 
 demo: deps-demo
-	@$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/lab/say $(BUILD)/lab/initramfs
+	@$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/lab/say $(BUILD)/lab/initramfs $(BUILD)/tool/rewrite
 	@tests/lab/kernel bookworm >/dev/null
 	@tests/lab/demo
 .PHONY: demo

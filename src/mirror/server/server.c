@@ -70,6 +70,14 @@ int server_open(struct server **out, const struct server_options *options, struc
 	return 0;
 }
 
+/* A Unix socket was made as root, and is to be the user's whose couriers come by it. */
+static int give_socket(const struct listener *l, uid_t uid, gid_t gid, struct err *e)
+{
+	if (strncmp(l->url, "unix://", 7) || !lchown(l->url + 7, uid, gid))
+		return 0;
+	return err_set(e, errno, "%.200s: %s", l->url, strerror(errno));
+}
+
 int server_confine(struct server *s, struct err *e)
 {
 	uid_t uid;
@@ -79,6 +87,8 @@ int server_confine(struct server *s, struct err *e)
 	sandbox_user(&uid, &gid);
 	if (!geteuid())
 		r = give_tree(s->options.store, uid, gid, e);
+	for (unsigned i = 0; !geteuid() && !r && i < s->options.n_listen; i++)
+		r = give_socket(&s->listener[i], uid, gid, e);
 	if (r)
 		return r;
 	alone = sandbox_only_dirs(s->options.store, s->options.config, e);
