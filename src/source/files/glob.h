@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * glob.h - which paths a pattern means: "/var/log/" and a name with `*` (any bytes), `?` (one) and `[a-z]` or `[!a-z]` in it, none
- * of which means a slash; a component `**` is any number of directories, none too, and at the end of the pattern all files below.
+ * glob.h - which paths a pattern means: "/var/log/" and a name with `*` (any bytes), `?` (one) and `[a-z]` or `[!a-z]`
+ * in it, none of which means a slash; a component `**` is any number of directories, none too, and at the end of the
+ * pattern all files below.
  */
 #ifndef LOGVISOR_SOURCE_FILES_GLOB_H
 #define LOGVISOR_SOURCE_FILES_GLOB_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * utmp.h - records of logins, as text. Nothing in them is trusted: what is no visible character is escaped, a space too, so
- * that no name can go on like a sentence.
+ * utmp.h - records of logins, as text. Nothing in them is trusted: what is no visible character is escaped, a space
+ * too, so that no name can go on like a sentence.
  *
  *   wtmp, btmp  struct utmp of 64-bit Linux, 384 bytes (glibc 2.31 to 2.41, sysdeps/gnu/bits/utmp.h, utmp(5))
  *   lastlog     struct lastlog, 292 bytes, one for each uid, at uid * 292
@@ -27,7 +27,8 @@ struct utmp_said {
 };
 
 /*
- * The record of UTMP_SIZE bytes at @raw as a sentence into @text, which has room for UTMP_TEXT_MAX: its length. @failed: of btmp.
+ * The record of UTMP_SIZE bytes at @raw as a sentence into @text, which has room for UTMP_TEXT_MAX: its length.
+ * @failed: of btmp.
  */
 size_t utmp_text(const uint8_t *raw, bool failed, char *text, struct utmp_said *said);
 
