@@ -139,6 +139,11 @@ struct trap_ops {
 	/* Registers of vCPU @vcpu; may hold the VM for a moment. -ENOENT: no such vCPU. */
 	int (*cpu)(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e);
 	/*
+	 * Do what can be done for plant() of @site before the VM is held for it, so that several sites are planted in
+	 * one hold() of little longer than that of one. Errors are for plant() to tell. NULL: nothing can be.
+	 */
+	void (*prepare)(struct trap *t, const struct trap_site *site);
+	/*
 	 * Plant @site; 0, -ENOTSUP (kind not supported), -EBUSY (site in use by another), -ENOENT (the function does
 	 * not call `callee`), -ENOSPC (there is no room for what it takes), ... A site that is
 	 * planted already gets its trap back, which is the answer to TRAP_CHANGED if the guest is still the

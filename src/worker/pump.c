@@ -214,61 +214,88 @@ static struct moment moment(const struct pump *p, const struct pumped *x)
 		.emptied = x->emptied};
 }
 
-static bool amid(const struct pump *p, const struct source *s)
+/* Is a CPU where one of the sources would not have its traps planted? */
+static bool amid(const struct pump *p)
 {
+	const struct trap_ops *ops = p->t->ops;
 	struct gcpu cpu;
 
-	for (unsigned i = 0; s->ops->amid && p->t->ops->lent && i < p->t->vcpus; i++)
-		if (!p->t->ops->cpu(p->t, i, &cpu, NULL) && (p->t->ops->lent(p->t, cpu.rip) || s->ops->amid(s, cpu.rip)))
-			return true;
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct source *s = p->list[i].s;
+
+		for (unsigned v = 0; s->ops->amid && ops->lent && v < p->t->vcpus; v++)
+			if (!ops->cpu(p->t, v, &cpu, NULL) && (ops->lent(p->t, cpu.rip) || s->ops->amid(s, cpu.rip)))
+				return true;
+	}
 	return false;
 }
 
-/* Hold the VM at a moment in which the traps of @s can be planted and what waits be taken. */
-static int hold_apart(struct pump *p, const struct source *s, struct err *e)
+/*
+ * Hold the VM to plant for all sources: where what takes long can be done before, or a source has it so, at a moment in which
+ * its traps can be planted and what waits be taken. 0, with *@since_ns when it began; 1: there is no need; or -errno.
+ */
+static int hold_to_plant(struct pump *p, int64_t *since_ns, struct err *e)
 {
-	int r = boot_hold(p->boot, e);
+	bool still = false;
+	int r;
 
-	for (unsigned n = 1; !r && n < MOMENTS && amid(p, s); n++) {
+	for (unsigned i = 0; i < p->n; i++) {
+		still |= p->list[i].s->ops->still;
+		if (p->t->ops->prepare)
+			sites_prepare(&p->list[i].sites, p->list[i].s);
+	}
+	if (!still && !p->t->ops->prepare)
+		return 1;
+	*since_ns = clock_mono_ns();
+	r = boot_hold(p->boot, e);
+	for (unsigned n = 1; !r && n < MOMENTS && still && amid(p); n++) {
 		r = boot_let_go(p->boot, e);
 		if (r)
 			return r;
 		clock_sleep_ms(MOMENT_MS);
+		*since_ns = clock_mono_ns();
 		r = boot_hold(p->boot, e);
 	}
 	return r;
 }
 
-/* Plant what @x wants, at once with the look at what waits. 0, or sites_plant()'s -errno. */
-static int plant(struct pump *p, struct pumped *x, struct err *e)
+static void planted(struct pump *p, struct pumped *x, bool all)
 {
-	struct moment m;
-	int64_t since;
-	int r, held = x->s->ops->still ? hold_apart(p, x->s, e) : 1;
+	const struct moment m = moment(p, x);
 
-	if (held == -ESRCH)
-		return held;
-	since = clock_mono_ns();
-	r = sites_plant(&x->sites, x->s, e);
-	m = moment(p, x);
-	x->s->ops->planted(x->s, !r, &m);
-	if (!held) {
-		boot_let_go(p->boot, NULL);
-		p->t->stopped_ns += (uint64_t)(clock_mono_ns() - since);
-	}
-	return r;
+	x->s->ops->planted(x->s, all, &m);
 }
 
 int pump_plant(struct pump *p, struct err *e)
 {
+	struct err why[PUMP_MAX];
+	int64_t since_ns;
+	int r[PUMP_MAX] = {0}, held = hold_to_plant(p, &since_ns, e);
+
+	if (held == -ESRCH)
+		return held;
 	for (unsigned i = 0; i < p->n; i++) {
 		struct pumped *x = &p->list[i];
-		int r = plant(p, x, e);
 
-		if (r == -ESRCH)
-			return r;
-		if (r) {
-			report_alert(p->report, "no-doorbell", e->text);
+		r[i] = sites_plant(&x->sites, x->s, &why[i]);
+		if (x->s->ops->still)
+			planted(p, x, !r[i]);
+	}
+	if (!held) {
+		boot_let_go(p->boot, NULL);
+		p->t->stopped_ns += (uint64_t)(clock_mono_ns() - since_ns);
+	}
+	for (unsigned i = 0; i < p->n; i++) {
+		struct pumped *x = &p->list[i];
+
+		if (r[i] == -ESRCH) {
+			*e = why[i];
+			return r[i];
+		}
+		if (!x->s->ops->still)
+			planted(p, x, !r[i]);
+		if (r[i]) {
+			report_alert(p->report, "no-doorbell", why[i].text);
 			status_log(p->report->status, "records of %s are taken by polling only", x->s->ops->name);
 		}
 		say_how(p, x);
@@ -461,10 +488,12 @@ static bool is_due(const struct pumped *x, int64_t now_ms)
 
 bool pump_quiet(struct pump *p)
 {
+	struct moment m = {.now_us = clock_wall_us(), .now_ms = clock_due_ms(), .held = p->boot->held};
+
 	for (unsigned i = 0; i < p->n; i++) {
 		struct pumped *x = &p->list[i];
-		struct moment m = moment(p, x);
 
+		m.emptied = x->emptied;
 		if (is_due(x, m.now_ms) && (!x->s->ops->quiet(x->s, &m) ||
 			(x->sites.armed && !sites_in_place(&x->sites, x->s))))
 			return false;

@@ -66,6 +66,16 @@ static int plant(struct sites *p, struct source *s, struct err *e)
 	return r || n ? r : err_set(e, ENOTSUP, "the guest's kernel has nothing this backend can trap");
 }
 
+void sites_prepare(const struct sites *p, struct source *s)
+{
+	struct trap_site want[SITES_MAX];
+	unsigned n = wanted(p, s, want);
+
+	for (unsigned i = 0; i < n; i++)
+		if (!has(p->planted, p->n, &want[i]))
+			p->t->ops->prepare(p->t, &want[i]);
+}
+
 int sites_plant(struct sites *p, struct source *s, struct err *e)
 {
 	int r;

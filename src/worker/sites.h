@@ -25,6 +25,9 @@ struct sites {
 /* Are the planted sites those that @s wants? */
 bool sites_in_place(const struct sites *p, struct source *s);
 
+/* Before the VM is held for sites_plant(); only where the backend has a prepare(). */
+void sites_prepare(const struct sites *p, struct source *s);
+
 /*
  * Plant what @s wants and is not planted, take out the rest. If the backend has no room for all, @s is asked
  * for fewer. Sets `armed`. 0 or plant()'s -errno; -ENOTSUP: it wants nothing that this backend can trap.

@@ -10,67 +10,79 @@
 #define ASK_AGAIN_MS 100 /* who plants may not know yet whether it is still the same guest */
 #define GUARD_SPAN 4096 /* sites so near to each other are read at once (6.1: 2,208 bytes) */
 
-static bool guarded(const struct kvm_site *s)
+/* The sites that are watched, so that what follows need not look at all of the table each time. */
+struct guarded {
+	struct kvm_site *site[HOOK_SITES_MAX];
+	unsigned n;
+};
+
+static void list(struct kvm_vm *k, struct guarded *g)
 {
-	return s->use == KVM_SITE_ACTIVE || s->use == KVM_SITE_LOST;
+	g->n = 0;
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		struct kvm_site *s = &k->site[i];
+
+		if (s->use != KVM_SITE_ACTIVE && s->use != KVM_SITE_LOST)
+			continue;
+		s->read = false;
+		g->site[g->n++] = s;
+	}
 }
 
 /*
- * Read the bytes of all guarded sites, those that lie near to each other at once: two functions of one file stand
+ * Read the bytes of all sites, those that lie near to each other at once: two functions of one file stand
  * side by side in the image.
  */
-static void read_sites(struct kvm_vm *k)
+static void read_sites(struct kvm_vm *k, const struct guarded *g)
 {
 	uint8_t span[GUARD_SPAN];
 
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
-		k->site[i].read = false;
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
-		uint64_t lo = k->site[i].gpa, hi = lo;
+	for (unsigned i = 0; i < g->n; i++) {
+		uint64_t lo = g->site[i]->gpa, hi = lo;
 
-		if (!guarded(&k->site[i]) || k->site[i].read)
+		if (g->site[i]->read)
 			continue;
-		for (unsigned n = i + 1; n < HOOK_SITES_MAX; n++) {
-			uint64_t at = k->site[n].gpa, low = at < lo ? at : lo, high = at > hi ? at : hi;
+		for (unsigned n = i + 1; n < g->n; n++) {
+			uint64_t at = g->site[n]->gpa, low = at < lo ? at : lo, high = at > hi ? at : hi;
 
-			if (guarded(&k->site[n]) && high - low <= GUARD_SPAN - SITE_LEN) {
+			if (high - low <= GUARD_SPAN - SITE_LEN) {
 				lo = low;
 				hi = high;
 			}
 		}
 		if (gmem_read(&k->t.mem, lo, span, hi - lo + SITE_LEN))
 			continue;
-		for (unsigned n = i; n < HOOK_SITES_MAX; n++)
-			if (guarded(&k->site[n]) && k->site[n].gpa - lo <= hi - lo) {
-				memcpy(k->site[n].now, span + (k->site[n].gpa - lo), SITE_LEN);
-				k->site[n].read = true;
+		for (unsigned n = i; n < g->n; n++)
+			if (g->site[n]->gpa - lo <= hi - lo) {
+				memcpy(g->site[n]->now, span + (g->site[n]->gpa - lo), SITE_LEN);
+				g->site[n]->read = true;
 			}
 	}
 }
 
 /* Are the gadgets what they were made? They lie side by side (room.h), and are read at once where they do. */
-static void read_gadgets(struct kvm_vm *k)
+static void read_gadgets(struct kvm_vm *k, const struct guarded *g)
 {
 	uint8_t span[GUARD_SPAN];
 	uint64_t lo = UINT64_MAX, hi = 0;
 
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
-		const struct kvm_site *s = &k->site[i];
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct kvm_site *s = g->site[i];
 
-		if (!guarded(s) || !s->gadget.len)
+		if (!s->gadget.len)
 			continue;
 		lo = s->gadget_gpa < lo ? s->gadget_gpa : lo;
 		hi = s->gadget_gpa > hi ? s->gadget_gpa : hi;
 	}
 	if (hi && (hi - lo > GUARD_SPAN - GADGET_MAX || gmem_read(&k->t.mem, lo, span, hi - lo + GADGET_MAX)))
 		lo = UINT64_MAX;
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
-		struct kvm_site *s = &k->site[i];
+	for (unsigned i = 0; i < g->n; i++) {
+		struct kvm_site *s = g->site[i];
 		uint8_t own[GADGET_MAX];
 		const uint8_t *b = own;
 
 		s->intact = true;
-		if (!guarded(s) || !s->gadget.len)
+		if (!s->gadget.len)
 			continue;
 		if (lo != UINT64_MAX)
 			b = span + (s->gadget_gpa - lo);
@@ -81,15 +93,14 @@ static void read_gadgets(struct kvm_vm *k)
 }
 
 /* How many sites but @but have no trap? */
-static unsigned without_trap(const struct kvm_vm *k, const struct kvm_site *but)
+static unsigned without_trap(const struct guarded *g, const struct kvm_site *but)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
-		const struct kvm_site *s = &k->site[i];
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct kvm_site *s = g->site[i];
 
-		n += s != but && guarded(s) && s->read &&
-			(!s->intact || memcmp(s->now, s->code.planted, SITE_LEN));
+		n += s != but && s->read && (!s->intact || memcmp(s->now, s->code.planted, SITE_LEN));
 	}
 	return n;
 }
@@ -114,8 +125,9 @@ static void describe(const struct kvm_site *s, enum site_state is, char *text, s
  * Is there something to tell of @s? Its trap is not there; or it was known not to be, and what stands there now
  * makes room. A question that waits for its answer is not asked again at once.
  */
-static bool to_tell(struct kvm_site *s, enum site_state is, int64_t now_ms)
+static bool to_tell(struct kvm_site *s, enum site_state is)
 {
+	int64_t now_ms;
 	bool lost = s->use == KVM_SITE_LOST;
 
 	if (is == SITE_PLANTED && !s->intact)
@@ -124,6 +136,7 @@ static bool to_tell(struct kvm_site *s, enum site_state is, int64_t now_ms)
 		s->asked_ms = 0;
 		return false;
 	}
+	now_ms = clock_mono_ms();
 	if (s->asked_ms && now_ms - s->asked_ms < ASK_AGAIN_MS)
 		return false;
 	s->asked_ms = now_ms;
@@ -132,18 +145,19 @@ static bool to_tell(struct kvm_site *s, enum site_state is, int64_t now_ms)
 
 bool kvm_guard(struct kvm_vm *k, struct trap_event *ev)
 {
-	int64_t now = clock_mono_ms();
+	struct guarded g;
 
-	read_sites(k);
-	read_gadgets(k);
-	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
-		struct kvm_site *s = &k->site[i];
+	list(k, &g);
+	read_sites(k, &g);
+	read_gadgets(k, &g);
+	for (unsigned i = 0; i < g.n; i++) {
+		struct kvm_site *s = g.site[i];
 		enum site_state is;
 
-		if (!guarded(s) || !s->read)
+		if (!s->read)
 			continue;
 		is = site_state(&s->code, s->now);
-		if (!to_tell(s, is, now))
+		if (!to_tell(s, is))
 			continue;
 		describe(s, is, ev->text, sizeof(ev->text));
 		ev->type = TRAP_CHANGED;
@@ -154,7 +168,7 @@ bool kvm_guard(struct kvm_vm *k, struct trap_event *ev)
 		}
 		ev->owner = s->owner;
 		ev->tag = s->tag;
-		ev->lost = without_trap(k, s);
+		ev->lost = without_trap(&g, s);
 		return true;
 	}
 	return false;

@@ -83,6 +83,11 @@ static bool lent(struct trap *t, uint64_t gva)
 	return room_may_have(gva);
 }
 
+static void prepare(struct trap *t, const struct trap_site *site)
+{
+	kvm_prepare(of(t), site, NULL);
+}
+
 static int hold(struct trap *t, struct err *e)
 {
 	struct kvm_vm *k = of(t);
@@ -224,11 +229,9 @@ static void let_go(struct kvm_vm *k)
 	resume(&k->t, NULL);
 }
 
-/* What there is to report now. */
-static bool look(struct kvm_vm *k, struct trap_event *ev)
+/* What there is to report at @now (monotonic, ms). */
+static bool look(struct kvm_vm *k, int64_t now, struct trap_event *ev)
 {
-	int64_t now = clock_mono_ms();
-
 	/* Before the copies: a flood of them must not keep the guard away. */
 	if (now >= k->next_guard_ms) {
 		kvm_finish_retired(k);
@@ -244,12 +247,12 @@ static bool look(struct kvm_vm *k, struct trap_event *ev)
 static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct err *e)
 {
 	struct kvm_vm *k = of(t);
-	int64_t until = clock_mono_ms() + timeout_ms;
+	int64_t now = clock_mono_ms(), until = now + timeout_ms;
 
 	memset(ev, 0, sizeof(*ev));
 	ev->type = TRAP_IDLE;
 	ev->vcpu = UINT32_MAX;
-	for (;;) {
+	for (;; now = clock_mono_ms()) {
 		struct pollfd p[] = {{.fd = k->ram.pidfd, .events = POLLIN}, {.fd = k->guardian.ctl},
 			{.fd = hook_call_fd(&k->hook), .events = POLLIN}};
 		struct timespec step;
@@ -257,12 +260,12 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 		int r;
 
 		ev->emptied = false;
-		if (look(k, ev)) {
+		if (look(k, now, ev)) {
 			k->step_us = STEP_MIN_US;
 			return 0;
 		}
 		ev->emptied = true;
-		left = until - clock_mono_ms();
+		left = until - now;
 		if (left <= 0)
 			return 0;
 		/* A step cut short is no reason for the next to be short: an idle VM is to wake once for each wait. */
@@ -314,6 +317,7 @@ const struct trap_ops trap_kvm = {
 	.caps = TRAP_CODE,
 	.attach = attach,
 	.cpu = cpu,
+	.prepare = prepare,
 	.plant = plant,
 	.how = how,
 	.lent = lent,

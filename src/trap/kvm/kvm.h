@@ -15,7 +15,7 @@
 #include "trap/kvm/site.h"
 #include "trap/trap.h"
 
-enum kvm_site_use { KVM_SITE_UNUSED, KVM_SITE_ACTIVE, KVM_SITE_RETIRED, KVM_SITE_LOST };
+enum kvm_site_use { KVM_SITE_UNUSED, KVM_SITE_PREPARED, KVM_SITE_ACTIVE, KVM_SITE_RETIRED, KVM_SITE_LOST };
 
 struct kvm_site {
 	enum kvm_site_use use;
@@ -35,7 +35,8 @@ struct kvm_site {
 	bool exit_filter;  /* the filter runs in the exit */
 	struct trap_site want; /* as the source described it */
 	struct trap_filter filter;
-	uint8_t now[SITE_LEN]; /* by the guard; */
+	uint8_t arg_given[HOOK_ARG_MAX]; /* prepared: as the program wants it */
+	uint8_t now[SITE_LEN]; /* what stands there, as it was prepared, and later by the guard; */
 	bool read;             /* could it be read? */
 	bool intact;           /* and its gadget is as it was made */
 	int64_t asked_ms; /* monotonic: reported as changed, and not answered; 0: not */
@@ -106,6 +107,7 @@ static inline bool kvm_holds(const struct kvm_vm *k)
 }
 
 /* plant.c */
+int kvm_prepare(struct kvm_vm *k, const struct trap_site *site, struct err *e);
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e);
 int kvm_unplant(struct kvm_vm *k, uint32_t owner, uint32_t tag, struct err *e);
 /* A page table that maps @gva, out of any vCPU's registers. 0 or -EFAULT, or what reading them returned, with @e. */

@@ -113,45 +113,45 @@ static bool publish(struct kvm_vm *k)
 
 /* ---- planting ---- */
 
-/* Find where and what to write, while the VM runs: the kernel's text stays where it is. */
-static int prepare(struct kvm_vm *k, const struct trap_site *site, unsigned nth, struct kvm_site *s, uint8_t *now,
-	uint8_t *arg, struct err *e)
-{
-	struct ptable t;
-	int r = kvm_table(k, site->gva, &t, e);
-
-	if (!r)
-		r = kvm_place(site, nth, &t, s, now, e);
-	if (!r)
-		r = kvm_fetch_arg(k, &t, site, arg, e);
-	if (!r)
-		memcpy(s->arg_bytes, site->arg, site->arg_len); /* at most HOOK_ARG_MAX, as kvm_fetch_arg() found */
-	return r;
-}
-
-/* The gadget, of which nothing in the guest knows yet. */
-static int write_gadget(struct kvm_vm *k, struct kvm_site *s)
+/* A gadget, of which nothing in the guest knows yet, so that the VM may run. */
+static int write_gadget(struct kvm_vm *k, struct kvm_site *s, struct err *e)
 {
 	uint64_t left, hva = ram_hva(&k->ram, s->gadget_gpa, &left);
 
 	if (!s->gadget.len || s->gadget_there)
 		return 0;
-	if (!hva || left < s->gadget.len)
-		return -EFAULT;
+	errno = EFAULT;
 	/* The head last: what has none is no gadget. */
-	if (pwrite(k->wr, s->gadget.bytes + GADGET_HEAD, s->gadget.len - GADGET_HEAD, (off_t)(hva + GADGET_HEAD)) < 0 ||
+	if (!hva || left < s->gadget.len ||
+		pwrite(k->wr, s->gadget.bytes + GADGET_HEAD, s->gadget.len - GADGET_HEAD,
+			(off_t)(hva + GADGET_HEAD)) < 0 ||
 		pwrite(k->wr, s->gadget.bytes, GADGET_HEAD, (off_t)hva) < 0)
-		return -errno;
+		return err_set(e, errno, "cannot write the guest's memory: %s", strerror(errno));
 	s->gadget_there = true;
 	return 0;
+}
+
+/* All of the @nth place of @site that can be done while the VM runs: the kernel's text stays where it is. */
+static int prepare(struct kvm_vm *k, const struct trap_site *site, unsigned nth, struct kvm_site *s, struct err *e)
+{
+	struct ptable t;
+	int r = kvm_table(k, site->gva, &t, e);
+
+	if (!r)
+		r = kvm_place(site, nth, &t, s, s->now, e);
+	if (!r)
+		r = kvm_fetch_arg(k, &t, site, s->arg_given, e);
+	if (!r)
+		memcpy(s->arg_bytes, site->arg, site->arg_len); /* at most HOOK_ARG_MAX, as kvm_fetch_arg() found */
+	return r ? r : write_gadget(k, s, e);
 }
 
 /* What is planted, where @now stands. From one jump to another by way of the NOP: whoever dies is understood then. */
 static int write_planted(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now)
 {
-	int r = write_gadget(k, s);
+	int r = 0;
 
-	if (!r && s->code.kind == SITE_JUMP && memcmp(now, s->code.original, SITE_LEN) != 0 &&
+	if (s->code.kind == SITE_JUMP && memcmp(now, s->code.original, SITE_LEN) != 0 &&
 		memcmp(now, s->code.planted, SITE_LEN) != 0) {
 		r = write_site(k, s, now, s->code.original);
 		now = s->code.original;
@@ -160,19 +160,19 @@ static int write_planted(struct kvm_vm *k, struct kvm_site *s, const uint8_t *no
 }
 
 /* All that is done while the VM stands still. The program knows of the site before the guest can meet it. */
-static int plant_held(struct kvm_vm *k, struct kvm_site *s, const uint8_t *now, const uint8_t *arg,
-	struct err *e)
+static int plant_held(struct kvm_vm *k, struct kvm_site *s, struct err *e)
 {
 	int r;
 
-	if (!site_is(k, s, now))
+	if (!site_is(k, s, s->now))
 		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " changed meanwhile", s->gva);
-	r = kvm_fetch_set(k, s, arg, e);
+	r = kvm_fetch_set(k, s, s->arg_given, e);
 	if (r)
 		return r;
+	s->use = KVM_SITE_ACTIVE;
 	if (!publish(k))
 		return err_set(e, ENOSPC, "the site at 0x%" PRIx64 " finds no place beside the others", s->gva);
-	r = write_planted(k, s, now);
+	r = write_planted(k, s, s->now);
 	if (!r)
 		return 0;
 	s->use = KVM_SITE_UNUSED;
@@ -209,6 +209,8 @@ static int replant(struct kvm_vm *k, struct kvm_site *s, struct err *e)
 			r = kvm_place_again(&t, s, e);
 	}
 	if (!r)
+		r = write_gadget(k, s, e);
+	if (!r)
 		r = enter(k, e);
 	if (r)
 		return r;
@@ -228,28 +230,64 @@ static int replant(struct kvm_vm *k, struct kvm_site *s, struct err *e)
 	return r ? err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r)) : 0;
 }
 
-/* The @nth place of @site. 0; 1: it has not so many; or -errno with @e. */
-static int plant_one(struct kvm_vm *k, const struct trap_site *site, unsigned nth, struct err *e)
+static bool prepared_for(const struct kvm_site *s, const struct trap_site *site)
 {
-	uint8_t now[SITE_LEN], arg[HOOK_ARG_MAX];
-	struct kvm_site *s = NULL;
+	return s->use == KVM_SITE_PREPARED && s->owner == site->owner && s->tag == site->tag && s->entry == site->gva;
+}
+
+/* Is anything prepared for @site? With @drop it is so no more. */
+static bool prepared(struct kvm_vm *k, const struct trap_site *site, bool drop)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
+		if (!prepared_for(&k->site[i], site))
+			continue;
+		any = true;
+		if (drop)
+			k->site[i].use = KVM_SITE_UNUSED;
+	}
+	return any;
+}
+
+/* The VM is stopped. */
+static int plant_prepared(struct kvm_vm *k, const struct trap_site *site, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < HOOK_SITES_MAX && !r; i++)
+		if (prepared_for(&k->site[i], site))
+			r = plant_held(k, &k->site[i], e);
+	return r;
+}
+
+static struct kvm_site *unused(struct kvm_vm *k)
+{
+	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
+		if (k->site[i].use == KVM_SITE_UNUSED)
+			return &k->site[i];
+	return NULL;
+}
+
+int kvm_prepare(struct kvm_vm *k, const struct trap_site *site, struct err *e)
+{
+	struct kvm_site *s;
+	unsigned n = 0;
 	int r;
 
-	for (unsigned i = 0; i < HOOK_SITES_MAX && !s; i++)
-		if (k->site[i].use == KVM_SITE_UNUSED)
-			s = &k->site[i];
-	if (!s)
-		return err_set(e, ENOSPC, "at most %d sites can be planted", HOOK_SITES_MAX);
-	r = prepare(k, site, nth, s, now, arg, e);
-	if (!r)
-		r = enter(k, e);
-	if (!r) {
-		r = plant_held(k, s, now, arg, e);
-		leave(k);
-	}
-	if (r)
-		s->use = KVM_SITE_UNUSED;
-	return r;
+	if (site->kind != SITE_CODE || !site->fetch)
+		return err_set(e, ENOTSUP, "the kvm backend takes code sites only");
+	prepared(k, site, true);
+	do {
+		s = unused(k);
+		r = s ? prepare(k, site, n++, s, e) :
+			err_set(e, ENOSPC, "at most %d sites can be planted", HOOK_SITES_MAX);
+		if (s)
+			s->use = r ? KVM_SITE_UNUSED : KVM_SITE_PREPARED;
+	} while (!r && site->place != TRAP_ENTRY);
+	if (r < 0)
+		prepared(k, site, true);
+	return r < 0 ? r : 0;
 }
 
 int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
@@ -264,14 +302,18 @@ int kvm_plant(struct kvm_vm *k, const struct trap_site *site, struct err *e)
 		}
 	if (n)
 		return r;
-	if (site->kind != SITE_CODE || !site->fetch)
-		return err_set(e, ENOTSUP, "the kvm backend takes code sites only");
-	do
-		r = plant_one(k, site, n++, e);
-	while (!r && site->place != TRAP_ENTRY);
-	if (r < 0 && n > 1)
+	if (!prepared(k, site, false))
+		r = kvm_prepare(k, site, e);
+	if (!r)
+		r = enter(k, e);
+	if (!r) {
+		r = plant_prepared(k, site, e);
+		leave(k);
+	}
+	prepared(k, site, true);
+	if (r)
 		kvm_unplant(k, site->owner, site->tag, NULL);
-	return r > 0 ? 0 : r;
+	return r;
 }
 
 /* ---- taking back ---- */
@@ -332,7 +374,7 @@ unsigned kvm_left(const struct kvm_vm *k)
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++) {
 		const struct kvm_site *s = &k->site[i];
 
-		n += s->use != KVM_SITE_UNUSED && (site_is(k, s, s->code.planted) ||
+		n += s->use != KVM_SITE_UNUSED && s->use != KVM_SITE_PREPARED && (site_is(k, s, s->code.planted) ||
 			(s->code.kind == SITE_TRAP && site_is(k, s, s->code.retired)));
 	}
 	return n;
@@ -351,9 +393,12 @@ static bool inside(struct kvm_vm *k, const struct kvm_site *s)
 
 void kvm_finish_retired(struct kvm_vm *k)
 {
-	int64_t t = clock_mono_ms();
 	bool due = false;
+	int64_t t;
 
+	if (!kvm_any_retired(k))
+		return;
+	t = clock_mono_ms();
 	for (unsigned i = 0; i < HOOK_SITES_MAX; i++)
 		due |= k->site[i].use == KVM_SITE_RETIRED && t - k->site[i].since_ms >= GRACE_MS;
 	if (!due || kvm_holds(k) || enter(k, NULL))

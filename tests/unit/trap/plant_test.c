@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * plant_test.c - sites of the kvm backend in a VM that is a buffer: what is written into the guest and into
- * the program's memory, and that all of it is written while the VM stands still. The host's kernel and
- * the guardian are replaced here: what else attach.c and guardian.c do, tests/kvm shows.
+ * the program's memory, and that all of it is written while the VM stands still, but for what is written into
+ * unused INT3s, of which nothing in the guest knows yet. The host's kernel and the guardian are replaced here: what else attach.c and guardian.c do, tests/kvm shows.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,13 +35,15 @@ static struct hook_bpf__bss bss, seen; /* the program's memory; what it was when
 static uint8_t *ram_seen;
 static bool running;
 static int stop_result;
+static unsigned stops;
 
 /* ---- in place of the host's kernel and of the guardian ---- */
 
 static void look(void)
 {
 	assert_memory_equal(&seen, &bss, sizeof(bss));
-	assert_memory_equal(ram_seen, ram, RAM_BYTES);
+	for (size_t i = memcmp(ram_seen, ram, RAM_BYTES) ? 0 : RAM_BYTES; i < RAM_BYTES; i++)
+		assert_true(ram[i] == ram_seen[i] || ram_seen[i] == 0xcc);
 }
 
 int kvm_guardian_stop(struct kvm_guardian *g, struct err *e)
@@ -52,6 +54,7 @@ int kvm_guardian_stop(struct kvm_guardian *g, struct err *e)
 	if (stop_result)
 		return err_set(e, -stop_result, "not stopped");
 	running = false;
+	stops++;
 	return 0;
 }
 
@@ -635,6 +638,44 @@ static void no_gadget(void **state)
 	look();
 }
 
+/* What was prepared while the VM ran is planted in one stop. */
+static void one_stop(void **state)
+{
+	struct prb_geometry g = geometry_of(0x10000);
+	struct trap_site s[] = {site_at(0x100, 1, &g), site_call_of(CALLER, 2), site_jump_of(0x200, 3)};
+	struct err e;
+
+	(void)state;
+	set_room();
+	call_at(CALLER + 0x80, CALLEE);
+	kvm_guardian_cont(NULL, NULL);
+	stops = 0;
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(kvm_prepare(&vm, &s[i], &e), 0);
+	assert_int_equal(stops, 0);
+	look();
+	assert_int_equal(gadgets(), 3);
+	assert_int_equal(kvm_left(&vm), 0);
+	assert_int_equal(kvm_guardian_stop(NULL, &e), 0);
+	vm.held = true;
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(kvm_plant(&vm, &s[i], &e), 0);
+	vm.held = false;
+	kvm_guardian_cont(NULL, NULL);
+	assert_int_equal(stops, 1);
+	assert_memory_equal(ram + TEXT_GPA + 0x100, planted, SITE_LEN);
+	assert_true(in_room(leads(CALLER + 0x33)) && in_room(leads(CALLER + 0x80)) && in_room(leads(0x204)));
+	/* What changed in between is left alone, and prepared anew the next time. */
+	overwrite(0x300, NOP5);
+	s[0] = site_at(0x300, 4, &g);
+	assert_int_equal(kvm_prepare(&vm, &s[0], &e), 0);
+	overwrite(0x300, (const uint8_t[]){0x0f, 0x1f, 0x44, 0x0f, 0x08});
+	assert_int_equal(kvm_plant(&vm, &s[0], &e), -EBUSY);
+	assert_non_null(strstr(e.text, "changed meanwhile"));
+	assert_int_equal(kvm_plant(&vm, &s[0], &e), 0);
+	look();
+}
+
 /* Gadget and call are watched; an altered gadget is never led to again. */
 static void gadget_guarded(void **state)
 {
@@ -682,7 +723,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(second_site), TEST(refused), TEST(two_rings), TEST(many_sites), TEST(owners), TEST(guarded), TEST(call_led),
-		TEST(call_adopted), TEST(calls_all), TEST(jump_led), TEST(no_gadget), TEST(gadget_guarded)};
+		TEST(call_adopted), TEST(calls_all), TEST(jump_led), TEST(no_gadget), TEST(one_stop),
+		TEST(gadget_guarded)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
