@@ -9,14 +9,26 @@
 #include "fetch/unix_rec.h"
 
 /*
- * How what lies in the guest's direct map is read, which begins at @base: a backend may have a shorter way
- * there than a walk of the page table.
+ * How what lies in the guest's direct map is read, which begins at *@base: a backend may have a shorter way
+ * there than a walk of the page table. @what is what is about to be read, an enum app_near: each such thing
+ * mostly lies in the page it lay in the last time.
  */
 #ifndef FETCH_DIRECT
-#define FETCH_DIRECT(mem, base, dst, len, gva) FETCH_READ(mem, dst, len, gva)
+#define FETCH_DIRECT(mem, what, base, dst, len, gva) FETCH_READ(mem, dst, len, gva)
 #endif
 
-#define APP_READ(dst, len, gva) FETCH_DIRECT(ctx, g->page_offset, (dst), (len), (gva))
+/*
+ * Several things of one object are looked for once where it lies on one page: @len bytes at @gva. What comes of it is for
+ * FETCH_MEMBER, which reads one of them; 0: each is to be looked for by itself.
+ */
+#ifndef FETCH_SPAN
+#define FETCH_SPAN(mem, what, base, len, gva) 0
+#define FETCH_MEMBER(mem, span, what, base, dst, len, gva) ((void)(span), FETCH_DIRECT(mem, what, base, dst, len, gva))
+#endif
+
+#define APP_READ(what, dst, len, gva) FETCH_DIRECT(ctx, (what), &g->page_offset, (dst), (len), (gva))
+#define APP_MEMBER(span, what, dst, len, gva) \
+	FETCH_MEMBER(ctx, (span), (what), &g->page_offset, (dst), (len), (gva))
 
 /*
  * The guest says in registers and in its memory where to read. It has to be a kernel address: what reads for
@@ -27,24 +39,32 @@ FETCH_INLINE int app_kernel_address(__u64 gva)
 	return gva >> 56 == 0xff;
 }
 
-/* A pointer in guest memory, to the kernel: 0, or negative if it is not readable or points elsewhere. */
-FETCH_INLINE int app_pointer(void *ctx, const struct app_geometry *g, __u64 gva, __u64 *p)
+/* A pointer in guest memory, to the kernel, in the object of @span: 0, or negative if it is not readable or points elsewhere. */
+FETCH_INLINE int app_member(void *ctx, const struct app_geometry *g, __u64 span, __u32 what, __u64 gva,
+	__u64 *p)
 {
 	(void)ctx;
 	(void)g;
-	if (APP_READ(p, sizeof(*p), gva) || !app_kernel_address(*p)) {
+	(void)what;
+	if (APP_MEMBER(span, what, p, sizeof(*p), gva) || !app_kernel_address(*p)) {
 		*p = 0;
 		return APP_EFAULT;
 	}
 	return 0;
 }
 
-/* The struct path at @gva. */
-FETCH_INLINE int app_fetch_path(void *ctx, const struct app_geometry *g, __u64 gva, struct app_path *p)
+FETCH_INLINE int app_pointer(void *ctx, const struct app_geometry *g, __u32 what, __u64 gva, __u64 *p)
+{
+	return app_member(ctx, g, 0, what, gva, p);
+}
+
+/* The struct path at @gva; @what is the path, and @what + 1 its dentry. */
+FETCH_INLINE int app_fetch_path(void *ctx, const struct app_geometry *g, __u32 what, __u64 gva, struct app_path *p)
 {
 	(void)ctx;
-	if (APP_READ(&p->mnt, 16, gva) || !app_kernel_address(p->dentry) || !app_kernel_address(p->mnt) ||
-		APP_READ(&p->parent, 32, p->dentry + g->d_parent)) {
+	(void)what;
+	if (APP_READ(what, &p->mnt, 16, gva) || !app_kernel_address(p->dentry) || !app_kernel_address(p->mnt) ||
+		APP_READ(what + 1, &p->parent, 32, p->dentry + g->d_parent)) {
 		p->dentry = 0;
 		return APP_EFAULT;
 	}
@@ -66,7 +86,7 @@ FETCH_INLINE void app_fetch_page(const struct app_geometry *g, const struct fetc
 FETCH_INLINE int app_fetch_message(void *ctx, const struct app_geometry *g, const struct fetch_regs *regs,
 	struct app_copy *c)
 {
-	__u64 pid, list;
+	__u64 pid, list, span, skb = g->at == APP_AT_QUEUE ? regs->rsi : regs->rdi;
 	__u64 n; /* of 64 bits: a verifier of BPF programs follows it then */
 
 	(void)ctx;
@@ -77,10 +97,12 @@ FETCH_INLINE int app_fetch_message(void *ctx, const struct app_geometry *g, cons
 	c->fp = 0;
 	c->scm_pid = 0;
 	c->path.dentry = 0;
-	c->skb = g->at == APP_AT_QUEUE ? regs->rsi : regs->rdi;
-	if (!app_kernel_address(c->skb))
+	c->skb = skb;
+	if (!app_kernel_address(skb))
 		return APP_EBAD;
-	if (APP_READ(&c->len, 8, c->skb + g->skb_len) || APP_READ(c->words, 24, c->skb + g->skb_words))
+	span = FETCH_SPAN(ctx, APP_NEAR_SKB, &g->page_offset, g->skb_words + 24, skb);
+	if (APP_MEMBER(span, APP_NEAR_SKB, &c->len, 8, skb + g->skb_len) ||
+		APP_MEMBER(span, APP_NEAR_SKB_END, &c->at, 8, skb + g->skb_words + 16))
 		return APP_EFAULT;
 	if (c->data_len > c->len || !app_kernel_address(c->at))
 		return APP_EBAD;
@@ -89,18 +111,18 @@ FETCH_INLINE int app_fetch_message(void *ctx, const struct app_geometry *g, cons
 			c->sock = regs->rdi - g->sk_queue;
 		} else if (g->at == APP_AT_CREDS) {
 			c->sock = regs->rdx;
-		} else if (app_pointer(ctx, g, c->skb + g->skb_sk, &list) ||
-			app_pointer(ctx, g, list + g->sk_peer, &c->sock)) {
+		} else if (app_member(ctx, g, span, APP_NEAR_SKB, skb + g->skb_sk, &list) ||
+			app_pointer(ctx, g, APP_NEAR_SOCK, list + g->sk_peer, &c->sock)) {
 			return APP_EFAULT;
 		}
 		if (!app_kernel_address(c->sock))
 			return APP_EBAD;
-		if (app_fetch_path(ctx, g, c->sock + g->sk_path, &c->path))
+		if (app_fetch_path(ctx, g, APP_NEAR_PATH, c->sock + g->sk_path, &c->path))
 			c->flags |= APP_COPY_NOPATH;
-		if (!app_pointer(ctx, g, c->skb + g->cb_fp, &c->fp))
+		if (!app_member(ctx, g, span, APP_NEAR_SKB, skb + g->cb_fp, &c->fp))
 			c->flags |= APP_COPY_FDS;
-		if (!app_pointer(ctx, g, c->skb + g->cb_pid, &pid) &&
-			APP_READ(&c->scm_pid, 4, pid + g->pid_nr))
+		if (!app_member(ctx, g, span, APP_NEAR_SKB, skb + g->cb_pid, &pid) &&
+			APP_READ(APP_NEAR_PID, &c->scm_pid, 4, pid + g->pid_nr))
 			c->scm_pid = 0;
 	}
 	if (g->at == APP_AT_PAGE)
@@ -110,63 +132,71 @@ FETCH_INLINE int app_fetch_message(void *ctx, const struct app_geometry *g, cons
 		c->flags |= APP_COPY_LONG;
 	if (n > APP_DATA_MAX)
 		n = APP_DATA_MAX;
-	if (!n)
-		return 0;
-	FETCH_LEN(n);
-	if (n <= APP_DATA_MAX && !APP_READ(c->data, n, c->at))
-		c->n = (__u32)n;
-	else
-		c->flags |= APP_COPY_FAULT;
+	if (n) {
+		FETCH_LEN(n);
+		if (n <= APP_DATA_MAX && !APP_READ(APP_NEAR_DATA, c->data, n, c->at))
+			c->n = (__u32)n;
+		else
+			c->flags |= APP_COPY_FAULT;
+	}
+	/* Where the fragments are. */
+	if (c->flags & APP_COPY_HOLD && APP_MEMBER(span, APP_NEAR_SKB_END, c->words, 16, skb + g->skb_words))
+		return APP_EFAULT;
 	return 0;
 }
 
-/* Of the sender what is in other objects than its task. */
-FETCH_INLINE void app_fetch_belongings(void *ctx, const struct app_geometry *g, struct app_copy *c)
+/* Of the sender what is in other objects than its task, which is that of @span. */
+FETCH_INLINE void app_fetch_belongings(void *ctx, const struct app_geometry *g, __u64 span, struct app_copy *c)
 {
 	__u64 p, task = c->task;
 
 	(void)ctx;
-	if (app_pointer(ctx, g, task + g->t_cred, &p) || APP_READ(&c->uid, 24, p + g->c_uid))
+	if (app_member(ctx, g, span, APP_NEAR_TASK_COMM, task + g->t_cred, &p) ||
+		APP_READ(APP_NEAR_CRED, &c->uid, 24, p + g->c_uid))
 		c->flags |= APP_COPY_NOCREDS;
-	if (app_pointer(ctx, g, task + g->t_mm, &c->mm) || app_pointer(ctx, g, c->mm + g->mm_exe, &p) ||
-		app_fetch_path(ctx, g, p + g->f_path, &c->exe)) {
+	if (app_member(ctx, g, span, APP_NEAR_TASK_MM, task + g->t_mm, &c->mm) ||
+		app_pointer(ctx, g, APP_NEAR_MM, c->mm + g->mm_exe, &p) ||
+		app_fetch_path(ctx, g, APP_NEAR_EXE, p + g->f_path, &c->exe)) {
 		c->exe.dentry = 0;
 		c->flags |= APP_COPY_NOEXE;
 	}
-	if (g->t_css == APP_ABSENT || app_pointer(ctx, g, task + g->t_css, &p) ||
-		app_pointer(ctx, g, p + g->css_cgrp, &p) || app_pointer(ctx, g, p + g->cg_kn, &c->kn) ||
-		APP_READ(&c->kn_id, 8, c->kn + g->kn_id)) {
+	if (g->t_css == APP_ABSENT || app_member(ctx, g, span, APP_NEAR_TASK_CSS, task + g->t_css, &p) ||
+		app_pointer(ctx, g, APP_NEAR_CSS, p + g->css_cgrp, &p) ||
+		app_pointer(ctx, g, APP_NEAR_CGROUP, p + g->cg_kn, &c->kn) ||
+		APP_READ(APP_NEAR_KN, &c->kn_id, 8, c->kn + g->kn_id)) {
 		c->kn = 0;
 		c->flags |= APP_COPY_NOCGROUP;
 	}
-	if (app_pointer(ctx, g, task + g->t_parent, &c->parent) ||
-		APP_READ(&c->ptid, 8, c->parent + g->t_pid) ||
-		APP_READ(c->pcomm, APP_COMM, c->parent + g->t_comm))
+	if (app_member(ctx, g, span, APP_NEAR_TASK, task + g->t_parent, &c->parent) ||
+		APP_READ(APP_NEAR_PARENT, &c->ptid, 8, c->parent + g->t_pid) ||
+		APP_READ(APP_NEAR_PARENT_COMM, c->pcomm, APP_COMM, c->parent + g->t_comm))
 		c->flags |= APP_COPY_NOPARENT;
 }
 
 /* The sender is @task; 0: it is not known. Never fails: c->flags say what could not be read, and that counts for nothing. */
 FETCH_INLINE void app_fetch_task(void *ctx, const struct app_geometry *g, __u64 task, struct app_copy *c)
 {
-	__u64 leader;
+	__u64 leader, span = 0;
 
 	(void)ctx;
 	c->task = task;
 	c->loginuid = c->sessionid = APP_ABSENT;
 	c->mm = c->kn = c->parent = c->exe.dentry = 0;
-	if (!task || APP_READ(&c->tid, 8, c->task + g->t_pid) ||
-		APP_READ(c->tcomm, APP_COMM, c->task + g->t_comm)) {
+	if (task)
+		span = FETCH_SPAN(ctx, APP_NEAR_TASK, &g->page_offset, g->t_len, task + g->t_first);
+	if (!task || APP_MEMBER(span, APP_NEAR_TASK, &c->tid, 8, task + g->t_pid) ||
+		APP_MEMBER(span, APP_NEAR_TASK_COMM, c->tcomm, APP_COMM, task + g->t_comm)) {
 		c->task = 0;
 		c->flags |= APP_COPY_NOTASK | APP_COPY_NOEXE | APP_COPY_NOCGROUP | APP_COPY_NOPARENT |
 			APP_COPY_NOCREDS;
 		return;
 	}
-	if (c->tid == c->pid || app_pointer(ctx, g, c->task + g->t_leader, &leader) ||
-		APP_READ(c->comm, APP_COMM, leader + g->t_comm))
+	if (c->tid == c->pid || app_member(ctx, g, span, APP_NEAR_TASK, task + g->t_leader, &leader) ||
+		APP_READ(APP_NEAR_LEADER, c->comm, APP_COMM, leader + g->t_comm))
 		__builtin_memcpy(c->comm, c->tcomm, APP_COMM);
-	if (g->t_login != APP_ABSENT && APP_READ(&c->loginuid, 8, c->task + g->t_login))
+	if (g->t_login != APP_ABSENT && APP_MEMBER(span, APP_NEAR_LOGIN, &c->loginuid, 8, task + g->t_login))
 		c->loginuid = c->sessionid = APP_ABSENT;
-	app_fetch_belongings(ctx, g, c);
+	app_fetch_belongings(ctx, g, span, c);
 }
 
 /* The sender: the task that the vCPU runs. */
@@ -177,7 +207,7 @@ FETCH_INLINE void app_fetch_sender(void *ctx, const struct app_geometry *g, cons
 
 	(void)ctx;
 	c->cr3 = regs->cr3;
-	if (!regs->gs || app_pointer(ctx, g, regs->gs + g->current_at, &task))
+	if (!regs->gs || app_pointer(ctx, g, APP_NEAR_CPU, regs->gs + g->current_at, &task))
 		task = 0;
 	app_fetch_task(ctx, g, task, c);
 }

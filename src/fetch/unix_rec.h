@@ -65,6 +65,7 @@ struct app_geometry {
 	__u32 t_pid, t_comm, t_cred, t_mm, t_parent, t_leader;
 	__u32 t_login; /* APP_ABSENT without CONFIG_AUDIT */
 	__u32 t_css;   /* task_struct.cgroups; APP_ABSENT without CONFIG_CGROUPS */
+	__u32 t_first, t_len; /* what there is of these, from the first to the last */
 	__u32 c_uid, mm_exe, f_path;
 	__u32 css_cgrp, cg_kn, kn_id; /* css_set.dfl_cgrp, cgroup.kn, kernfs_node.id */
 
@@ -80,6 +81,37 @@ struct app_path {
 	__u64 hash_len; /* qstr: 32 bits of hash, 32 of length */
 	__u64 name;
 	__u64 inode;
+};
+
+/*
+ * What is read one after the other. Members of one object have several numbers where they are so far from each other
+ * that one may be on the next page.
+ */
+enum app_near {
+	APP_NEAR_SKB,
+	APP_NEAR_SKB_END, /* its last members */
+	APP_NEAR_SOCK,
+	APP_NEAR_PATH, /* the receiver's, */
+	APP_NEAR_DENTRY, /* which follows its path */
+	APP_NEAR_PID,
+	APP_NEAR_DATA,
+	APP_NEAR_CPU,
+	APP_NEAR_TASK,
+	APP_NEAR_TASK_COMM, /* and its credentials, just before */
+	APP_NEAR_TASK_MM,
+	APP_NEAR_TASK_CSS,
+	APP_NEAR_LOGIN,
+	APP_NEAR_LEADER,
+	APP_NEAR_CRED,
+	APP_NEAR_MM,
+	APP_NEAR_EXE, /* the program's path, */
+	APP_NEAR_EXE_DENTRY, /* which follows it */
+	APP_NEAR_CSS,
+	APP_NEAR_CGROUP,
+	APP_NEAR_KN,
+	APP_NEAR_PARENT,
+	APP_NEAR_PARENT_COMM,
+	APP_NEAR_END
 };
 
 enum app_copy_flags {
@@ -107,7 +139,7 @@ struct app_copy {
 
 	/* The message: `len` bytes, `len` - `data_len` of them at `at`, others in fragments behind `head` + end. */
 	__u32 len, data_len;
-	__u32 words[2]; /* words[g->end_second]: the shared info's place behind `head` */
+	__u32 words[2]; /* words[g->end_second]: the shared info's place behind `head`; both only with APP_COPY_HOLD */
 	__u64 head, at;
 	__u64 fp;      /* struct scm_fp_list: files passed with it; 0: none */
 	__u32 scm_pid; /* the pid its credentials name, in the first pid namespace; 0: none */

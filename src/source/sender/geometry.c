@@ -122,6 +122,23 @@ static void fragments(struct finder *f, struct app_geometry *o)
 			"sk_buff");
 }
 
+/* From the first to the last of what is read of a task. */
+static void task_extent(struct app_geometry *o)
+{
+	const struct { uint32_t at, len; } part[] = {{o->t_pid, 8}, {o->t_comm, APP_COMM}, {o->t_cred, 8}, {o->t_mm, 8},
+		{o->t_parent, 8}, {o->t_leader, 8}, {o->t_login, 8}, {o->t_css, 8}};
+	uint32_t end = 0;
+
+	o->t_first = APP_ABSENT;
+	for (unsigned i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+		if (part[i].at == APP_ABSENT)
+			continue;
+		o->t_first = part[i].at < o->t_first ? part[i].at : o->t_first;
+		end = part[i].at + part[i].len > end ? part[i].at + part[i].len : end;
+	}
+	o->t_len = end - o->t_first;
+}
+
 static void tasks(struct finder *f, struct app_geometry *o)
 {
 	o->t_pid = offset(f, "task_struct", "pid");
@@ -145,6 +162,7 @@ static void tasks(struct finder *f, struct app_geometry *o)
 	neighbour(f, "cred", o->c_uid, "euid", 16);
 	o->mm_exe = offset(f, "mm_struct", "exe_file");
 	o->f_path = offset(f, "file", "f_path");
+	task_extent(o);
 }
 
 /* x86_cpu_to_apicid is of 16 bits up to 6.6, of 32 since (arch/x86/kernel/apic). */

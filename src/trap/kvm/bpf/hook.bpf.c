@@ -49,6 +49,7 @@ SEC("fexit/kvm_emulate_invd")
 int BPF_PROG(hook, struct kvm_vcpu *v)
 {
 	const struct hook_site *s;
+	const struct kvm *kvm;
 	struct hook_ring *r;
 	struct hook_copy *c;
 	struct hook_arg *a;
@@ -56,7 +57,10 @@ int BPF_PROG(hook, struct kvm_vcpu *v)
 	__u32 idx;
 	long len;
 
-	if (!lives(&worker_life) || (__u32)FAR_MEMBER(v->kvm, userspace_pid) != vm_creator)
+	if (!lives(&worker_life))
+		return 0;
+	kvm = v->kvm;
+	if ((__u32)FAR_MEMBER(kvm, userspace_pid) != vm_creator)
 		return 0;
 	rip = reg_rip(v) + rip_ahead;
 	s = &sites[hook_place(rip, site_seed)];
@@ -86,7 +90,7 @@ int BPF_PROG(hook, struct kvm_vcpu *v)
 	/* One case for each source; what is rare in them is not inlined. */
 	switch (s->fetch) {
 	case FETCH_PRINTK:
-		len = printk_run(v, r, a, (void *)(c + 1));
+		len = printk_run(v, kvm, r, a, (void *)(c + 1));
 		break;
 	case FETCH_UNIX:
 		len = unix_take(v, r, a, c, idx);

@@ -79,11 +79,16 @@ struct hook_near {
 };
 
 /*
- * What one vCPU read last of the guest's direct map, a place for each page by its number. A message and its sender
- * are some twenty pages: were there few places, two of the pages would often want the same.
+ * What one vCPU read last of the guest's direct map. First the page in which each of the things lay that a fetcher
+ * reads, the fetcher's own numbers for them being the places: mostly it lies there again. Then a place for each
+ * page by its number, for what lies elsewhere this time: a message and its sender are some twenty pages, and senders
+ * take turns. Were there few places, two of the pages would often want the same.
  */
+#define HOOK_THINGS 32
 #define HOOK_NEARS 512 /* a power of 2 */
 struct hook_cache {
+	__u64 seq; /* `thing` is true as long as the VM's is this */
+	struct hook_near thing[HOOK_THINGS];
 	struct {
 		__u64 seq; /* true as long as the VM's is this */
 		struct hook_near at;
@@ -101,7 +106,7 @@ struct hook_ring {
 	__u64 full; /* not copied: the ring was full */
 	__u64 fail; /* not copied: the guest's memory could not be followed */
 	__u64 holds; /* copies for which the VM was stopped */
-	/* Of the vCPU alone: the pages it read last, true as long as the VM's mmu_invalidate_seq is seq. */
+	/* Of the vCPU alone: the pages it read last, true as long as the VM's mmu_invalidate_seq is still seq. */
 	__u64 seq;
 	struct hook_near near[FETCH_NEAR_MAX];
 };

@@ -176,14 +176,14 @@ const volatile bool has_cast;
 #define CAST_MAX 64 /* bytes; of more the call takes less */
 
 /*
- * Copy from the direct map. There nothing faults while near_end() finds that the page was not taken away; a load
- * that does reads 0.
+ * Copy from the direct map, by loads if @cast (has_cast). There nothing faults while near_end() finds that the page was
+ * not taken away; a load that does reads 0.
  */
-static __always_inline long direct_copy(void *dst, __u64 len, __u64 at)
+static __always_inline long direct_copy(bool cast, void *dst, __u64 len, __u64 at)
 {
 	const __u64 *from;
 
-	if (!has_cast || !__builtin_constant_p(len) || len > CAST_MAX || (len % 8 && len != 4))
+	if (!cast || !__builtin_constant_p(len) || len > CAST_MAX || (len % 8 && len != 4))
 		return bpf_probe_read_kernel(dst, len, (void *)at);
 	from = bpf_rdonly_cast((const void *)at, bpf_core_type_id_kernel(struct pt_regs));
 	if (len == 4)
@@ -198,6 +198,7 @@ static __always_inline long direct_copy(void *dst, __u64 len, __u64 at)
 struct near_ctx {
 	struct kvm_vcpu *v;
 	struct hook_ring *r;
+	bool cast; /* has_cast, asked for once */
 };
 
 /* Find @page, and remember. Not inlined: it is rare. */
@@ -225,7 +226,7 @@ static __always_inline long near_copy(void *ctx, __u32 what, void *dst, __u64 le
 		if (in > PAGE - len || !near_find(c->v, n, at - in))
 			return (__s64)at < 0 ? -1 : bpf_probe_read_user(dst, len, (void *)at);
 	}
-	return direct_copy(dst, len, n->at + in);
+	return direct_copy(c->cast, dst, len, n->at + in);
 }
 
 /* Members that are too far away for a load: struct kvm has the memory slots' hash tables in it (6.1). */
@@ -262,27 +263,16 @@ static __always_inline bool invalidating(const struct kvm *kvm)
 }
 
 /*
- * Before and after a row of FETCH_NEAR: forget pages that may be elsewhere by now; and does what was read count?
- * @seq is near_begin()'s.
+ * After a row of reads by what is remembered: does it count? *@seq was KVM's before any of the remembered pages was looked
+ * up. False: the caller has to forget them, and *@seq is the one for what is looked up from now on.
  */
-static __always_inline __u64 near_begin(const struct kvm *kvm, struct hook_ring *r)
-{
-	__u64 seq = invalidate_seq(kvm);
-
-	if (r->seq != seq) {
-		for (int i = 0; i < FETCH_NEAR_MAX; i++)
-			r->near[i].page = 0;
-		r->seq = seq;
-	}
-	return seq;
-}
-
-static __always_inline bool near_end(const struct kvm *kvm, __u64 seq)
+static __always_inline bool near_end(const struct kvm *kvm, __u64 *seq)
 {
 	asm volatile("" ::: "memory");
-	if (!invalidating(kvm) && invalidate_seq(kvm) == seq)
+	if (!invalidating(kvm) && invalidate_seq(kvm) == *seq)
 		return true;
 	stats.moved++;
+	*seq = invalidate_seq(kvm);
 	return false;
 }
 

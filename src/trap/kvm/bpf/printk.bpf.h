@@ -12,18 +12,21 @@
 #include "fetch/printk_fetch.h"
 
 /* The short way. False: nothing of it counts. */
-static __always_inline bool printk_fast(struct kvm_vcpu *v, struct hook_ring *r, struct hook_arg *a,
+static __always_inline bool printk_fast(struct kvm_vcpu *v, const struct kvm *kvm, struct hook_ring *r, struct hook_arg *a,
 	struct prb_copy *c)
 {
-	const struct kvm *kvm = v->kvm;
-	struct near_ctx ctx = {v, r};
-	__u64 seq = near_begin(kvm, r);
+	struct near_ctx ctx = {v, r, has_cast};
+	bool copied = !prb_fetch_fast(&ctx, (struct prb_geometry *)a->bytes, v->arch.regs[VCPU_REGS_RDI], &a->state[0], c);
 
-	if (prb_fetch_fast(&ctx, (struct prb_geometry *)a->bytes, v->arch.regs[VCPU_REGS_RDI], &a->state[0], c)) {
-		r->near[PRB_NEAR_FRAME].page = 0; /* the guest's own page table may have changed */
-		return false;
+	/* Also if not: what stood on a page that is another's by now may have been the reason. */
+	if (near_end(kvm, &r->seq)) {
+		if (!copied)
+			r->near[PRB_NEAR_FRAME].page = 0; /* the guest's own page table may have changed */
+		return copied;
 	}
-	return near_end(kvm, seq);
+	for (int i = 0; i < FETCH_NEAR_MAX; i++)
+		r->near[i].page = 0;
+	return false;
 }
 
 /*
@@ -51,10 +54,10 @@ static __noinline int printk_slow(struct kvm_vcpu *v, struct hook_arg *a, struct
 }
 
 /* Bytes written to @c, or negative: nothing could be followed. */
-static __always_inline long printk_run(struct kvm_vcpu *v, struct hook_ring *r, struct hook_arg *a,
-	struct prb_copy *c)
+static __always_inline long printk_run(struct kvm_vcpu *v, const struct kvm *kvm, struct hook_ring *r,
+	struct hook_arg *a, struct prb_copy *c)
 {
-	if (printk_fast(v, r, a, c))
+	if (printk_fast(v, kvm, r, a, c))
 		a->state[0] = c->id;
 	else if (printk_slow(v, a, c))
 		return -1;

@@ -16,14 +16,26 @@
 struct unix_ctx {
 	struct kvm_vcpu *v;
 	struct hook_cache *cache;
-	bool near; /* by what is remembered */
-	__u64 seq; /* the VM's */
+	bool near; /* by what is remembered; these two are constants wherever they are asked for, */
+	bool cast; /* and this is has_cast */
 };
 
-static __always_inline long direct_read(const struct unix_ctx *c, __u64 base, void *dst, __u64 len, __u64 gva);
-#define FETCH_DIRECT(ctx, base, dst, len, gva) direct_read((ctx), (base), (dst), (len), (gva))
+static __always_inline long direct_read(const struct unix_ctx *c, __u32 what, const __u64 *base, void *dst,
+	__u64 len, __u64 gva);
+#define FETCH_DIRECT(ctx, what, base, dst, len, gva) direct_read((ctx), (what), (base), (dst), (len), (gva))
+
+static __always_inline __u64 direct_span(const struct unix_ctx *c, __u32 what, const __u64 *base, __u64 len, __u64 gva);
+#define FETCH_SPAN(ctx, what, base, len, gva) direct_span((ctx), (what), (base), (len), (gva))
+static __always_inline long direct_member(const struct unix_ctx *c, __u64 span, __u32 what, const __u64 *base, void *dst,
+	__u64 len, __u64 gva);
+#define FETCH_MEMBER(ctx, span, what, base, dst, len, gva) \
+	direct_member((ctx), (span), (what), (base), (dst), (len), (gva))
 
 #include "fetch/unix_fetch.h"
+
+/* What a filter reads on its way, behind what the fetcher does. */
+#define NEAR_FILTER APP_NEAR_END
+_Static_assert(NEAR_FILTER + HOOK_HOPS_MAX < HOOK_THINGS, "a place for each thing");
 
 /* GS.base of each vCPU in the guest's kernel; 0: not known. Written by the worker, the VM being stopped. */
 __u64 vcpu_gs[HOOK_VCPUS_MAX];
@@ -48,43 +60,94 @@ static __noinline bool direct_find(struct kvm_vcpu *v, struct hook_near *n, __u6
 	return n->at;
 }
 
-/* What is elsewhere, or on two pages, fails or takes the VMM's mapping. */
-static __always_inline long direct_read(const struct unix_ctx *c, __u64 base, void *dst, __u64 len, __u64 gva)
+/*
+ * Where the host's kernel has the byte at @gva, which is not where the thing @n lay the last time; remembers it there.
+ * 0: nowhere. (Struct unix_ctx is not passed on: it is in registers then.)
+ */
+static __noinline __u64 direct_seek(struct kvm_vcpu *v, struct hook_cache *cache, struct hook_near *n, __u64 base,
+	__u64 gva)
 {
-	__u64 i = gva / PAGE % HOOK_NEARS, in, hva;
-	struct hook_near *n = &c->cache->page[i].at;
+	__u64 i = gva / PAGE % HOOK_NEARS, page = gva & ~(PAGE - 1);
+	struct hook_near *known = &cache->page[i].at;
+
+	if (known->page != page || cache->page[i].seq != cache->seq) {
+		if (!direct_find(v, known, base, page))
+			return 0;
+		cache->page[i].seq = cache->seq;
+	}
+	n->page = page;
+	n->at = known->at;
+	return n->at + (gva - page);
+}
+
+/* What is elsewhere, or on two pages, fails or takes the VMM's mapping. */
+static __always_inline long direct_read(const struct unix_ctx *c, __u32 what, const __u64 *base, void *dst,
+	__u64 len, __u64 gva)
+{
+	struct hook_near *n = &c->cache->thing[what];
+	__u64 at;
 
 	if (c->near) {
-		in = gva - n->page;
-		if (in <= PAGE - len && c->cache->page[i].seq == c->seq)
-			return direct_copy(dst, len, n->at + in);
-		in = gva & (PAGE - 1);
-		if (in <= PAGE - len && direct_find(c->v, n, base, gva - in)) {
-			c->cache->page[i].seq = c->seq;
-			return direct_copy(dst, len, n->at + in);
-		}
+		if (gva - n->page <= PAGE - len)
+			return direct_copy(c->cast, dst, len, gva - n->page + n->at);
+		at = (gva & (PAGE - 1)) <= PAGE - len ? direct_seek(c->v, c->cache, n, *base, gva) : 0;
+		if (at)
+			return direct_copy(c->cast, dst, len, at);
 	}
-	hva = hva_of(gva - base);
-	return hva ? bpf_probe_read_user(dst, len, (void *)hva) : -1;
+	at = hva_of(gva - *base);
+	return at ? bpf_probe_read_user(dst, len, (void *)at) : -1;
+}
+
+/* How far from the guest's address the host's kernel has an object that lies on one page; 0: not to be had. */
+static __always_inline __u64 direct_span(const struct unix_ctx *c, __u32 what, const __u64 *base, __u64 len, __u64 gva)
+{
+	struct hook_near *n = &c->cache->thing[what];
+	__u64 in = gva & (PAGE - 1), at;
+
+	if (!c->near || in + len > PAGE)
+		return 0;
+	if (gva - in == n->page)
+		return n->at - n->page;
+	at = direct_seek(c->v, c->cache, n, *base, gva);
+	return at ? at - gva : 0;
+}
+
+static __always_inline long direct_member(const struct unix_ctx *c, __u64 span, __u32 what, const __u64 *base, void *dst,
+	__u64 len, __u64 gva)
+{
+	return span ? direct_copy(c->cast, dst, len, gva + span) : direct_read(c, what, base, dst, len, gva);
+}
+
+/* Does what was read count? If not, pages may be elsewhere by now, and it is forgotten where the things were. */
+static __always_inline bool direct_end(struct kvm_vcpu *v, struct hook_cache *cache)
+{
+	if (near_end(v->kvm, &cache->seq))
+		return true;
+	for (int i = 0; i < HOOK_THINGS; i++)
+		cache->thing[i].page = 0;
+	return false;
 }
 
 /* Does the site's filter let this time pass? What is not readable does: whoever asks the fetcher then is told. */
-static __noinline bool unix_wanted(const struct unix_ctx *c, const struct hook_arg *a, const struct fetch_regs *regs)
+static __always_inline bool unix_wanted(const struct unix_ctx *c, const struct hook_arg *a, const struct fetch_regs *regs)
 {
 	const struct hook_filter *f = &a->filter;
 	const struct app_geometry *g = (const struct app_geometry *)a->bytes;
 	__u64 at = f->reg == 0 ? regs->rdi : f->reg == 1 ? regs->rsi : regs->rdx;
 	__u32 word;
 
-	for (__u32 i = 0; i < HOOK_HOPS_MAX && i < f->hops; i++) {
+#pragma unroll
+	for (__u32 i = 0; i < HOOK_HOPS_MAX; i++) {
+		if (i >= f->hops)
+			break;
 		if (!app_kernel_address(at))
 			return false;
-		if (direct_read(c, g->page_offset, &at, sizeof(at), at + (__s64)f->off[i]))
+		if (direct_read(c, NEAR_FILTER + i, &g->page_offset, &at, sizeof(at), at + (__s64)f->off[i]))
 			return true;
 	}
 	if (!app_kernel_address(at))
 		return false;
-	if (direct_read(c, g->page_offset, &word, sizeof(word), at + (__s64)f->at))
+	if (direct_read(c, NEAR_FILTER + HOOK_HOPS_MAX, &g->page_offset, &word, sizeof(word), at + (__s64)f->at))
 		return true;
 	for (__u32 i = 0; i < HOOK_WORDS_MAX && i < f->words; i++)
 		if (f->word[i] == word)
@@ -92,25 +155,38 @@ static __noinline bool unix_wanted(const struct unix_ctx *c, const struct hook_a
 	return false;
 }
 
-#define UNIX_UNWANTED 0 /* the filter says no */
-
-/*
- * Bytes written to @c; UNIX_UNWANTED; negative: nothing could be followed, or a page was taken away meanwhile. By what is
- * remembered of the pages.
- */
-static __noinline long unix_fast(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a, struct app_copy *c)
+/* Does the filter leave this time out? */
+static __noinline bool unix_unwanted(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a)
 {
-	const struct app_geometry *g = (const struct app_geometry *)a->bytes;
-	struct unix_ctx ctx = {.v = v, .cache = cache, .near = true, .seq = invalidate_seq(v->kvm)};
+	struct unix_ctx c = {v, cache, true, has_cast};
+	bool wanted = unix_wanted(&c, a, &cache->regs);
 
-	if (a->filter.hops && !unix_wanted(&ctx, a, &cache->regs) && near_end(v->kvm, ctx.seq))
-		return UNIX_UNWANTED;
-	if (app_fetch(&ctx, g, &cache->regs, c) || !near_end(v->kvm, ctx.seq))
-		return -1;
-	return app_copy_size(c);
+	return direct_end(v, cache) && !wanted;
 }
 
-/* The same without: rare. */
+/* Bytes written to @c; negative: nothing could be followed, or a page was taken away meanwhile. By what is remembered of the pages. */
+static __always_inline long unix_fast(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a,
+	struct app_copy *c, bool cast)
+{
+	struct unix_ctx ctx = {v, cache, true, cast};
+	int r = app_fetch(&ctx, (const struct app_geometry *)a->bytes, &cache->regs, c);
+
+	/* Also if it failed: what stood on a page that is another's by now may have been the reason. */
+	return direct_end(v, cache) && !r ? (long)app_copy_size(c) : -1;
+}
+
+/* The verifier sees one of the two only; in neither has_cast is asked for with every read. */
+static __noinline long unix_by_loads(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a, struct app_copy *c)
+{
+	return unix_fast(v, cache, a, c, true);
+}
+
+static __noinline long unix_by_calls(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a, struct app_copy *c)
+{
+	return unix_fast(v, cache, a, c, false);
+}
+
+/* The same by the VMM's mapping: rare. */
 static __noinline long unix_slow(struct hook_cache *cache, const struct hook_arg *a, struct app_copy *c)
 {
 	const struct app_geometry *g = (const struct app_geometry *)a->bytes;
@@ -119,9 +195,18 @@ static __noinline long unix_slow(struct hook_cache *cache, const struct hook_arg
 	return app_fetch(&ctx, g, &cache->regs, c) ? -1 : (long)app_copy_size(c);
 }
 
+/* Those that only some sites' arguments are in. */
+static __always_inline void unix_more_regs(const struct kvm_vcpu *v, struct fetch_regs *regs)
+{
+	regs->rdx = v->arch.regs[VCPU_REGS_RDX];
+	regs->rcx = v->arch.regs[VCPU_REGS_RCX];
+}
+
+#define UNIX_UNWANTED 0 /* the filter says no */
+
 /*
- * The same for the copy @c in @r. What is not wholly in the copy, or could not be followed (the host swapped it out),
- * user space takes from the guest's memory, the VM being held.
+ * The message and its sender, for the copy @c in @r: bytes written, UNIX_UNWANTED or negative. What is not wholly in the copy,
+ * or could not be followed (the host swapped it out), user space takes from the guest's memory, the VM being held.
  */
 static __always_inline long unix_take(struct kvm_vcpu *v, struct hook_ring *r, struct hook_arg *a, struct hook_copy *c,
 	__u32 idx)
@@ -134,14 +219,17 @@ static __always_inline long unix_take(struct kvm_vcpu *v, struct hook_ring *r, s
 		return -1;
 	cache->regs.rdi = v->arch.regs[VCPU_REGS_RDI];
 	cache->regs.rsi = v->arch.regs[VCPU_REGS_RSI];
-	cache->regs.rdx = v->arch.regs[VCPU_REGS_RDX];
-	cache->regs.rcx = v->arch.regs[VCPU_REGS_RCX];
+	if (((const struct app_geometry *)a->bytes)->at != APP_AT_QUEUE || a->filter.hops)
+		unix_more_regs(v, &cache->regs);
+	if (a->filter.hops && unix_unwanted(v, cache, a))
+		return UNIX_UNWANTED;
 	cache->regs.gs = vcpu_gs[idx & (HOOK_VCPUS_MAX - 1)];
 	cache->regs.cr3 = v->arch.cr3;
-	len = unix_fast(v, cache, a, out);
+	len = has_cast ? unix_by_loads(v, cache, a, out) : unix_by_calls(v, cache, a, out);
 	if (len < 0)
 		len = unix_slow(cache, a, out);
 	if (len < 0 && hold_for_copy(r)) {
+		unix_more_regs(v, &cache->regs);
 		__builtin_memcpy(out, &cache->regs, sizeof(cache->regs));
 		c->flags = HOOK_HELD | HOOK_REGS;
 		len = sizeof(cache->regs);
