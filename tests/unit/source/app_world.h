@@ -119,8 +119,9 @@ static inline void world_open(const struct fetch_mem *mem, uint64_t base, enum a
 		.mount_mnt = 0x20, .mount_parent = 0x10, .mount_point = 0x18, .kn_name = 0x18, .kn_parent = 8};
 	struct applog *l = &world.l;
 	struct watch *w = calloc(1, sizeof(*w));
-	struct sender *s = calloc(1, sizeof(*s));
+	static struct sender *s; /* a megabyte: once for all */
 
+	s = s ? s : calloc(1, sizeof(*s));
 	if (!w || !s)
 		abort();
 	world.mem = *mem;
@@ -134,7 +135,15 @@ static inline void world_open(const struct fetch_mem *mem, uint64_t base, enum a
 	}
 	outbox_init(&l->out, sink);
 	streams_init(&l->streams, &l->out);
-	*s = (struct sender){.geo = &l->geo, .mem = *mem, .layout = paths};
+	s->geo = &l->geo;
+	s->mem = *mem;
+	s->layout = paths;
+	for (unsigned i = 0; i < EXES; i++)
+		s->exe[i].len = 0;
+	for (unsigned i = 0; i < CGROUPS; i++)
+		s->cgroup[i].len = 0;
+	for (unsigned i = 0; i < SOCKS; i++)
+		s->sock[i].len = 0;
 	*w = (struct watch){.mem = *mem, .geometry = l->geo, .paths = paths, .channels = l->channels, .limit = UINT32_MAX,
 		.tags = WATCH_TAG_TABLE, .tasks = {.pid_tasks = 8, .pid_links = 16},
 		.socks = {.table = base + WORLD_TABLE, .bound = base + WORLD_TABLE, .bound_len = 2048, .net_list = 8,
@@ -184,7 +193,6 @@ static inline void world_close(void)
 	struct applog *l = &world.l;
 
 	watch_close(l->watch);
-	sender_close(l->sender);
 	streams_free(&l->streams);
 	outbox_free(&l->out);
 }
