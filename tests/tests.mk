@@ -60,11 +60,13 @@ $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog: $(BUILD)/lab/%: t
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 lab: $(BUILD)/lab/say $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog $(BUILD)/lab/kmsgcmp $(BUILD)/lab/emitcmp $(BUILD)/lab/preload.so $(KVM_LAB) $(BUILD)/lab/initramfs
-# The kernels the tests boot: Debian 11, 12, 13 and unstable. Downloaded once.
+# The kernels the tests boot: Debian 11, 12, 13 and unstable; and Xen. Downloaded once.
 SUITES := bullseye bookworm trixie sid
 lab-kernels:
 	@tests/lab/kernel $(SUITES) >/dev/null
 	@tests/lab/kernel --flavour 686 bookworm >/dev/null
+	@tests/lab/kernel --flavour amd64 bookworm >/dev/null
+	@tests/lab/xenroot bookworm >/dev/null
 	@tests/lab/emulator
 	@tests/lab/torchwood >/dev/null
 	@tests/lab/debian image bookworm >/dev/null

@@ -71,10 +71,11 @@ hmp() {
 	grep -q '"return": ""' "$dir/hmp" || { sed 's/^/# /' "$dir/hmp"; false; }
 }
 
-# target NAME: how the VM is attached to. On KVM by the kvm backend, else through its GDB stub.
+# target NAME: how the VM is attached to. On KVM and Xen by their backends, else through its GDB stub.
 target() {
 	case ${LOGVISOR_LAB_ACCEL:-tcg} in
 	kvm) echo "kvm:$(cat "$dir/$1/pid")${kvm_options-}" ;;
+	xen) echo "xen:$1" ;;
 	*) echo "gdb:$dir/$1/gdb" ;;
 	esac
 }

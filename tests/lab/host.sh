@@ -41,6 +41,8 @@ host_machine() {
 		"$emulator" || exit 2 # fetched before the time runs
 	fi
 	kernel_dir=$("$top/tests/lab/kernel" "$host") || die "no kernel of $host"
+	boot_kernel=$kernel_dir/vmlinuz boot_module='' host_init=tests/lab/nested-init
+	boot_args="console=ttyS0 quiet loglevel=5 panic=-1 mitigations=off random.trust_cpu=on"
 	guest_dirs=''
 	for g in $guests; do
 		case $g in
@@ -55,22 +57,32 @@ host_machine() {
 	parts="tests/lab/vm tests/lab/kernel tests/lab/apt.sh build/lab/say build/lab/initramfs"
 }
 
-# The initramfs of the nested host, $1: everything that a guest needs to boot in it.
-host_root() {
-	root=$work/root
-	mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/out" "$root/etc" \
-		"$root/usr/share/qemu" "$root/lib/modules" "$root/lab/build/lab/kernels"
-	cp "$busybox" "$root/bin/busybox"
-	ln -s busybox "$root/bin/sh"
+# What runs guests: QEMU and KVM.
+host_vmm() {
+	mkdir -p "$root/usr/share/qemu"
 	add "$vmm" usr/bin
-	for program in $programs; do add "$program" bin; done
 	cp -L /usr/share/seabios/bios-256k.bin /usr/share/qemu/kvmvapic.bin /usr/share/qemu/linuxboot_dma.bin \
 		"$root/usr/share/qemu/"
 	module kvm
 	module kvm-amd
 	module brd
+	module irqbypass optional
+	module ccp optional
+}
+
+# The initramfs of the nested host, $1: everything that a guest needs to boot in it.
+host_root() {
+	root=$work/root
+	mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/out" "$root/etc" \
+		"$root/usr/lib/modules" "$root/usr/lib64" "$root/lab/build/lab/kernels"
+	ln -s usr/lib "$root/lib"
+	ln -s usr/lib64 "$root/lib64"
+	cp "$busybox" "$root/bin/busybox"
+	ln -s busybox "$root/bin/sh"
+	for program in $programs; do add "$program" bin; done
+	"${xen:+xen}host_vmm"
 	module virtio_blk
-	for m in irqbypass ccp virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci; do
+	for m in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci; do
 		module $m optional
 	done
 	for gdir in $guest_dirs; do
@@ -83,7 +95,7 @@ host_root() {
 	printf '%s\n' "$boot" >"$root/lab/booted"
 	printf 'root:x:0:0:root:/:/bin/sh\nlogvisor:x:64000:64000::/:/bin/sh\n' >"$root/etc/passwd"
 	printf 'root:x:0:\nlogvisor:x:64000:\n' >"$root/etc/group"
-	cp "$top/tests/lab/nested-init" "$root/init"
+	cp "$top/$host_init" "$root/init"
 	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$1"
 	rm -rf "$root"
 }
@@ -95,8 +107,8 @@ host_key() {
 		"$emulator" --version
 		{ for program in "$vmm" $programs; do ldd "$program"; done; } | grep -o '/[^ ]*' | sort -u |
 			xargs stat -L -c '%n %s %Y'
-		cd "$top" && cat "$vmm" $parts tests/lab/nested-init tests/lab/host.sh
-		for d in "$kernel_dir" $guest_dirs; do cat "$d/package"; done
+		cd "$top" && cat "$vmm" $parts "$host_init" tests/lab/host.sh tests/lab/xenhost.sh
+		for d in "$kernel_dir" $guest_dirs $xen_dir; do cat "$d/package"; done
 	} 2>&1 | sha256sum | cut -c1-16
 }
 
@@ -113,8 +125,7 @@ host_start() {
 	: >"$run/console"
 	[ -z "$icount" ] || set -- -icount shift=0,sleep=off "$@"
 	"$emulator" -nodefaults -no-user-config -display none -no-reboot -accel "$accel" -cpu "$cpu" \
-		-smp "$cpus" -m "$mem" -kernel "$kernel_dir/vmlinuz" -initrd "$initrd" \
-		-append "console=ttyS0 quiet loglevel=5 panic=-1 mitigations=off random.trust_cpu=on" \
+		-smp "$cpus" -m "$mem" -kernel "$boot_kernel" -initrd "$boot_module$initrd" -append "$boot_args" \
 		-serial "file:$run/console" -serial "file:$run/report" -serial "file:$run/out.tar" \
 		-chardev "pipe,id=go,path=$run/go" -serial chardev:go \
 		-drive "if=virtio,format=raw,readonly=on,file=$payload" \

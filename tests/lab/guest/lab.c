@@ -47,13 +47,13 @@ int kmsg_put(int fd, const void *text, size_t len)
 	return write(fd, text, len) == (ssize_t)len ? 0 : errno;
 }
 
-/* CPUID leaf 0x40000000, EBX: "KVMK". */
-static int on_kvm(void)
+/* CPUID leaf 0x40000000, EBX: "KVMK" of KVM, "XenV" of Xen. */
+static int without_port(void)
 {
 	unsigned a, b, c, d;
 
 	__cpuid(0x40000000, a, b, c, d);
-	return b == 0x4b4d564b;
+	return b == 0x4b4d564b || b == 0x566e6558;
 }
 
 /*
@@ -78,7 +78,7 @@ void host_put(const void *data, size_t len)
 {
 	static int allowed;
 
-	if (on_kvm()) {
+	if (without_port()) {
 		stdout_put(data, len);
 		return;
 	}
