@@ -35,7 +35,7 @@ complete -c logvisor -f
 complete -c logvisor -n __logvisor_needs_command -a attach -d 'protect a running VM\'s logs'
 complete -c logvisor -n __logvisor_needs_command -a detach -d 'end the protection; the VM runs on'
 complete -c logvisor -n __logvisor_needs_command -a list -d 'the ledgers of the store, or this host\'s KVM VMs'
-complete -c logvisor -n __logvisor_needs_command -a doctor -d 'can this host\'s VMs be protected by the kvm backend?'
+complete -c logvisor -n __logvisor_needs_command -a doctor -d 'can this host\'s VMs be protected, by the kvm or the xen backend?'
 complete -c logvisor -n __logvisor_needs_command -a inspect -d 'what is found in a guest\'s memory'
 complete -c logvisor -n __logvisor_needs_command -a show -d 'print the records'
 complete -c logvisor -n __logvisor_needs_command -a verify -d 'prove that nothing was altered or removed'

@@ -229,8 +229,8 @@ const struct command attach_command = {
 	.main = attach_main,
 	.description = "protect a running VM's logs",
 	.options = options,
-	.notes = "TARGET is kvm:PID, the VMM process of a KVM VM ('logvisor list --host'), or gdb:PATH or\n"
-		 "gdb:HOST:PORT, the VM's GDB stub. Runs until the VM ends, or until\n"
+	.notes = "TARGET is kvm:PID, the VMM process of a KVM VM ('logvisor list --host'), xen:DOMAIN, a domain of\n"
+		 "this host's Xen, or gdb:PATH or gdb:HOST:PORT, the VM's GDB stub. Runs until the VM ends, or until\n"
 		 "Ctrl-C, SIGTERM or 'logvisor detach'; the VM runs on in any case.\n",
 	.operands = {"NAME=TARGET"},
 };

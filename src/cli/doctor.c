@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* doctor.c - logvisor doctor: can this host's VMs be protected by the kvm backend? */
+/* doctor.c - logvisor doctor: can this host's VMs be protected by the kvm backend, or by the xen backend where it is Xen's? */
 #include <getopt.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
 #include "trap/kvm/host/host.h"
+#include "trap/xen/host.h"
 #include "util/sandbox.h"
 
 static const struct cli_option options[] = {
@@ -33,6 +34,11 @@ static void print(void *ctx, const struct host_check *c)
 	tell(*json, c->ok ? "ok" : "NO", c->what, c->text);
 }
 
+static void print_xen(void *ctx, const char *what, bool ok, const char *text)
+{
+	tell(*(const bool *)ctx, ok ? "ok" : "NO", what, text);
+}
+
 static void tell_isolation(bool json)
 {
 	int abi = sandbox_landlock();
@@ -50,7 +56,7 @@ static void tell_isolation(bool json)
 
 static int doctor_main(int argc, char **argv)
 {
-	bool json = false;
+	bool json = false, xen;
 	int bad, status, c;
 
 	option_begin();
@@ -59,18 +65,19 @@ static int doctor_main(int argc, char **argv)
 			return status;
 	if (!cli_operands(&doctor_command, argc, argv))
 		return EXIT_TROUBLE;
-	bad = host_doctor(print, &json);
+	xen = xen_host(); /* which leaves no room for KVM */
+	bad = xen ? xen_doctor(print_xen, &json) : host_doctor(print, &json);
 	tell_isolation(json);
 	if (bad && !json)
-		printf("%d of these keep the kvm backend from working here; the gdb backend needs none of them\n",
-			bad);
+		printf("%d of these keep the %s backend from working here; the gdb backend needs none of them\n",
+			bad, xen ? "xen" : "kvm");
 	return bad ? EXIT_FINDING : EXIT_OK;
 }
 
 const struct command doctor_command = {
 	.name = "doctor",
 	.main = doctor_main,
-	.description = "can this host's VMs be protected by the kvm backend?",
+	.description = "can this host's VMs be protected, by the kvm or the xen backend?",
 	.options = options,
 	.notes = "Changes nothing. Exit status 1 if something is missing.\n",
 };

@@ -93,6 +93,11 @@ enum trap_event_type {
 	TRAP_LOST,    /* the backend had to drop `lost` events, and `failed` led nowhere; VM runs on */
 	TRAP_CHANGED, /* a SITE_CODE holds other bytes than were planted: `text` says which; VM runs on */
 	TRAP_ALERT,   /* the backend found its trap tampered with: `text` says how; VM runs on */
+	/*
+	 * The VM began anew, or goes on elsewhere: `text` says how. Its memory is still readable, for the last records,
+	 * until the next wait(); then it may be another's for a while, or nobody's (cpu() says -EAGAIN).
+	 */
+	TRAP_RESET,
 	TRAP_GONE,    /* the VM ended; its memory may still be readable, for the last records */
 };
 
@@ -129,7 +134,7 @@ struct trap_gregs {
 
 struct trap_ops {
 	const char *name;   /* "gdb", "kvm", "xen": the word before ':' in a target */
-	unsigned caps;      /* enum trap_cap */
+	unsigned caps;      /* enum trap_cap; 0: nothing is trapped, and logs are polled */
 	/*
 	 * Attach to the VM that @target (the part after "name:") names, which goes on running. A
 	 * guardian process is set up such that the death of this process, at any moment and by any

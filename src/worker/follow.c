@@ -207,7 +207,15 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 	case TRAP_ALERT:
 		tampered(f, ev);
 		return 0;
+	case TRAP_RESET:
+		status_log(f->report->status, "%s", ev->text);
+		pump_end(&f->pump, true, clock_wall_us());
+		if (f->boot.g)
+			forget(f);
+		return 0;
 	case TRAP_GONE:
+		if (ev->text[0])
+			status_log(f->report->status, "%s", ev->text);
 		pump_end(&f->pump, true, ev->time_us ? ev->time_us : clock_wall_us());
 		return 1;
 	}

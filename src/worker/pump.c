@@ -270,8 +270,14 @@ int pump_plant(struct pump *p, struct err *e)
 {
 	struct err why[PUMP_MAX];
 	int64_t since_ns;
-	int r[PUMP_MAX] = {0}, held = hold_to_plant(p, &since_ns, e);
+	int r[PUMP_MAX] = {0}, held;
 
+	if (!p->t->ops->caps) { /* polls are all that is promised */
+		for (unsigned i = 0; i < p->n; i++)
+			planted(p, &p->list[i], false);
+		return 0;
+	}
+	held = hold_to_plant(p, &since_ns, e);
 	if (held == -ESRCH)
 		return held;
 	for (unsigned i = 0; i < p->n; i++) {

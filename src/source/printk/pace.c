@@ -7,6 +7,10 @@
 
 #define POLL_MS 100
 #define FLOOD_POLL_MS 1
+/* Where nothing is trapped: a guest writes a ring full in some ten milliseconds. */
+#define POLLED_MS 4
+#define POLLED_BUSY_MS 1
+#define BUSY_MS 100 /* so long after the last record found */
 #define ANYWAY_MS 1000   /* doorbells do not put off a poll for longer: they ring as often as the guest likes */
 #define LOOK_AGAIN_MS 20 /* after a poll that found records whose traps may be under way */
 #define LOOK_MS 5000     /* a whole look, while one word tells that nothing was logged */
@@ -67,6 +71,8 @@ static bool nothing_new(struct printk *p)
 
 static int64_t next(const struct printk *p, int64_t now_ms)
 {
+	if (p->pace.only)
+		return now_ms + (now_ms < p->pace.busy_ms ? POLLED_BUSY_MS : POLLED_MS);
 	if (p->flood.on)
 		return now_ms + FLOOD_POLL_MS;
 	/* Records that the next poll will take unless their copies come before. */
@@ -81,7 +87,7 @@ bool printk_pace_quiet(struct printk *p, const struct moment *m)
 		return false;
 	if (!nothing_new(p)) /* while copies come, there is no need to look at the guest either */
 		return p->code && !m->emptied;
-	c->next_ms = m->now_ms + POLL_MS;
+	c->next_ms = c->only ? next(p, m->now_ms) : m->now_ms + POLL_MS;
 	return true;
 }
 
@@ -103,8 +109,16 @@ bool printk_pace_poll(struct printk *p, const struct moment *m)
 	return true;
 }
 
+void printk_pace_only(struct printk *p)
+{
+	p->pace.only = true;
+}
+
 void printk_pace_polled(struct printk *p, const struct moment *m)
 {
+	if (p->want != p->pace.want)
+		p->pace.busy_ms = m->now_ms + BUSY_MS;
+	p->pace.want = p->want;
 	p->pace.next_ms = next(p, m->now_ms);
 }
 
@@ -115,5 +129,5 @@ void printk_pace_rung(struct printk *p, const struct moment *m)
 
 void printk_pace_now(struct printk *p)
 {
-	p->pace = (struct printk_pace){0};
+	p->pace = (struct printk_pace){.only = p->pace.only};
 }

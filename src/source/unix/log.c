@@ -43,9 +43,14 @@ static int ask_guest(struct applog *l, unsigned caps, struct err *e)
 int applog_open(struct source **out, const struct source_start *start, const struct applog_kind *kind,
 	struct err *e)
 {
-	struct applog *l = calloc(1, sizeof(*l));
+	struct applog *l;
 	int r;
 
+	/* A message is gone from its socket's queue as soon as its reader has it. */
+	if (!start->caps)
+		return err_set(e, ENOTSUP, "nothing is trapped in this VM, and by polling no message would be sure to be "
+			"seen");
+	l = calloc(1, sizeof(*l));
 	if (!l)
 		return err_set(e, ENOMEM, "out of memory");
 	l->kind = kind;

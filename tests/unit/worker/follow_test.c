@@ -436,6 +436,50 @@ static void ends(void **state)
 	end();
 }
 
+/* A backend that traps nothing: soon after a record was written it is read, and an idle guest is looked at less often. */
+static void polled(void **state)
+{
+	(void)state;
+	begin(0, false);
+	assert_int_equal(pass(300), 0);
+	assert_in_range(follow_due(&f, 100), 0, 4);
+	vm_print("one");
+	assert_int_equal(pass(5), 0);
+	assert_string_equal(all(), "boot l:one ");
+	assert_in_range(follow_due(&f, 100), 0, 1);
+	vm_print("two");
+	assert_int_equal(pass(2), 0);
+	assert_string_equal(all(), "boot l:one l:two ");
+	assert_int_equal(pass(300), 0);
+	assert_in_range(follow_due(&f, 100), 2, 4);
+	assert_int_equal(vm.n_planted, 0);
+	end();
+}
+
+/* A VM that is made anew has its last words taken, and its next boot is followed. */
+static void made_anew(void **state)
+{
+	const struct trap_event ev = {.type = TRAP_RESET, .text = "domain 1 ended: it reboots"};
+
+	(void)state;
+	begin(0, false);
+	assert_int_equal(pass(100), 0);
+	vm_print("seen");
+	rw_print(&vm.w, "panic", 5, false);
+	assert_int_equal(follow_event(&f, &ev, &e), 0);
+	assert_string_equal(all(), "boot l:seen p:panic ");
+	vm.cpu.cr0 = 0;
+	assert_int_equal(pass(3000), 0);
+	assert_int_equal(follow_event(&f, &ev, &e), 0); /* with no kernel there is nothing to take */
+	assert_string_equal(all(), "boot l:seen p:panic ");
+	vm.cpu = vm.f.cpu;
+	vm_boot(0x1e800000);
+	vm_print("next");
+	assert_int_equal(pass(3000), 0);
+	assert_string_equal(all(), "boot l:seen p:panic boot b:next ");
+	end();
+}
+
 /* A worker that comes back goes on where the ledger stopped. */
 static void comes_back(void **state)
 {
@@ -469,7 +513,7 @@ int main(void)
 		TEST(doorbells), TEST(no_doorbell), TEST(few_sites), TEST(flood), TEST(held_for_the_store),
 		TEST(copies), TEST(dropped_copies), TEST(tampered_trap), TEST(changed_trap), TEST(traced_function),
 		TEST(reboots), TEST(stands_still), TEST(idles), TEST(is_loaded), TEST(goes_back),
-		TEST(ends), TEST(comes_back),
+		TEST(ends), TEST(polled), TEST(made_anew), TEST(comes_back),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

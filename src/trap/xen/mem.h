@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * mem.h - a domain's memory, mapped piece by piece as it is read, through a descriptor of /dev/xen/privcmd that can do
+ * nothing else (IOCTL_PRIVCMD_RESTRICT: no hypercalls, no other domain).
+ *
+ * What is mapped is kept for a while: the ring of a kernel's log is read again and again. Not for ever, since a page
+ * that the guest gave back to Xen (ballooning) stays as it was in a mapping, while the guest has another in its place;
+ * and not a moment longer than the domain lives, which as long as somebody maps it does not end.
+ */
+#ifndef LOGVISOR_TRAP_XEN_MEM_H
+#define LOGVISOR_TRAP_XEN_MEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/gmem.h"
+#include "util/err.h"
+
+#define XEN_CHUNK_PAGES 512u /* mapped at once: 2 MiB */
+#define XEN_CHUNKS 128u      /* kept; power of two */
+
+struct xen_chunk {
+	uint8_t *at;     /* NULL: nothing is mapped */
+	uint64_t number; /* of the chunk in guest-physical memory */
+	int64_t since_ms;
+	uint64_t absent[XEN_CHUNK_PAGES / 64]; /* pages that are no RAM, a bit each */
+};
+
+struct xen_mem {
+	int fd; /* -1: there is no domain */
+	uint32_t domid;
+	uint64_t chunks; /* of them its memory has, holes included */
+	struct xen_chunk chunk[XEN_CHUNKS];
+};
+
+void xen_mem_init(struct xen_mem *m);
+/* A new descriptor for domain @domid alone, to be closed. -errno with @e. */
+int xen_mem_open(uint32_t domid, struct err *e);
+/* Read domain @domid through @fd, which is taken; up to page frame @max_gfn. Another that was read is let go. */
+void xen_mem_use(struct xen_mem *m, int fd, uint32_t domid, uint64_t max_gfn);
+/* Let go of the domain. */
+void xen_mem_drop(struct xen_mem *m);
+
+/* Of struct gmem. */
+int xen_mem_read(void *ctx, uint64_t gpa, void *buf, size_t len);
+int xen_mem_next(void *ctx, uint64_t gpa, uint64_t *start, uint64_t *end);
+
+#endif

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=sh
+# shellcheck disable=SC2317
+# Domain 0's half of tests/xen/life_test: a domain that is followed by polling, through all that its toolstack does,
+# and every refusal. Each scene with a domain of its own, of one name.
+set -u
+# shellcheck source=tests/lab/e2e.sh
+. tests/lab/e2e.sh
+
+following() { # following N: N boots so far
+	[ "$(grep -c 'following' "$dir/web01.log")" -ge "$1" ]
+}
+told() {
+	sed 's/^/# /' "$dir/web01.log"
+}
+# Domains that are dead and that somebody keeps.
+no_zombie() {
+	xl list | awk 'NR > 1 && ($1 == "(null)" || $5 ~ /d/) { exit 1 }'
+}
+# The worker's child; not busybox's prctl name in ps.
+guardian_of() {
+	cat /proc/[0-9]*/stat 2>/dev/null | awk -v w="$1" '$2 == "(logvisor-guard)" && $4 == w { print $1 }'
+}
+begin() { # begin SCENE [vm start's options]
+	scene=$1
+	shift
+	ok "$scene: a domain boots" start_vm web01 "$@" || return
+	attach web01 --heartbeat 2s
+	ok "$scene: attaches" within 60 stored web01 'Linux version' || told
+}
+finish() {
+	detach_worker "$worker"
+	is "$scene: detached" $? 0 || told
+	ok "$scene: verify" ./logvisor verify web01
+	forget web01
+	ok "$scene: no zombie stays" within 20 no_zombie || xl list | sed 's/^/# /'
+}
+
+# Identical to what the guest itself reads; and a flood: each record once, what was overwritten is an exact gap.
+scene_exact() {
+	begin exact --smp "${LOGVISOR_XEN_SMP:-2}"
+	ok 'exact: doctor finds all that is needed' ./logvisor doctor
+	./logvisor list --host >"$dir/list"
+	sed 's/^/# /' "$dir/list"
+	ok 'exact: list --host tells kernel and worker' grep -q 'web01 .*-cloud-amd64.* web01$' "$dir/list"
+	ok 'exact: inspect finds the ring' ./logvisor inspect "xen:$(xl domid web01)"
+	guest web01 'special; lab hello 0 500'
+	ok 'exact: read in the guest' dump web01
+	ok 'exact: equal' exact web01 "$dir/web01.kmsg"
+	ok "exact: from the kernel's first record on" grep -q ' first 0 ' "$dir/exact"
+	guest web01 "lab flood 2 ${LOGVISOR_LONG:+10}2000"
+	ok 'exact: a flood is over' settled web01
+	ok 'exact: read in the guest again' dump web01 || tail -c 600 "$dir/web01/console.log" | sed 's/^/# /'
+	build/lab/kmsgcmp "$LOGVISOR_STORE/web01" "$dir/web01.kmsg" >"$dir/exact" 2>&1
+	sed 's/^/# /' "$dir/exact"
+	ok 'exact: nothing is there twice, nothing missing without a gap' grep -q ' twice 0 missing 0 ' "$dir/exact"
+	./logvisor show --no-pager -o raw web01 | grep -aE ' logvisor - (gap|alert) ' | sed 's/^/# /'
+	./logvisor show --no-pager -o raw web01 |
+		sed -n 's/.* logvisor - gap .* count="\([0-9]*\)".*/\1/p' >"$dir/gaps"
+	stored_n=$(./logvisor show --no-pager -o cat -g '^flood [01] [0-9]* ' web01 | wc -l)
+	is 'exact: records and gaps are all of the flood' \
+		$((stored_n + $(awk '{ n += $1 } END { print n + 0 }' "$dir/gaps"))) "$((2 * ${LOGVISOR_LONG:+10}2000))"
+	finish
+}
+
+# Paused, renamed, rebooted, saved and restored, powered off: one worker, one ledger.
+scene_life() {
+	begin life --smp 1
+	xl pause web01
+	guest_s=$(date +%s)
+	ok 'paused: two heartbeats come' within 30 sh -c "./logvisor show --no-pager -o raw -S '@$guest_s' web01 |
+		grep -c ' logvisor - heartbeat ' | grep -qv '^[01]\$'"
+	xl unpause web01
+	ok 'unpaused: goes on' settled web01
+	xl rename web01 other && xl rename other web01
+	ok 'renamed and named again: goes on' settled web01
+	guest web01 '(usleep 300000; echo last-words-one >/dev/kmsg; reboot -f) >/dev/null 2>&1 &'
+	ok 'reboot: the guest is back' tests/lab/vm wait "$dir/web01" 2
+	ok 'reboot: followed' within 60 following 2 || told
+	ok 'reboot: its last words are stored' stored web01 '^last-words-one'
+	ok "reboot: and its kernel's" stored web01 '^reboot: Restarting system'
+	ok 'reboot: the new boot is stored' settled web01
+	ok 'reboot: the old domain is gone' within 20 no_zombie || xl list | sed 's/^/# /'
+	ok 'save: the domain is saved' xl save web01 "$dir/saved"
+	ok 'save: nothing of it stays' within 20 no_zombie || xl list | sed 's/^/# /'
+	ok 'save: and restored' xl restore "$dir/saved"
+	rm -f "$dir/saved"
+	ok 'restore: goes on in the same boot' within 60 settled web01 || told
+	is 'restore: two boots so far' "$(./logvisor show --no-pager -o raw web01 | grep -c ' logvisor - boot ')" 2
+	ok 'restore: nothing lost, nothing twice' build/lab/kmsgcmp "$LOGVISOR_STORE/web01"
+	guest web01 '(usleep 300000; echo last-words-two >/dev/kmsg; poweroff -f) >/dev/null 2>&1 &'
+	ok 'shutdown: the worker ends by itself' within 60 ended "$worker" || told
+	wait "$worker"
+	is 'shutdown: exit status' $? 0
+	ok 'shutdown: the last words are stored' stored web01 '^last-words-two'
+	ok 'no gaps, no alerts but that of application logs' [ "$(./logvisor show --no-pager -o raw web01 |
+		grep -aE ' logvisor - (gap|alert) ' | grep -vc 'no-source')" -eq 0 ]
+	ok 'verify' ./logvisor verify web01
+	told
+	forget web01
+	ok 'no zombie stays' within 20 no_zombie || xl list | sed 's/^/# /'
+}
+
+# Worker and guardian killed in a flood, the domain destroyed under them.
+scene_death() {
+	begin death --smp 2
+	guest web01 'lab flood 1 100000000 >/dev/null 2>&1 &' >/dev/null
+	round=0
+	while [ $((round += 1)) -le "${LOGVISOR_LONG:+20}5" ]; do
+		kill -9 "$worker"
+		wait "$worker" 2>/dev/null
+		attach web01
+		within 60 grep -q following "$dir/web01.log" || break
+	done
+	is 'death: attached again each time' "$round" $((${LOGVISOR_LONG:+20}5 + 1))
+	ok 'death: its guardians are gone with the workers' \
+		[ "$(cat /proc/[0-9]*/stat 2>/dev/null | grep -c '(logvisor-guard)')" -eq 1 ]
+	guest web01 'kill %1; killall lab' >/dev/null 2>&1
+	ok 'death: the guest ran on' settled web01
+	build/lab/kmsgcmp "$LOGVISOR_STORE/web01" >"$dir/exact" 2>&1
+	sed 's/^/# /' "$dir/exact"
+	ok 'death: nothing is there twice, nothing missing without a gap' grep -q ' twice 0 missing 0 ' "$dir/exact"
+	kill -9 "$(guardian_of "$worker")"
+	ok 'guardian killed: the worker ends' within 30 ended "$worker"
+	wait "$worker"
+	is 'guardian killed: and says so' "$?.$(grep -c 'guardian process' "$dir/web01.log")" 2.1 || told
+	ok 'guardian killed: the guest runs on' guest web01 true
+	attach web01
+	ok 'destroyed: attached before' settled web01
+	guest web01 'lab flood 1 100000000 >/dev/null 2>&1 &' >/dev/null
+	xl destroy web01
+	ok 'destroyed: the worker ends' within 30 ended "$worker"
+	wait "$worker"
+	ok 'destroyed: with 0, or 1 since records were lost' [ $? -le 1 ] || told
+	ok 'destroyed: no zombie stays' within 20 no_zombie || xl list | sed 's/^/# /'
+	ok 'destroyed: verify' ./logvisor verify web01
+	forget web01
+}
+
+# refused WHAT MESSAGE TARGET [PREFIX...]
+refused() {
+	what=$1 message=$2 target=$3
+	shift 3
+	"$@" ./logvisor attach "other=xen:$target" >"$dir/out" 2>&1 </dev/null &
+	pid=$!
+	ok "$what: ends" within 60 ended $pid || kill -9 $pid
+	wait $pid
+	is "$what: exit status" $? 2
+	ok "$what: is said" grep -Eq "^logvisor: other: .*$message" "$dir/out" || sed 's/^/# /' "$dir/out"
+	is "$what: in one line" "$(wc -l <"$dir/out")" 1
+}
+scene_refuse() {
+	refused 'no such name' "no domain 'nobody'; 'logvisor list --host'" nobody
+	refused 'no such number' "no domain 4711; 'logvisor list --host'" 4711
+	refused 'no such uuid' 'no domain 01234567-89ab' 01234567-89ab-cdef-0123-456789abcdef
+	refused 'a number too large' "no domain '99999999999999999999'" 99999999999999999999
+	refused 'nothing' 'a domain is wanted' ''
+	refused 'Domain 0' 'cannot be protected from itself' 0
+	printf 'type = "pv"\nname = "old"\nkernel = "/lab/build/lab/kernels/%s/vmlinuz"\nmemory = 256\n' \
+		bookworm-cloud-amd64 >"$dir/pv"
+	ok 'a PV guest: is made' xl create -p "$dir/pv"
+	refused 'a PV guest' 'is a PV guest: only PVH and HVM' old
+	xl destroy old
+	refused 'as nobody' 'cannot use /dev/xen/privcmd: .*attach as root' web01 \
+		/bin/setpriv --reuid 65534 --regid 65534 --clear-groups
+	mv /dev/xen/privcmd /dev/xen/away
+	refused 'no privcmd' 'there is no /dev/xen/privcmd: load the module xen-privcmd' web01
+	./logvisor doctor >"$dir/out" 2>&1
+	is 'no privcmd: doctor' "$?.$(grep -c '^NO .*xen-privcmd' "$dir/out")" 1.1 || sed 's/^/# /' "$dir/out"
+	mv /dev/xen/away /dev/xen/privcmd
+	lib=/usr/lib/x86_64-linux-gnu/libxenctrl.so.$(cat xen-version)
+	mv "$lib" "$lib.away"
+	refused 'no library' "needs libxenctrl.so.[0-9.]*, which cannot be loaded .*libxenmisc" web01
+	mv "$lib.away" "$lib"
+	odd="web 01;\$(reboot)"
+	ok 'odd: a domain boots' start_vm web01
+	xl rename web01 "$odd"
+	./logvisor attach "other=xen:$odd" >"$dir/out" 2>&1 &
+	worker=$!
+	workers="$workers $worker"
+	ok 'odd: is followed by its name' within 60 stored other 'Linux version' || sed 's/^/# /' "$dir/out"
+	detach_worker $worker
+	xl rename "$odd" web01
+	forget web01
+}
+scenes "$@"
