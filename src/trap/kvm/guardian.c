@@ -21,6 +21,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/pass.h"
 #include "util/proc.h"
 #include "util/sandbox.h"
 
@@ -154,21 +155,7 @@ static void check_hold(struct state *s)
 /* A result, and with it a descriptor if it is one. */
 static int answer(int ctl, int r, int fd)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {&r, sizeof(r)};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-	struct cmsghdr *c;
-
-	if (fd >= 0) {
-		m.msg_control = control;
-		m.msg_controllen = sizeof(control);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	return sendmsg(ctl, &m, MSG_NOSIGNAL) == sizeof(r) ? 0 : -1;
+	return pass_send(ctl, &r, sizeof(r), fd);
 }
 
 static int do_scan(struct state *s)
@@ -359,24 +346,6 @@ int kvm_guardian_start(struct kvm_guardian *g, const struct guardian_kit *kit, i
 		strerror(code));
 }
 
-/* Take an answer, and the descriptor that may come with it (*@fd, else -1). */
-static bool take_answer(int ctl, int *r, int *fd)
-{
-	char control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = {r, sizeof(*r)};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-		.msg_controllen = sizeof(control)};
-	struct cmsghdr *c;
-
-	*fd = -1;
-	if (recvmsg(ctl, &m, MSG_CMSG_CLOEXEC) != sizeof(*r))
-		return false;
-	c = CMSG_FIRSTHDR(&m);
-	if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-	return true;
-}
-
 static int ask(struct kvm_guardian *g, char cmd, const char *what, int *fd, struct err *e)
 {
 	struct pollfd p = {.fd = g->ctl, .events = POLLIN};
@@ -393,7 +362,7 @@ static int ask(struct kvm_guardian *g, char cmd, const char *what, int *fd, stru
 	if (r <= 0)
 		return err_set(e, EPIPE, "the guardian process does not answer (%d s); attach again",
 			ANSWER_MS / 1000);
-	if (!take_answer(g->ctl, &r, fd))
+	if (!pass_take(g->ctl, &r, sizeof(r), fd))
 		return err_set(e, EPIPE, "the guardian process has ended; attach again");
 	if (r == -ETIMEDOUT)
 		return err_set(e, ETIMEDOUT, "the VM's process did not stop within %d ms; it runs on", STOP_MS);

@@ -14,6 +14,7 @@
 
 #include "trap/xen/mem.h"
 #include "util/clock.h"
+#include "util/pass.h"
 #include "util/sandbox.h"
 
 #define ANSWER_MS 30000 /* on a host that is short of processors */
@@ -110,25 +111,6 @@ static void execute(struct state *s, const struct question *q, struct answer *a,
 	}
 }
 
-static int reply(int ctl, const struct answer *a, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {(void *)a, sizeof(*a)};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-	struct cmsghdr *c;
-
-	if (fd >= 0) {
-		m.msg_control = control;
-		m.msg_controllen = sizeof(control);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	return sendmsg(ctl, &m, MSG_NOSIGNAL) == sizeof(*a) ? 0 : -1;
-}
-
 static void serve(struct state *s)
 {
 	struct pollfd p = {.fd = s->ctl, .events = POLLIN};
@@ -149,7 +131,7 @@ static void serve(struct state *s)
 			break;
 		memset(&a, 0, sizeof(a));
 		execute(s, &q, &a, &fd);
-		sent = reply(s->ctl, &a, fd);
+		sent = pass_send(s->ctl, &a, sizeof(a), fd);
 		if (fd >= 0)
 			close(fd);
 		if (sent)
@@ -213,24 +195,6 @@ int xen_guardian_start(struct xen_guardian *g, const struct xen_dom *d, struct e
 	return 0;
 }
 
-/* Take an answer, and the descriptor that may come with it (*@fd, else -1). */
-static bool take(int ctl, struct answer *a, int *fd)
-{
-	char control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = {a, sizeof(*a)};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-		.msg_controllen = sizeof(control)};
-	struct cmsghdr *c;
-
-	*fd = -1;
-	if (recvmsg(ctl, &m, MSG_CMSG_CLOEXEC) != sizeof(*a))
-		return false;
-	c = CMSG_FIRSTHDR(&m);
-	if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-	return true;
-}
-
 static int ask(struct xen_guardian *g, const struct question *q, struct answer *a, int *fd, struct err *e)
 {
 	struct pollfd p = {.fd = g->ctl, .events = POLLIN};
@@ -247,7 +211,7 @@ static int ask(struct xen_guardian *g, const struct question *q, struct answer *
 	while (r < 0 && errno == EINTR);
 	if (r <= 0)
 		return err_set(e, EPIPE, "the guardian process does not answer (%d s); attach again", ANSWER_MS / 1000);
-	if (!take(g->ctl, a, fd))
+	if (!pass_take(g->ctl, a, sizeof(*a), fd))
 		return err_set(e, EPIPE, "the guardian process has ended; attach again");
 	if (a->r == -ESRCH)
 		return err_set(e, ESRCH, "the domain is gone");
