@@ -67,12 +67,17 @@ void xen_mem_drop(struct xen_mem *m)
 	m->fd = -1;
 }
 
+void xen_mem_limit(struct xen_mem *m, uint64_t max_gfn)
+{
+	m->chunks = (max_gfn < GFN_MAX ? max_gfn : GFN_MAX) / XEN_CHUNK_PAGES + 1;
+}
+
 void xen_mem_use(struct xen_mem *m, int fd, uint32_t domid, uint64_t max_gfn)
 {
 	xen_mem_drop(m);
 	m->fd = fd;
 	m->domid = domid;
-	m->chunks = (max_gfn < GFN_MAX ? max_gfn : GFN_MAX) / XEN_CHUNK_PAGES + 1;
+	xen_mem_limit(m, max_gfn);
 }
 
 /* Have the @n page frames at @gfn at @at, an error for each of them in @err. 0 or -errno. */

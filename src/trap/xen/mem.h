@@ -38,6 +38,8 @@ void xen_mem_init(struct xen_mem *m);
 int xen_mem_open(uint32_t domid, struct err *e);
 /* Read domain @domid through @fd, which is taken; up to page frame @max_gfn. Another that was read is let go. */
 void xen_mem_use(struct xen_mem *m, int fd, uint32_t domid, uint64_t max_gfn);
+/* Its highest page frame is another by now: it has just been built. */
+void xen_mem_limit(struct xen_mem *m, uint64_t max_gfn);
 /* Let go of the domain. */
 void xen_mem_drop(struct xen_mem *m);
 

@@ -179,7 +179,12 @@ static int look_here(struct xen_vm *x, struct trap_event *ev, struct err *e)
 		return r;
 	memcpy(d.name, x->dom.name, sizeof(d.name));
 	x->dom = d;
-	return d.dying ? ended(x, ev) : 0;
+	if (d.dying)
+		return ended(x, ev);
+	xen_mem_limit(&x->mem, d.max_gfn);
+	if (d.vcpus != x->t.vcpus || d.ram_bytes != x->t.mem.ram_bytes)
+		describe(x);
+	return 0;
 }
 
 static int look_away(struct xen_vm *x, struct trap_event *ev, struct err *e)
