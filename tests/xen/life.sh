@@ -156,11 +156,6 @@ scene_refuse() {
 	refused 'a number too large' "no domain '99999999999999999999'" 99999999999999999999
 	refused 'nothing' 'a domain is wanted' ''
 	refused 'Domain 0' 'cannot be protected from itself' 0
-	printf 'type = "pv"\nname = "old"\nkernel = "/lab/build/lab/kernels/%s/vmlinuz"\nmemory = 256\n' \
-		bookworm-cloud-amd64 >"$dir/pv"
-	ok 'a PV guest: is made' xl create -p "$dir/pv"
-	refused 'a PV guest' 'is a PV guest: only PVH and HVM' old
-	xl destroy old
 	refused 'as nobody' 'cannot use /dev/xen/privcmd: .*attach as root' web01 \
 		/bin/setpriv --reuid 65534 --regid 65534 --clear-groups
 	mv /dev/xen/privcmd /dev/xen/away
