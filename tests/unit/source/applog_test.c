@@ -59,7 +59,9 @@ static void finish(void)
 static void send(enum record_channel channel, enum record_fidelity fid, const char *path, const void *text, size_t n)
 {
 	const struct applog_message m = {.channel = channel, .fidelity = fid, .time_us = 5, .copy = &copy,
-		.text = {text, n}, .paths = {span_of("/usr/bin/prog"), span_of("/system.slice/my.service"), span_of(path)}};
+		.text = {text, n},
+		.paths = {.exe = span_of("/usr/bin/prog"), .cgroup = span_of("/system.slice/my.service"),
+			.sock = span_of(path)}};
 
 	unix_take(&l, &m);
 }
