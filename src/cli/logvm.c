@@ -80,6 +80,14 @@ static void ready(void *ctx)
 	fflush(stdout);
 }
 
+static void slow(void *ctx)
+{
+	const struct vm *v = ctx;
+
+	cli_failf("the log VM is not ready after half a minute; its file 'console' says how far it is%s",
+		strcmp(v->accel, "kvm") ? "" : ". Should /dev/kvm not work on this host: --accel tcg");
+}
+
 static int logvm_main(int argc, char **argv)
 {
 	struct vm_options o = {.disk_bytes = 64ULL << 30, .mem_mib = 256};
@@ -106,7 +114,7 @@ static int logvm_main(int argc, char **argv)
 	if (!r) {
 		fprintf(stderr, "logvisor: log VM: image sha256 %s, reached by %s\n", v->measure,
 			v->listener < 0 ? "vsock" : "virtio-serial (this host has no vhost-vsock)");
-		r = vm_run(v, ready, v, &e);
+		r = vm_run(v, &(struct vm_told){.ready = ready, .slow = slow, .ctx = v}, &e);
 	}
 	vm_close(v);
 	free(v);

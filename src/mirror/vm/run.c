@@ -18,19 +18,21 @@
 #include "util/cleanup.h"
 
 #define STOP_MS 30000 /* for the VM to power off by itself */
+#define SLOW_MS 30000 /* it boots in seconds; with TCG on a busy host in half a minute */
 
 struct run {
 	struct vm *v;
+	const struct vm_told *told;
 	int signals;
-	bool ready, stopping, ended;
+	bool ready, slow, stopping, ended;
 	int status;
-	int64_t kill_at;
+	int64_t kill_at, slow_at;
 	char word[16];
 	size_t n_word;
 };
 
 /* The control port's lines from the VM: hostile, and of interest is one word. */
-static void hear(struct run *r, void (*ready)(void *ctx), void *ctx)
+static void hear(struct run *r)
 {
 	char c;
 	ssize_t n;
@@ -46,7 +48,7 @@ static void hear(struct run *r, void (*ready)(void *ctx), void *ctx)
 		if (r->ready || strcmp(r->word, "ready"))
 			continue;
 		r->ready = true;
-		ready(ctx);
+		r->told->ready(r->told->ctx);
 	}
 	if (!n) {
 		close(r->v->control);
@@ -85,7 +87,7 @@ static struct port *free_port(struct vm *v)
 }
 
 /* Connections wait in the listener's queue until a port is free. */
-static void turn(struct run *r, void (*ready)(void *ctx), void *ctx)
+static void turn(struct run *r)
 {
 	struct vm *v = r->v;
 	struct pollfd fds[3 + 2 * PORTS];
@@ -97,12 +99,12 @@ static void turn(struct run *r, void (*ready)(void *ctx), void *ctx)
 	fds[2] = (struct pollfd){.fd = p ? v->listener : -1, .events = POLLIN};
 	for (unsigned i = 0; i < PORTS; i++)
 		port_poll(&v->ports[i], fds + 3 + 2 * i);
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]), r->stopping ? 1000 : -1) < 0)
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), r->stopping || !(r->ready || r->slow) ? 1000 : -1) < 0)
 		return;
 	if (fds[0].revents)
 		signalled(r);
 	if (fds[1].revents)
-		hear(r, ready, ctx);
+		hear(r);
 	if (fds[2].revents && (fd = accept4(v->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
 		port_open(p, fd);
 	for (unsigned i = 0; i < PORTS; i++) {
@@ -114,9 +116,9 @@ static void turn(struct run *r, void (*ready)(void *ctx), void *ctx)
 	}
 }
 
-int vm_run(struct vm *v, void (*ready)(void *ctx), void *ctx, struct err *e)
+int vm_run(struct vm *v, const struct vm_told *told, struct err *e)
 {
-	struct run r = {.v = v};
+	struct run r = {.v = v, .told = told, .slow_at = clock_mono_ms() + SLOW_MS};
 	sigset_t set, before;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -131,7 +133,11 @@ int vm_run(struct vm *v, void (*ready)(void *ctx), void *ctx, struct err *e)
 	/* It may have ended before its signal was blocked. */
 	r.ended = waitpid(v->qemu, &r.status, WNOHANG) == v->qemu;
 	while (!r.ended) {
-		turn(&r, ready, ctx);
+		turn(&r);
+		if (!r.ready && !r.slow && !r.stopping && clock_mono_ms() > r.slow_at) {
+			r.slow = true;
+			told->slow(told->ctx);
+		}
 		if (r.stopping && clock_mono_ms() > r.kill_at)
 			kill(v->qemu, SIGKILL);
 	}

@@ -210,7 +210,7 @@ static void command_line(struct args *a, const struct vm *v, const struct vm_opt
 	add(a, "-append");
 	add(a, "console=ttyS0 quiet panic=-1 oops=panic random.trust_cpu=on%s", v->listener < 0 ? " logvm.vsock" : "");
 	add(a, "-accel");
-	add(a, "%s", o->accel ? o->accel : access("/dev/kvm", R_OK | W_OK) ? "tcg" : "kvm");
+	add(a, "%s", v->accel);
 	if (v->listener < 0) {
 		add(a, "-device");
 		add(a, "vhost-vsock-pci,guest-cid=%" PRIu32, v->cid);
@@ -261,6 +261,7 @@ int vm_start(struct vm *v, const struct vm_options *o, struct err *e)
 	v->dir = v->lock = v->control = v->listener = -1;
 	for (unsigned i = 0; i < PORTS; i++)
 		port_init(&v->ports[i], -1);
+	v->accel = o->accel ? o->accel : access("/dev/kvm", R_OK | W_OK) ? "tcg" : "kvm";
 	r = vm_measure(o->image, v->measure, e);
 	if (!r)
 		r = open_dir(v, o->dir, e);

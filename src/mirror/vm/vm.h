@@ -44,6 +44,7 @@ struct vm {
 	struct port ports[PORTS];
 	char measure[VM_MEASURE + 1];
 	char url[64];
+	const char *accel;    /* kvm or tcg */
 };
 
 /*
@@ -52,12 +53,18 @@ struct vm {
  */
 int vm_start(struct vm *v, const struct vm_options *o, struct err *e);
 
+/* Whom to tell, once each: that the mirror takes connections; that it does not yet, after half a minute. */
+struct vm_told {
+	void (*ready)(void *ctx);
+	void (*slow)(void *ctx);
+	void *ctx;
+};
+
 /*
- * Carry connections until the VM ends: @ready is called once, when the mirror takes connections. SIGTERM and
- * SIGINT stop it in good order, @stop_ms at most. 0: it was told to stop and did; -errno with @e: it ended
- * by itself, or had to be killed.
+ * Carry connections until the VM ends. SIGTERM and SIGINT stop it in good order, in half a minute at most. 0: it was
+ * told to stop and did; -errno with @e: it ended by itself, or had to be killed.
  */
-int vm_run(struct vm *v, void (*ready)(void *ctx), void *ctx, struct err *e);
+int vm_run(struct vm *v, const struct vm_told *told, struct err *e);
 
 void vm_close(struct vm *v);
 
