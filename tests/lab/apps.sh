@@ -114,12 +114,14 @@ rsyslog_kept() {
 	apps_within "$dir/syslog.kept" "$dir/ledger"
 }
 
-# audit_kept NAME: the same for auditd's log, but for what auditd itself says (types DAEMON_...) and adds (names).
+# audit_kept NAME: the same for auditd's log, but for what auditd itself says (types DAEMON_...) and adds (names). Nor is a
+# record that only ends an event (1320, EOE) in the ledger.
 audit_kept() {
 	tests/lab/vm take "$dir/$1" "$dir/audit" 'cat /var/log/audit/audit.log | /lab/lab out'
 	arrived "$1"
-	./logvisor show --no-pager -o raw "$1" | grep -a ' audit \[logvisor@32473 ch="audit"' |
-		sed 's/^[^]]*\] //' >"$dir/ledger"
+	./logvisor show --no-pager -o raw "$1" | grep -a ' audit \[logvisor@32473 ch="audit"' >"$dir/audit.raw"
+	! grep -aq ' type="1320"' "$dir/audit.raw" || return 1
+	sed 's/^[^]]*\] //' "$dir/audit.raw" >"$dir/ledger"
 	apps_first=$(sed -n '1s/^audit(\([0-9.]*\):.*/\1/p' "$dir/ledger")
 	grep -av '^type=DAEMON_' "$dir/audit" | sed "s/^type=[^ ]* msg=//; s/$(printf '\035').*//" |
 		awk -F '[(:]' -v at="$apps_first" '$2 > at' >"$dir/audit.kept"

@@ -5,11 +5,12 @@
  */
 #include <linux/netlink.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "source/unix/impl.h"
 #include "util/load.h"
 
-#define AUDIT_EOE 1320   /* an event's end, without a text (include/uapi/linux/audit.h) */
+#define AUDIT_EOE 1320   /* an event's end (include/uapi/linux/audit.h) */
 #define FACILITY_AUTH 4  /* as journald has it (journald-audit.c, systemd 252) */
 #define SEVERITY_NOTICE 5 /* as the kernel prints it: kauditd_printk_skb() */
 
@@ -21,6 +22,17 @@ static bool printed(const struct applog *l)
 	uint64_t connection;
 
 	return l->auditd_gva && !l->mem.read(l->mem.ctx, l->auditd_gva, &connection, sizeof(connection)) && !connection;
+}
+
+/* Nothing but what audit_log_start() begins each text with, "audit(1795428000.123:45): ". */
+static bool is_empty(struct span s)
+{
+	const char *end;
+
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\0'))
+		s.n--;
+	end = s.n ? memchr(s.p, ')', s.n) : NULL;
+	return s.n == 0 || (s.n > 6 && !memcmp(s.p, "audit(", 6) && end == s.p + s.n - 2 && end[1] == ':');
 }
 
 static void take(struct applog *l, const struct applog_message *m)
@@ -36,7 +48,7 @@ static void take(struct applog *l, const struct applog_message *m)
 
 		o.text.p += NLMSG_HDRLEN;
 		o.text.n -= NLMSG_HDRLEN;
-		if (t == AUDIT_EOE && !o.text.n)
+		if (t == AUDIT_EOE && is_empty(o.text))
 			return;
 		n = snprintf(type, sizeof(type), "%u", t);
 		o.observed[o.n_observed++] = (struct record_param){span_of("type"), {type, (size_t)n}};
