@@ -84,8 +84,10 @@ static int prepare(struct hook *h, const struct hook_vm *vm, struct err *e)
 	int r = load(h, vm, cast);
 	void *at;
 
-	if (r && cast)
+	if (r && cast) {
 		r = load(h, vm, false);
+		h->calls = true;
+	}
 	if (r)
 		return scan_explain(-r, e);
 	h->kvm = vm->kvm;

@@ -19,6 +19,8 @@ struct hook {
 	struct hook_bpf *skel;
 	uint64_t kvm;
 	struct gate gate; /* through which the program is called */
+	/* The verifier refused reads without a call, though the kernel has bpf_rdonly_cast(): a copy takes half as long again. */
+	bool calls;
 	/*
 	 * The only descriptors of two maps in which the program looks only for whether anybody has them:
 	 * the worker keeps one, the guardian the other. Without the first it does nothing, without the
