@@ -26,7 +26,7 @@ struct kvm_site {
 	uint64_t rip; /* behind the INVD they lead to */
 	const struct fetch *fetch;
 	unsigned arg; /* which of the program's arguments */
-	uint8_t arg_bytes[HOOK_ARG_MAX]; /* as the source gave it, for the fetcher run here */
+	_Alignas(8) uint8_t arg_bytes[HOOK_ARG_MAX]; /* as the source gave it, for the fetcher run here */
 	struct site code;
 	/* Of a jump or call: the gadget, and where it goes on. */
 	struct gadget gadget; /* len 0: none */
@@ -35,7 +35,7 @@ struct kvm_site {
 	bool exit_filter;  /* the filter runs in the exit */
 	struct trap_site want; /* as the source described it */
 	struct trap_filter filter;
-	uint8_t arg_given[HOOK_ARG_MAX]; /* prepared: as the program wants it */
+	_Alignas(8) uint8_t arg_given[HOOK_ARG_MAX]; /* prepared: as the program wants it */
 	uint8_t now[SITE_LEN]; /* what stands there, as it was prepared, and later by the guard; */
 	bool read;             /* could it be read? */
 	bool intact;           /* and its gadget is as it was made */
@@ -91,7 +91,7 @@ void kvm_command(pid_t pid, char *buf, size_t cap);
 /* A vCPU's number for its processor (its APIC id), and -ENOENT: no such vCPU. */
 int kvm_vcpu_id(struct kvm_vm *k, unsigned idx, uint32_t *id, struct err *e);
 
-/* fetch.c: @site's argument as the program wants it, HOOK_ARG_MAX bytes; -EINVAL, -ENOTSUP. */
+/* fetch.c: @site's argument as the program wants it, HOOK_ARG_MAX bytes, aligned to 8; -EINVAL, -ENOTSUP. */
 int kvm_fetch_arg(struct kvm_vm *k, const struct ptable *t, const struct trap_site *site, uint8_t *out,
 	struct err *e);
 /*

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* limit: 400 */
 /*
  * parts_test.c - parts come in order, one at a time and each once, however many threads there are and
  * whichever is done first. The segments are of a ledger that has none: what counts here is the order.
