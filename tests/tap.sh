@@ -58,3 +58,8 @@ done_testing() {
 	echo "1..$tap_n"
 	[ $tap_failed -eq 0 ] && [ $tap_n -gt 0 ]
 }
+
+# mine PID: is it a child of this shell still? A while after one was waited for, its number is another process's.
+mine() {
+	[ "$(sed 's/.*) . \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null)" = $$ ]
+}

@@ -11,7 +11,7 @@ workers='' vms=''
 # shellcheck disable=SC2317
 e2e_cleanup() {
 	for e2e_pid in $workers; do
-		kill -9 "$e2e_pid" 2>/dev/null
+		! mine "$e2e_pid" || kill -9 "$e2e_pid" 2>/dev/null
 	done
 	for e2e_vm in $vms; do
 		[ ! -d "$dir/$e2e_vm" ] || tests/lab/vm stop "$dir/$e2e_vm"
@@ -34,7 +34,7 @@ start_vm() {
 
 # forget NAME: the end of its worker, its VM, its ledger: the next scene may take the name.
 forget() {
-	[ -z "${worker-}" ] || { kill -9 "$worker" && wait "$worker"; } 2>/dev/null
+	[ -z "${worker-}" ] || ! mine "$worker" || { kill -9 "$worker" && wait "$worker"; } 2>/dev/null
 	tests/lab/vm stop "$dir/$1"
 	rm -rf "${LOGVISOR_STORE:?}/$1" "${dir:?}/$1" "$dir/$1".*
 }

@@ -42,7 +42,7 @@ logvm_kill() {
 logvm_cleanup() {
 	local p
 	for p in $logvms; do
-		kill -9 "$p" 2>/dev/null
+		! mine "$p" || kill -9 "$p" 2>/dev/null
 		wait "$p" 2>/dev/null
 	done
 }
