@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "util/load.h"
+#include "util/span.h"
 
 /*
  * xc_domaininfo_t is struct xen_domctl_getdomaininfo, xen/domctl.h; from here on versions differ: 4.17 (interface
@@ -146,15 +147,12 @@ static bool parse_uuid(const char *s, uint8_t *out)
 
 static bool parse_id(const char *s, uint32_t *id)
 {
-	unsigned long v;
-	char *end;
+	uint64_t v;
 
-	if (!isdigit((unsigned char)*s))
+	if (!span_digits(span_of(s), &v) || v >= 0x7ff0) /* DOMID_FIRST_RESERVED, xen/xen.h */
 		return false;
-	errno = 0;
-	v = strtoul(s, &end, 10);
 	*id = (uint32_t)v;
-	return !errno && !*end && v < 0x7ff0; /* DOMID_FIRST_RESERVED, xen/xen.h */
+	return true;
 }
 
 static int of_name(const struct xen_lib *l, void *xch, const char *name, struct xen_dom *d, struct err *e)
