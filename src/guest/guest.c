@@ -238,6 +238,16 @@ int guest_read(const struct guest *g, uint64_t gva, void *buf, size_t len)
 	return 0;
 }
 
+static int read_for(void *ctx, uint64_t gva, void *buf, size_t len)
+{
+	return guest_read(ctx, gva, buf, len);
+}
+
+struct fetch_mem guest_mem(const struct guest *g)
+{
+	return (struct fetch_mem){read_for, (void *)g};
+}
+
 int guest_ticks(const struct guest *g, uint64_t *n)
 {
 	return g->ticks_gva ? guest_read(g, g->ticks_gva, n, sizeof(*n)) : -ENOENT;

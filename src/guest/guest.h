@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fetch/fetch.h"
 #include "guest/gmem.h"
 #include "util/err.h"
 
@@ -112,5 +113,7 @@ int guest_maps(const struct guest *g, uint64_t gva, uint64_t len);
 void guest_walk(struct guest *g);
 /* Copy from kernel virtual memory; crosses pages; all or nothing (-EFAULT). */
 int guest_read(const struct guest *g, uint64_t gva, void *buf, size_t len);
+/* The same for fetchers, which know no guest. Valid as long as @g is. */
+struct fetch_mem guest_mem(const struct guest *g);
 
 #endif

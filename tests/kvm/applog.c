@@ -53,15 +53,10 @@ static int plant_all(struct err *e)
 	return 0;
 }
 
-static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
-{
-	return guest_read(ctx, gva, buf, len);
-}
-
 static void tell(const struct trap_event *ev)
 {
 	static char text[APP_MESSAGE_MAX];
-	const struct fetch_mem mem = {read_guest, g};
+	const struct fetch_mem mem = guest_mem(g);
 	const struct app_copy *c = ev->data;
 	long n = c->n;
 	/* Of audit the text begins behind a struct nlmsghdr. */

@@ -20,11 +20,6 @@ static struct files *of(struct source *s)
 	return (struct files *)s;
 }
 
-static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
-{
-	return guest_read(ctx, gva, buf, len);
-}
-
 static int ask_guest(struct files *f, struct err *e)
 {
 	int r = app_geometry_find(f->g, &f->geo, e);
@@ -58,7 +53,7 @@ static int files_open(struct source **out, const struct source_start *start, str
 		return err_set(e, ENOMEM, "out of memory");
 	f->s.ops = &source_files;
 	f->g = start->guest;
-	f->mem = (struct fetch_mem){read_guest, (void *)start->guest};
+	f->mem = guest_mem(start->guest);
 	f->pattern = start->files;
 	f->patterns = start->n_files;
 	f->retry_ms = INT64_MAX;

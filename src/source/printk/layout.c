@@ -294,19 +294,9 @@ int printk_layout_ring(struct printk_layout *l, const struct fetch_mem *m, uint6
 	return 0;
 }
 
-static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
-{
-	return guest_read(ctx, gva, buf, len);
-}
-
-struct fetch_mem printk_mem_of(const struct guest *g)
-{
-	return (struct fetch_mem){read_guest, (void *)g};
-}
-
 int printk_layout_open(struct printk_layout *l, const struct guest *g, struct err *e)
 {
-	struct fetch_mem m = printk_mem_of(g);
+	struct fetch_mem m = guest_mem(g);
 	uint64_t rb;
 	int r = printk_layout_find(l, g, e);
 

@@ -55,9 +55,6 @@ int printk_layout_find(struct printk_layout *l, const struct guest *g, struct er
  */
 int printk_layout_open(struct printk_layout *l, const struct guest *g, struct err *e);
 
-/* Guest memory as printk reads it. */
-struct fetch_mem printk_mem_of(const struct guest *g);
-
 /*
  * Read the geometry of the ring at @rb through @m into @l, whose offsets are filled in. -EBADMSG
  * naming the figure that cannot be, -EFAULT if an array's ends are not readable.

@@ -102,7 +102,7 @@ static void walk(void *ctx)
 int printk_open(struct printk **out, const struct guest *g, const struct source_sink *sink,
 	const struct source_resume *resume, struct err *e)
 {
-	struct fetch_mem m = printk_mem_of(g);
+	struct fetch_mem m = guest_mem(g);
 	struct printk_layout l;
 	uint64_t sym;
 	int r = printk_layout_open(&l, g, e);

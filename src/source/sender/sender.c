@@ -37,11 +37,6 @@ struct sender {
 	struct place exe[EXES], cgroup[CGROUPS], sock[SOCKS];
 };
 
-static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
-{
-	return guest_read(ctx, gva, buf, len);
-}
-
 int sender_open(struct sender **out, const struct guest *g, const struct app_geometry *geo, struct err *e)
 {
 	struct sender *s = calloc(1, sizeof(*s));
@@ -51,7 +46,7 @@ int sender_open(struct sender **out, const struct guest *g, const struct app_geo
 		return err_set(e, ENOMEM, "out of memory");
 	s->g = g;
 	s->geo = geo;
-	s->mem = (struct fetch_mem){read_guest, (void *)g};
+	s->mem = guest_mem(g);
 	r = path_layout_find(&s->layout, g, e);
 	if (r)
 		free(s);

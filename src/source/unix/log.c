@@ -18,11 +18,6 @@ static struct applog *of(struct source *s)
 	return (struct applog *)s;
 }
 
-static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
-{
-	return guest_read(ctx, gva, buf, len);
-}
-
 static int ask_guest(struct applog *l, unsigned caps, struct err *e)
 {
 	int r = app_geometry_find(l->g, &l->geo, e);
@@ -56,7 +51,7 @@ int applog_open(struct source **out, const struct source_start *start, const str
 	l->kind = kind;
 	l->g = start->guest;
 	l->channels = kind->ops->channels & start->channels;
-	l->mem = (struct fetch_mem){read_guest, (void *)start->guest};
+	l->mem = guest_mem(start->guest);
 	l->retry_ms = INT64_MAX;
 	outbox_init(&l->out, start->sink);
 	l->out.boot = guest_info(l->g)->boot;

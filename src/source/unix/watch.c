@@ -14,11 +14,6 @@
 #define COST 50       /* times as long as a look took: what it costs at most is 1/COST of a processor */
 #define POLL_MS 5     /* of queues without a watchpoint */
 
-static int read_guest(void *ctx, uint64_t gva, void *buf, size_t len)
-{
-	return guest_read(ctx, gva, buf, len);
-}
-
 static int layouts(struct watch *w, struct err *e)
 {
 	uint32_t next, prev, head_next, head_prev, size;
@@ -48,7 +43,7 @@ int watch_open(struct watch **out, const struct guest *g, const struct app_geome
 	if (!w)
 		return err_set(e, ENOMEM, "out of memory");
 	w->g = g;
-	w->mem = (struct fetch_mem){.read = read_guest, .ctx = (void *)g};
+	w->mem = guest_mem(g);
 	w->channels = channels;
 	w->audit = channels == 1U << RECORD_AUDIT;
 	w->geometry = *geometry;
