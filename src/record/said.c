@@ -54,28 +54,36 @@ static void of_stream(const struct record *r, struct said *o)
 		o->text = text;
 }
 
-/* "audit(1701251.123:456): ..." */
-static void of_audit(const struct record *r, struct said *o)
+bool said_audit_begin(struct span *text, struct span *time, struct span *serial)
 {
 	const struct span begin = span_of("audit(");
 	const char *colon, *end;
-	struct span s = r->msg;
+	struct span s = *text;
 
-	o->has_audit_type = span_decimal(param(r->observed, r->n_observed, "type"), &o->audit_type);
-	if (o->has_audit_type)
-		o->audit_name = audit_type_name(o->audit_type);
 	if (s.n < begin.n || memcmp(s.p, begin.p, begin.n) != 0 || !(end = memchr(s.p, ')', s.n)) ||
 		!(colon = memchr(s.p, ':', (size_t)(end - s.p))))
-		return;
-	o->time = (struct span){s.p + begin.n, (size_t)(colon - s.p) - begin.n};
-	o->has_audit_id = span_digits((struct span){colon + 1, (size_t)(end - colon) - 1}, &o->audit_id);
+		return false;
+	*time = (struct span){s.p + begin.n, (size_t)(colon - s.p) - begin.n};
+	*serial = (struct span){colon + 1, (size_t)(end - colon) - 1};
 	s.n -= (size_t)(end + 1 - s.p);
 	s.p = end + 1;
 	while (s.n && (*s.p == ':' || *s.p == ' ')) {
 		s.p++;
 		s.n--;
 	}
-	o->text = s;
+	*text = s;
+	return true;
+}
+
+static void of_audit(const struct record *r, struct said *o)
+{
+	struct span serial;
+
+	o->has_audit_type = span_decimal(param(r->observed, r->n_observed, "type"), &o->audit_type);
+	if (o->has_audit_type)
+		o->audit_name = audit_type_name(o->audit_type);
+	if (said_audit_begin(&o->text, &o->time, &serial))
+		o->has_audit_id = span_digits(serial, &o->audit_id);
 }
 
 void said_of(const struct record *r, struct said *o)

@@ -24,6 +24,12 @@ struct said {
 void said_of(const struct record *r, struct said *out);
 
 /*
+ * Take off what audit_log_start() begins each text with, "audit(1795428000.123:45): " (kernel/audit.c, Linux 5.10 to
+ * 7.2), and say when and which event that is. False: @text does not begin so, and nothing is changed.
+ */
+bool said_audit_begin(struct span *text, struct span *time, struct span *serial);
+
+/*
  * Does what @r claims fit what was observed of its sender? NULL if so, or if nothing is claimed; else which claim does
  * not: "identifier", "pid", "unit", or "credentials" of its socket. A program may call itself by its file's
  * name or its process's, in any case, and behind a path ("postfix/smtpd").

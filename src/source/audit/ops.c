@@ -5,8 +5,8 @@
  */
 #include <linux/netlink.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "record/said.h"
 #include "source/unix/impl.h"
 #include "util/load.h"
 
@@ -24,15 +24,15 @@ static bool printed(const struct applog *l)
 	return l->auditd_gva && !l->mem.read(l->mem.ctx, l->auditd_gva, &connection, sizeof(connection)) && !connection;
 }
 
-/* Nothing but what audit_log_start() begins each text with, "audit(1795428000.123:45): ". */
+/* Nothing but what every text begins with. */
 static bool is_empty(struct span s)
 {
-	const char *end;
+	struct span time, serial;
 
 	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\0'))
 		s.n--;
-	end = s.n ? memchr(s.p, ')', s.n) : NULL;
-	return s.n == 0 || (s.n > 6 && !memcmp(s.p, "audit(", 6) && end == s.p + s.n - 2 && end[1] == ':');
+	said_audit_begin(&s, &time, &serial);
+	return !s.n;
 }
 
 static void take(struct applog *l, const struct applog_message *m)
