@@ -21,6 +21,7 @@
 
 #include "mirror/server/setup.h"
 #include "unit/mirror/http_rig.h"
+#include "unit/mirror/server_child.h"
 
 #define CONNECTIONS 10000
 #define BURST 1000 /* of these at once */
@@ -28,38 +29,12 @@
 #define MEMORY_KIB (64 << 10)
 
 static struct {
-	char config[200], store[200], url[64];
+	char config[200], store[200], url[SERVER_CHILD_URL];
 	struct log_rig g;
 	pid_t pid;
 	unsigned held, failed;
 	int fd[CONNECTIONS];
 } test;
-
-static void start(void)
-{
-	char line[300];
-	FILE *out;
-	int fd[2];
-
-	assert_int_equal(pipe(fd), 0);
-	test.pid = fork();
-	if (!test.pid) {
-		dup2(fd[1], STDOUT_FILENO);
-		close(fd[0]);
-		close(fd[1]);
-		execl("./logvisor", "logvisor", "mirror", "run", "--config", test.config, "--store", test.store, "--listen",
-			"https://127.0.0.1:0", NULL);
-		_exit(127);
-	}
-	close(fd[1]);
-	out = fdopen(fd[0], "r");
-	do {
-		if (!fgets(line, sizeof(line), out))
-			fail_msg("the server does not start");
-		sscanf(line, "listening at %63s", test.url);
-	} while (strcmp(line, "ready\n") != 0);
-	fclose(out);
-}
 
 static void set_up(const char *base)
 {
@@ -203,7 +178,7 @@ static void many(void **state)
 	int status;
 
 	set_up(*state);
-	start();
+	test.pid = server_child(test.config, test.store, "https://127.0.0.1:0", test.url);
 	test.held = files();
 	assert_true(upload());
 	for (unsigned i = 0; i < CONNECTIONS; i += BURST) {

@@ -19,6 +19,7 @@
 
 #include "mirror/server/setup.h"
 #include "unit/mirror/http_rig.h"
+#include "unit/mirror/server_child.h"
 
 #define ROUNDS 30
 
@@ -31,32 +32,6 @@ static struct {
 	uint64_t pending, next, cosigned; /* what was answered */
 	atomic_uint answers, all;         /* of this round; of all */
 } test;
-
-/* Start it, and wait until it says that it is ready. */
-static void start(void)
-{
-	char line[300];
-	FILE *out;
-	int fd[2];
-
-	assert_int_equal(pipe(fd), 0);
-	test.pid = fork();
-	if (!test.pid) {
-		dup2(fd[1], STDOUT_FILENO);
-		close(fd[0]);
-		close(fd[1]);
-		execl("./logvisor", "logvisor", "mirror", "run", "--config", test.config, "--store", test.store, "--listen",
-			test.url, NULL);
-		_exit(127);
-	}
-	close(fd[1]);
-	out = fdopen(fd[0], "r");
-	do
-		if (!fgets(line, sizeof(line), out))
-			fail_msg("the server does not start");
-	while (strcmp(line, "ready\n") != 0);
-	fclose(out);
-}
 
 static void *killer(void *arg)
 {
@@ -210,7 +185,7 @@ static void kills(void **state)
 	for (unsigned i = 0; i < rounds; i++) {
 		pthread_t thread;
 
-		start();
+		test.pid = server_child(test.config, test.store, test.url, NULL);
 		check_cosigned();
 		test.answers = 0;
 		test.after = (unsigned)random() % 12;
@@ -224,7 +199,7 @@ static void kills(void **state)
 		check_cosigned();
 	}
 	/* A last time, to the end, and stopped as one should. */
-	start();
+	test.pid = server_child(test.config, test.store, test.url, NULL);
 	feed(ledger_size(test.g.ledger));
 	kill(test.pid, SIGTERM);
 	assert_int_equal(waitpid(test.pid, NULL, 0), test.pid);

@@ -123,6 +123,14 @@ dump() {
 	tests/lab/vm take -t 600 "$dir/$1" "$dir/$1.kmsg" 'lab kmsg' && settled "$1" "${2-$1}"
 }
 
+# commented COMMAND...: what it prints as comments, for doctor's lines look like results.
+commented() {
+	"$@" >"$dir/out" 2>&1
+	set -- $?
+	sed 's/^/# /' "$dir/out"
+	return "$1"
+}
+
 # eventless NAME: no gaps and no alerts are in the ledger; shows those that are.
 eventless() {
 	./logvisor show --no-pager -o raw "$1" | grep -aE ' logvisor - (gap|alert) ' >"$dir/events"

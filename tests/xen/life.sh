@@ -21,13 +21,6 @@ no_zombie() {
 guardian_of() {
 	cat /proc/[0-9]*/stat 2>/dev/null | awk -v w="$1" '$2 == "(logvisor-guard)" && $4 == w { print $1 }'
 }
-# quietly COMMAND...: what it prints as comments, for doctor's lines look like results.
-quietly() {
-	"$@" >"$dir/out" 2>&1
-	set -- $?
-	sed 's/^/# /' "$dir/out"
-	return "$1"
-}
 begin() { # begin SCENE [vm start's options]
 	scene=$1
 	shift
@@ -46,11 +39,11 @@ finish() {
 # Identical to what the guest itself reads; and a flood: each record once, what was overwritten is an exact gap.
 scene_exact() {
 	begin exact --smp "${LOGVISOR_XEN_SMP:-2}"
-	ok 'exact: doctor finds all that is needed' quietly ./logvisor doctor
+	ok 'exact: doctor finds all that is needed' commented ./logvisor doctor
 	./logvisor list --host >"$dir/list"
 	sed 's/^/# /' "$dir/list"
 	ok 'exact: list --host tells kernel and worker' grep -q 'web01 .*-cloud-amd64.* web01$' "$dir/list"
-	ok 'exact: inspect finds the ring' quietly ./logvisor inspect "xen:$(xl domid web01)"
+	ok 'exact: inspect finds the ring' commented ./logvisor inspect "xen:$(xl domid web01)"
 	guest web01 'special; lab hello 0 500'
 	ok 'exact: read in the guest' dump web01
 	ok 'exact: equal' exact web01 "$dir/web01.kmsg"
