@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * mirror_run.c - logvisor mirror run: serve until SIGTERM or SIGINT; SIGHUP reads the rights again. Who waits for the
- * server to be ready waits for its line "ready" on standard output.
+ * mirror_run.c - logvisor mirror run: serve until SIGTERM or SIGINT; SIGHUP reads rights and certificates again. Who
+ * waits for the server to be ready waits for its line "ready" on standard output.
  */
 #include <errno.h>
 #include <signal.h>
@@ -37,20 +37,34 @@ static int wait_signal(const sigset_t *set)
 	return sigtimedwait(set, NULL, &second);
 }
 
-static void serve(struct server *s, const sigset_t *set)
+/* Each by itself: a certificate that is broken keeps no right from being taken away. */
+static void reload(struct server *s)
 {
 	struct err e;
+	int r;
+
+	if (server_reload(s, &e))
+		say(e.text);
+	else
+		puts("rights read again");
+	r = server_renew(s, &e);
+	if (r < 0) {
+		err_prefix(&e, "the certificates in use stay");
+		say(e.text);
+	} else if (r) {
+		puts("certificates exchanged");
+	}
+	fflush(stdout);
+}
+
+static void serve(struct server *s, const sigset_t *set)
+{
 	int sig;
 
 	while ((sig = wait_signal(set)) != SIGTERM && sig != SIGINT) {
 		server_tick(s);
-		if (sig != SIGHUP)
-			continue;
-		if (server_reload(s, &e))
-			say(e.text);
-		else
-			puts("rights read again");
-		fflush(stdout);
+		if (sig == SIGHUP)
+			reload(s);
 	}
 }
 

@@ -213,30 +213,44 @@ static int load_keys(int dir, struct config *c, struct err *e)
 	return r;
 }
 
-int config_load(int dir, bool with_tls, struct config *out, struct err *e)
+int config_load(int dir, struct config *out, struct err *e)
 {
 	int r;
 
 	memset(out, 0, sizeof(*out));
 	r = load_keys(dir, out, e);
-	if (!r && with_tls)
-		r = load_file(dir, "server.pem", &out->cert, e);
-	if (!r && with_tls)
-		r = load_file(dir, "server-key.pem", &out->key, e);
-	if (!r && with_tls)
-		r = load_file(dir, "ca.pem", &out->ca, e);
 	return r ? r : rights_load(dir, &out->rights, &out->n_rights, e);
+}
+
+int config_load_tls(int dir, const struct config_tls *but, struct config_tls *out, struct err *e)
+{
+	int r;
+
+	memset(out, 0, sizeof(*out));
+	r = load_file(dir, "server.pem", &out->cert, e);
+	if (!r)
+		r = load_file(dir, "ca.pem", &out->ca, e);
+	if (!r && but && !strcmp(out->cert, but->cert) && !strcmp(out->ca, but->ca)) {
+		config_tls_free(out);
+		return 1;
+	}
+	return r ? r : load_file(dir, "server-key.pem", &out->key, e);
+}
+
+void config_tls_free(struct config_tls *c)
+{
+	if (c->key)
+		explicit_bzero(c->key, strlen(c->key));
+	free(c->cert);
+	free(c->key);
+	free(c->ca);
+	memset(c, 0, sizeof(*c));
 }
 
 void config_free(struct config *c)
 {
 	cosign_key_free(c->mirror);
 	cosign_key_free(c->witness);
-	if (c->key)
-		explicit_bzero(c->key, strlen(c->key));
-	free(c->cert);
-	free(c->key);
-	free(c->ca);
 	free(c->rights);
 	memset(c, 0, sizeof(*c));
 }

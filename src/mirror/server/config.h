@@ -50,13 +50,24 @@ int rights_load_one(int dir, const char *name, struct rights *out, struct err *e
 
 struct config {
 	struct cosign_key *mirror, *witness;
-	char *cert, *key, *ca; /* PEM; NULL unless wanted */
 	struct rights *rights;
 	size_t n_rights;
 };
 
-/* Read all of it; of TLS only with @with_tls. 0 or -errno with @e. config_free() in any case. */
-int config_load(int dir, bool with_tls, struct config *out, struct err *e);
+/* Read all of it but what TLS needs. 0 or -errno with @e. config_free() in any case. */
+int config_load(int dir, struct config *out, struct err *e);
 void config_free(struct config *c);
+
+/* What TLS needs: server.pem, server-key.pem, ca.pem. */
+struct config_tls {
+	char *cert, *key, *ca; /* PEM, owned */
+};
+
+/*
+ * Read it. Where @but (may be NULL) has the same certificate and authority, the key is not read, and nothing is in
+ * @out: 1. Else 0, or -errno with @e. config_tls_free() in any case.
+ */
+int config_load_tls(int dir, const struct config_tls *but, struct config_tls *out, struct err *e);
+void config_tls_free(struct config_tls *c);
 
 #endif

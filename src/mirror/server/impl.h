@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "mirror/server/config.h"
+#include "mirror/server/credentials.h"
 #include "mirror/server/listen.h"
 #include "mirror/server/mhd.h"
 #include "mirror/server/server.h"
@@ -57,6 +58,7 @@ struct server {
 
 	pthread_mutex_t peers_lock;
 	struct peer *peers;         /* all connections */
+	struct credentials *known_by; /* for those by TLS that come; NULL: none come so. Under peers_lock */
 };
 
 /* A connection, and whose. */
@@ -64,6 +66,7 @@ struct peer {
 	struct server *server;
 	struct peer *next, **prev;
 	int fd;
+	struct credentials *known_by; /* of this connection; NULL: plain */
 	bool all;                   /* plain: may do all */
 	atomic_bool known;          /* TLS: with this certificate */
 	struct hash cert;

@@ -20,7 +20,10 @@
 
 #define GNUTLS_FUNCTIONS(_)                                                                            \
 	_(gnutls_certificate_server_set_request) _(gnutls_session_set_verify_function)                 \
-	_(gnutls_certificate_verify_peers) _(gnutls_certificate_get_peers) _(gnutls_alert_send)
+	_(gnutls_certificate_verify_peers) _(gnutls_certificate_get_peers) _(gnutls_alert_send)                \
+	_(gnutls_certificate_allocate_credentials) _(gnutls_certificate_free_credentials)                      \
+	_(gnutls_certificate_set_x509_key_mem) _(gnutls_certificate_set_x509_trust_mem)                        \
+	_(gnutls_credentials_set) _(gnutls_strerror)
 
 #define LIBRARY_MEMBER(f) __typeof__(f) *(f);
 

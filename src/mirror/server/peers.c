@@ -117,6 +117,10 @@ static void begin(struct server *s, struct MHD_Connection *c, void **context)
 	p->all = !session;
 	peer_busy(p, true);
 	pthread_mutex_lock(&s->peers_lock);
+	if (session) {
+		p->known_by = credentials_hold(s->known_by);
+		tls.gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, p->known_by->x509);
+	}
 	p->next = s->peers;
 	p->prev = &s->peers;
 	if (p->next)
@@ -136,6 +140,7 @@ static void end(struct server *s, struct peer *p)
 	if (p->next)
 		p->next->prev = p->prev;
 	pthread_mutex_unlock(&s->peers_lock);
+	credentials_drop(p->known_by);
 	free(p);
 }
 

@@ -32,6 +32,21 @@ static void raise_files(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
+static int load(struct server *s, bool with_tls, struct err *e)
+{
+	struct config_tls pem = {0};
+	int r = config_load(s->config_dir, &s->config, e);
+
+	if (!r && with_tls)
+		r = config_load_tls(s->config_dir, NULL, &pem, e);
+	if (!r && with_tls)
+		r = credentials_make(&pem, &s->known_by, e);
+	config_tls_free(&pem);
+	if (r)
+		err_prefix(e, "%.300s", s->options.config);
+	return r;
+}
+
 int server_open(struct server **out, const struct server_options *options, struct err *e)
 {
 	struct server *s = calloc(1, sizeof(*s));
@@ -58,8 +73,8 @@ int server_open(struct server **out, const struct server_options *options, struc
 		r = listen_open(options->listen[i], &s->listener[i], e);
 		with_tls = with_tls || s->listener[i].tls;
 	}
-	if (!r && (r = config_load(s->config_dir, with_tls, &s->config, e)))
-		err_prefix(e, "%.300s", options->config);
+	if (!r)
+		r = load(s, with_tls, e);
 	if (r) {
 		server_close(s, NULL);
 		return r;
@@ -101,10 +116,11 @@ int server_confine(struct server *s, struct err *e)
 static struct MHD_Daemon *start(struct server *s, const struct listener *l)
 {
 	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | (l->tls ? MHD_USE_TLS : 0);
+	/* It wants them; each connection gets those of its time instead (peers.c). */
 	struct MHD_OptionItem secure[] = {
-		{MHD_OPTION_HTTPS_MEM_CERT, 0, s->config.cert},
-		{MHD_OPTION_HTTPS_MEM_KEY, 0, s->config.key},
-		{MHD_OPTION_HTTPS_MEM_TRUST, 0, s->config.ca},
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, l->tls ? s->known_by->pem.cert : NULL},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, l->tls ? s->known_by->pem.key : NULL},
+		{MHD_OPTION_HTTPS_MEM_TRUST, 0, l->tls ? s->known_by->pem.ca : NULL},
 		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)PRIORITIES},
 		{MHD_OPTION_END, 0, NULL},
 	};
@@ -154,6 +170,24 @@ int server_reload(struct server *s, struct err *e)
 	return r;
 }
 
+int server_renew(struct server *s, struct err *e)
+{
+	struct credentials *is = s->known_by, *next = NULL; /* nobody else exchanges it */
+	struct config_tls pem = {0};
+	int r = is ? config_load_tls(s->config_dir, &is->pem, &pem, e) : 1;
+
+	if (!r)
+		r = credentials_make(&pem, &next, e);
+	config_tls_free(&pem);
+	if (r)
+		return r < 0 ? r : 0;
+	pthread_mutex_lock(&s->peers_lock);
+	s->known_by = next;
+	pthread_mutex_unlock(&s->peers_lock);
+	credentials_drop(is);
+	return 1;
+}
+
 void server_tick(struct server *s)
 {
 	peers_tick(s);
@@ -196,6 +230,7 @@ int server_close(struct server *s, struct err *e)
 		if (s->listener[i].fd >= 0)
 			close(s->listener[i].fd);
 	config_free(&s->config);
+	credentials_drop(s->known_by);
 	if (s->config_dir >= 0)
 		close(s->config_dir);
 	pthread_mutex_destroy(&s->peers_lock);

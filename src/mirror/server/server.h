@@ -7,6 +7,7 @@
  *	server_confine()   give that up
  *	server_start()     open the logs, serve
  *	server_reload()    read rights again; others go on       on SIGHUP
+ *	server_renew()     and certificates
  *	server_close()     let requests end, make all durable
  */
 #ifndef LOGVISOR_MIRROR_SERVER_SERVER_H
@@ -40,6 +41,12 @@ const char *server_url(const struct server *s, unsigned i);
 
 /* 0, or -errno with @e: all is as it was. */
 int server_reload(struct server *s, struct err *e);
+
+/*
+ * Read the certificates and the key again: connections that come are made with them, those there are go on.
+ * 1: with others than before; 0: they are the same; -errno with @e: what is there cannot be used, all is as it was.
+ */
+int server_renew(struct server *s, struct err *e);
 
 /* To be called every second or so: cuts connections off that do not get on. */
 void server_tick(struct server *s);
