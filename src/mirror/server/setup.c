@@ -22,21 +22,29 @@ static int trouble(const char *what, int r, struct err *e)
 	return err_set(e, -r, "%.200s: %s", what, file_strerror(r));
 }
 
-/* A file of ours; of root's making it becomes the server's, who has to read it when root is given up. */
-static int put(int dir, const char *name, const char *text, mode_t mode, struct err *e)
+/* A file that stays its maker's: the server has no business with it. */
+static int put_away(int dir, const char *name, const char *text, mode_t mode, struct err *e)
 {
 	mode_t old = umask(0077);
 	int r = file_replace(dir, name, text, strlen(text), mode);
-	uid_t uid;
-	gid_t gid;
 
 	umask(old);
 	if (!r && fchmodat(dir, name, mode, 0))
 		r = -errno;
+	return r ? trouble(name, r, e) : 0;
+}
+
+/* One of root's making becomes the server's, who has to read it when root is given up. */
+static int put(int dir, const char *name, const char *text, mode_t mode, struct err *e)
+{
+	int r = put_away(dir, name, text, mode, e);
+	uid_t uid;
+	gid_t gid;
+
 	sandbox_user(&uid, &gid);
 	if (!r && !geteuid() && uid != SANDBOX_UID && fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW))
-		r = -errno;
-	return r ? trouble(name, r, e) : 0;
+		r = trouble(name, -errno, e);
+	return r;
 }
 
 /* 1 with *text; 0: there is none; -errno. */
@@ -134,7 +142,7 @@ static int make_pair(int dir, const char *cert, const char *key, const struct x5
 		return r < 0 ? r : 0;
 	r = x509_make(q, &p, e);
 	if (!r)
-		r = put(dir, key, p.key, 0600, e);
+		r = (q->kind == X509_AUTHORITY ? put_away : put)(dir, key, p.key, 0600, e);
 	if (!r)
 		r = put(dir, cert, p.cert, 0644, e);
 	x509_pair_free(&p);
@@ -204,7 +212,7 @@ static int copy_file(int dir, const char *from, int to, const char *name, struct
 
 	if (r == 0)
 		return err_set(e, ENOENT, "%s is missing; 'logvisor mirror init' makes it", from);
-	return r < 0 ? r : put(to, name, text, 0644, e);
+	return r < 0 ? r : put_away(to, name, text, 0644, e);
 }
 
 /* tlog-policy: this mirror has to have cosigned. */
@@ -221,7 +229,7 @@ static int put_policy(int dir, int to, const struct rights *rights, struct err *
 		snprintf(log, sizeof(log), "log %s\n", key);
 	}
 	snprintf(text, sizeof(text), "%switness mirror %squorum mirror\n", log, vkey);
-	return put(to, "policy", text, 0644, e);
+	return put_away(to, "policy", text, 0644, e);
 }
 
 /* The client's certificate and key, in one file. *made: it is a new one, of *fingerprint. */
@@ -248,7 +256,7 @@ static int make_client(int dir, int to, const struct setup_add *q, bool *made, s
 		r = err_set(e, ENOMEM, "out of memory");
 	}
 	if (!r)
-		r = put(to, "client.pem", both, 0600, e);
+		r = put_away(to, "client.pem", both, 0600, e);
 	if (both)
 		explicit_bzero(both, strlen(both));
 	if (ca_key)
