@@ -15,6 +15,7 @@
 #include "ledger/file.h"
 #include "mirror/curl.h"
 #include "mirror/http_url.h"
+#include "mirror/relay.h"
 #include "util/cleanup.h"
 
 #define PEM_MAX (1 << 20)
@@ -34,6 +35,8 @@ struct http {
 	char shown[HTTP_URL_MAX];
 	bool own;            /* an identity was given */
 	struct blob client, ca;
+	int meet;            /* of vsock: where libcurl meets the relay; else -1 */
+	char meet_name[RELAY_NAME];
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -73,6 +76,7 @@ int http_open(struct http **out, const char *url, const char *identity, struct e
 
 	if (!h)
 		return err_set(e, ENOMEM, "out of memory");
+	h->meet = -1;
 	r = http_url_parse(url, &h->url, e);
 	if (!r)
 		snprintf(h->shown, sizeof(h->shown), "%s", url);
@@ -96,6 +100,8 @@ void http_close(struct http *h)
 		return;
 	if (h->curl)
 		h->c->cleanup(h->curl);
+	if (h->meet >= 0)
+		close(h->meet);
 	if (h->client.data)
 		explicit_bzero(h->client.data, h->client.n);
 	free(h->client.data);
@@ -126,26 +132,21 @@ static size_t take(char *data, size_t size, size_t n, void *ctx)
 
 static curl_socket_t open_vsock(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	const struct http_url *u = ctx;
+	const struct http *h = ctx;
+	const struct http_url *u = &h->url;
 	const struct sockaddr_vm to = {.svm_family = AF_VSOCK, .svm_cid = u->cid, .svm_port = u->port};
 	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)purpose;
-	(void)address;
 	/* The kernel gives up by itself after two seconds: net/vmw_vsock/af_vsock.c, Linux 6.12. */
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof(to))) {
 		close(fd);
 		fd = -1;
 	}
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static int is_connected(void *ctx, curl_socket_t fd, curlsocktype purpose)
-{
-	(void)ctx;
-	(void)fd;
-	(void)purpose;
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
+	if (fd < 0 || relay_start(h->meet, fd))
+		return CURL_SOCKET_BAD;
+	/* It connects this one by itself, and meets the relay. */
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 /* A blob is not copied: it lives as long as the handle. */
@@ -157,19 +158,16 @@ static void set_blob(struct http *h, CURLoption option, const struct blob *b)
 		h->c->setopt(h->curl, option, &blob);
 }
 
-static void set_peer(struct http *h, struct curl_slist **resolve)
+static void set_peer(struct http *h)
 {
 	const struct curl_table *c = h->c;
 
 	if (h->url.scheme == HTTP_UNIX)
 		c->setopt(h->curl, CURLOPT_UNIX_SOCKET_PATH, h->url.path);
 	if (h->url.scheme == HTTP_VSOCK) {
-		/* The socket is ours; libcurl wants an address nevertheless. */
-		*resolve = c->slist_append(NULL, HTTP_VSOCK_NAME ":443:127.0.0.1");
-		c->setopt(h->curl, CURLOPT_RESOLVE, *resolve);
+		c->setopt(h->curl, CURLOPT_ABSTRACT_UNIX_SOCKET, h->meet_name);
 		c->setopt(h->curl, CURLOPT_OPENSOCKETFUNCTION, open_vsock);
-		c->setopt(h->curl, CURLOPT_OPENSOCKETDATA, &h->url);
-		c->setopt(h->curl, CURLOPT_SOCKOPTFUNCTION, is_connected);
+		c->setopt(h->curl, CURLOPT_OPENSOCKETDATA, h);
 	}
 	c->setopt(h->curl, CURLOPT_SSLVERSION, h->own ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
 	set_blob(h, CURLOPT_SSLCERT_BLOB, &h->client);
@@ -276,16 +274,21 @@ static void tell(struct http *h, struct http_answer *a)
 int http_send(struct http *h, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	const struct curl_table *c = h->c;
-	struct curl_slist *list = headers(c, q), *resolve = NULL;
+	struct curl_slist *list = headers(c, q);
 	struct taking t = {a, q->max, false};
 	char url[HTTP_URL_MAX + 256];
 	CURLcode code;
 
 	memset(a, 0, sizeof(*a));
+	/* Not before: Landlock lets nobody connect to what was there before it. */
+	if (h->url.scheme == HTTP_VSOCK && h->meet < 0 && (h->meet = relay_listen(h->meet_name)) < 0) {
+		c->slist_free_all(list);
+		return err_set(e, -h->meet, "cannot make a socket: %s", strerror(-h->meet));
+	}
 	h->why[0] = '\0';
 	c->reset(h->curl); /* connections stay */
 	set_bounds(h);
-	set_peer(h, &resolve);
+	set_peer(h);
 	snprintf(url, sizeof(url), "%s/%s", h->url.base, q->path);
 	c->setopt(h->curl, CURLOPT_URL, url);
 	c->setopt(h->curl, CURLOPT_HTTPHEADER, list);
@@ -300,7 +303,6 @@ int http_send(struct http *h, const struct http_request *q, struct http_answer *
 	if (code == CURLE_OK)
 		tell(h, a);
 	c->slist_free_all(list);
-	c->slist_free_all(resolve);
 	return code == CURLE_OK ? 0 : failed(h, code, &t, e);
 }
 

@@ -69,6 +69,7 @@ static const int courier[] = {
 	SCMP_SYS(readlink), SCMP_SYS(statx), SCMP_SYS(lstat), SCMP_SYS(statfs), SCMP_SYS(fstatfs),
 	SCMP_SYS(pread64), SCMP_SYS(readv), SCMP_SYS(dup), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getppid),
 	SCMP_SYS(sched_getaffinity), SCMP_SYS(prlimit64), SCMP_SYS(getcwd), SCMP_SYS(clock_getres),
+	SCMP_SYS(listen), SCMP_SYS(accept4), /* mirror/relay.h: of itself */
 };
 
 void sandbox_user(uid_t *uid, gid_t *gid)
