@@ -16,16 +16,19 @@ logvm_config() {
 	done
 }
 
-# logvm_start NAME: run it; sets $logvm, its process, and $url when it answers (240 s). On KVM where that is asked
-# for: not each /dev/kvm runs the kernel as it is.
+# logvm_start NAME [OPTION...]: run it; sets $logvm, its process, and $url when it answers (240 s). On KVM or Xen where
+# that is asked for: not each /dev/kvm runs the kernel as it is.
 logvm_start() {
-	rm -f "$dir/$1/url"
-	./logvisor logvm run --image build/logvm --disk 1 --accel "${LOGVISOR_LAB_ACCEL:-tcg}" "$dir/$1" >"$dir/$1/out" 2>"$dir/$1/err" &
+	local name=$1
+	shift
+	rm -f "$dir/$name/url"
+	./logvisor logvm run --image build/logvm --disk 1 --accel "${LOGVISOR_LAB_ACCEL:-tcg}" "$@" "$dir/$name" \
+		>"$dir/$name/out" 2>"$dir/$name/err" &
 	logvm=$!
 	logvms="$logvms $logvm"
-	within 240 logvm_settled "$1"
-	url=$(cat "$dir/$1/url" 2>/dev/null)
-	[ -n "$url" ] || { sed 's/^/# /' "$dir/$1/err" "$dir/$1/console"; false; }
+	within 240 logvm_settled "$name"
+	url=$(cat "$dir/$name/url" 2>/dev/null)
+	[ -n "$url" ] || { sed 's/^/# /' "$dir/$name/err" "$dir/$name/console"; false; }
 }
 logvm_settled() {
 	[ -s "$dir/$1/url" ] || ! kill -0 "$logvm" 2>/dev/null
