@@ -91,7 +91,7 @@ unit: $(UNIT) $(CRASH)
 fuzz: $(FUZZ)
 
 # The unit tests again with AddressSanitizer and UndefinedBehaviorSanitizer.
-SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SAN_FLAGS := -O2 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 san:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san CFLAGS='$(SAN_FLAGS)' unit
 .PHONY: unit fuzz san
