@@ -47,6 +47,12 @@ struct taking {
 	bool too_long;
 };
 
+/* The request's body as it goes. */
+struct giving {
+	const struct http_request *q;
+	size_t have, at; /* so many bytes are there; so many were given */
+};
+
 static int load(int dir, const char *identity, const char *name, struct blob *b, struct err *e)
 {
 	int r = file_load(dir, name, PEM_MAX, &b->data, &b->n);
@@ -128,6 +134,36 @@ static size_t take(char *data, size_t size, size_t n, void *ctx)
 	a->n += n;
 	a->body[a->n] = '\0';
 	return n;
+}
+
+static size_t give(char *to, size_t size, size_t n, void *ctx)
+{
+	struct giving *g = ctx;
+
+	n *= size;
+	if (g->at == g->have && g->have < g->q->n) {
+		long have = g->q->more(g->q->ctx, g->have);
+
+		if (have < 0)
+			return CURL_READFUNC_ABORT;
+		g->have = (size_t)have;
+	}
+	if (n > g->have - g->at)
+		n = g->have - g->at;
+	memcpy(to, (const char *)g->q->body + g->at, n);
+	g->at += n;
+	return n;
+}
+
+/* A kept connection turned out to be closed: libcurl begins again on another one. */
+static int give_again(void *ctx, curl_off_t at, int origin)
+{
+	struct giving *g = ctx;
+
+	if (origin != SEEK_SET || at < 0 || (uint64_t)at > g->have)
+		return CURL_SEEKFUNC_FAIL;
+	g->at = (size_t)at;
+	return CURL_SEEKFUNC_OK;
 }
 
 static curl_socket_t open_vsock(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
@@ -271,11 +307,28 @@ static void tell(struct http *h, struct http_answer *a)
 	a->retry_after = wait < 0 ? 0 : wait > 3600 ? 3600 : (long)wait;
 }
 
+static void set_body(struct http *h, const struct http_request *q, struct giving *g)
+{
+	const struct curl_table *c = h->c;
+
+	c->setopt(h->curl, CURLOPT_POST, 1L);
+	c->setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->n);
+	if (!q->more) {
+		c->setopt(h->curl, CURLOPT_POSTFIELDS, q->body ? q->body : "");
+		return;
+	}
+	c->setopt(h->curl, CURLOPT_READFUNCTION, give);
+	c->setopt(h->curl, CURLOPT_READDATA, g);
+	c->setopt(h->curl, CURLOPT_SEEKFUNCTION, give_again);
+	c->setopt(h->curl, CURLOPT_SEEKDATA, g);
+}
+
 int http_send(struct http *h, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	const struct curl_table *c = h->c;
 	struct curl_slist *list = headers(c, q);
 	struct taking t = {a, q->max, false};
+	struct giving g = {q, 0, 0};
 	char url[HTTP_URL_MAX + 256];
 	CURLcode code;
 
@@ -294,11 +347,8 @@ int http_send(struct http *h, const struct http_request *q, struct http_answer *
 	c->setopt(h->curl, CURLOPT_HTTPHEADER, list);
 	c->setopt(h->curl, CURLOPT_WRITEFUNCTION, take);
 	c->setopt(h->curl, CURLOPT_WRITEDATA, &t);
-	if (q->type) {
-		c->setopt(h->curl, CURLOPT_POST, 1L);
-		c->setopt(h->curl, CURLOPT_POSTFIELDS, q->body ? q->body : "");
-		c->setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->n);
-	}
+	if (q->type)
+		set_body(h, q, &g);
 	code = c->perform(h->curl);
 	if (code == CURLE_OK)
 		tell(h, a);

@@ -50,6 +50,12 @@ struct http_request {
 	size_t n;
 	bool gzip;        /* that is what the body is */
 	size_t max;       /* the most bytes of an answer's body */
+	/*
+	 * NULL: all of the body is there. Else it comes while it is sent: this waits until more than @have bytes of it
+	 * are there, and returns how many; or -errno, which ends the request.
+	 */
+	long (*more)(void *ctx, size_t have);
+	void *ctx;
 };
 
 struct http_answer {

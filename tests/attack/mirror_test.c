@@ -102,7 +102,7 @@ static void flood(unsigned i)
 /* A request by a connection of its own. Its status; 0: it did not get through. */
 static int request(const char *path, const char *type, const void *data, size_t n)
 {
-	const struct http_request q = {path, type, data, n, false, 1 << 20};
+	const struct http_request q = {.path = path, .type = type, .body = data, .n = n, .max = 1 << 20};
 	struct http_answer a = {0};
 	struct http *h = NULL;
 	char identity[300];

@@ -45,7 +45,7 @@ static void *killer(void *arg)
 /* One request; 0: there is nobody any more. */
 static int request(struct http *h, const char *path, const char *type, const void *data, size_t n, struct http_answer *a)
 {
-	const struct http_request q = {path, type, data, n, false, 1 << 20};
+	const struct http_request q = {.path = path, .type = type, .body = data, .n = n, .max = 1 << 20};
 	struct err e;
 
 	memset(a, 0, sizeof(*a));

@@ -103,7 +103,9 @@ int body_build(struct body *b, struct ledger_reader *r, struct hashes *h, const 
 	int x;
 
 	b->n = 0;
-	b->to = head->start;
+	b->gzip = false;
+	b->from = b->to = head->start;
+	b->end = head->end;
 	if (put_head(b, head))
 		return err_set(e, ENOMEM, "out of memory");
 	for (uint64_t i = 0; i < packages && i < WIRE_PACKAGES && b->n < BODY_ENOUGH; i++) {
@@ -121,7 +123,7 @@ int body_build(struct body *b, struct ledger_reader *r, struct hashes *h, const 
 
 int body_gzip(struct body *b)
 {
-	struct body out = {.to = b->to};
+	struct body out = {.gzip = true, .from = b->from, .to = b->to, .end = b->end};
 	z_stream z = {.next_in = b->buf, .avail_in = (uInt)b->n};
 	uint8_t *p;
 	int x;

@@ -3,6 +3,7 @@
 #ifndef LOGVISOR_MIRROR_PUSH_BODY_H
 #define LOGVISOR_MIRROR_PUSH_BODY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,7 +18,8 @@
 struct body {
 	uint8_t *buf; /* owned: body_free() */
 	size_t n, cap;
-	uint64_t to;  /* entries up to this one, exclusive, are in it */
+	bool gzip;    /* body_gzip() was called */
+	uint64_t from, to, end; /* entries [from, to) of the upload to `end` are in it */
 };
 
 /*

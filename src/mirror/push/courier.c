@@ -84,29 +84,62 @@ static int move(int fd, void *data, size_t n, bool out, struct patience *p)
 	return 0;
 }
 
+/* A request's body on its way from the uploader to the peer. */
+struct coming {
+	int fd;
+	char *buf;
+	size_t n, have; /* in all; come so far */
+	bool gone;      /* the uploader */
+};
+
+/* Wait for some bytes more, and take what is there. http_request's more(). */
+static long more(void *ctx, size_t have)
+{
+	struct coming *b = ctx;
+
+	while (b->have <= have && !b->gone) {
+		ssize_t k = recv(b->fd, b->buf + b->have, b->n - b->have, 0);
+
+		if (k > 0)
+			b->have += (size_t)k;
+		else
+			b->gone = k == 0 || errno != EINTR;
+	}
+	return b->gone ? -ECHILD : (long)b->have;
+}
+
+/* Send the request that @k tells of, whose body comes by @fd, and take the answer. 0, or -errno: nobody wants it. */
+static int send_one(struct http *h, const struct ask *k, int fd, struct told *t, struct http_answer *a)
+{
+	_cleanup_free_ char *body = malloc(k->n + 1);
+	struct coming b = {.fd = fd, .buf = body, .n = k->n};
+	const struct http_request q = {.path = k->path, .type = k->get ? NULL : k->type, .body = body, .n = k->n,
+		.gzip = k->gzip, .max = k->max, .more = more, .ctx = &b};
+	struct patience forever = {.stop = -1};
+
+	if (!body)
+		return -ENOMEM;
+	t->error = http_send(h, &q, a, &t->why);
+	/* An answer may come before all of the body is sent. */
+	return b.gone ? -ECHILD : move(fd, body + b.have, b.n - b.have, false, &forever);
+}
+
 /* The courier's end: serve until the uploader is gone. */
 static int serve_one(struct http *h, int fd, struct patience *forever)
 {
-	_cleanup_free_ char *body = NULL;
 	struct http_answer a = {0};
 	struct told t = {0};
 	struct ask k;
 	int r = move(fd, &k, sizeof(k), false, forever);
 
-	body = r ? NULL : malloc(k.n + 1);
-	if (!body)
-		return -ECHILD;
-	r = move(fd, body, k.n, false, forever);
-	if (!r) {
-		const struct http_request q = {k.path, k.get ? NULL : k.type, body, k.n, k.gzip, k.max};
-
-		t.error = http_send(h, &q, &a, &t.why);
-		t.status = a.status;
-		t.retry_after = a.retry_after;
-		t.n = t.error ? 0 : a.n;
-		memcpy(t.type, a.type, sizeof(t.type));
+	if (!r)
+		r = send_one(h, &k, fd, &t, &a);
+	t.status = a.status;
+	t.retry_after = a.retry_after;
+	t.n = t.error ? 0 : a.n;
+	memcpy(t.type, a.type, sizeof(t.type));
+	if (!r)
 		r = move(fd, &t, sizeof(t), true, forever);
-	}
 	if (!r)
 		r = move(fd, a.body, t.n, true, forever);
 	http_answer_free(&a);
@@ -220,20 +253,25 @@ static int receive(const struct courier *c, const struct http_request *q, struct
 	return r ? err_set(e, -r, "the courier is gone") : 0;
 }
 
-int courier_send(const struct courier *c, const struct http_request *q, struct http_answer *a, struct patience *p,
-	struct err *e)
+int courier_ask(const struct courier *c, const struct http_request *q, struct patience *p, struct err *e)
 {
 	struct ask k = {.n = q->n, .max = q->max, .get = !q->type, .gzip = q->gzip};
 	int r;
 
-	memset(a, 0, sizeof(*a));
 	snprintf(k.path, sizeof(k.path), "%s", q->path);
 	snprintf(k.type, sizeof(k.type), "%s", q->type ? q->type : "");
 	r = move(c->fd, &k, sizeof(k), true, p);
 	if (!r)
 		r = move(c->fd, (void *)q->body, q->n, true, p);
-	if (r)
-		return err_set(e, -r, r == -ECHILD ? "the courier is gone" : "no time was left");
+	return r ? err_set(e, -r, r == -ECHILD ? "the courier is gone" : "no time was left") : 0;
+}
+
+int courier_answer(const struct courier *c, const struct http_request *q, struct http_answer *a, struct patience *p,
+	struct err *e)
+{
+	int r;
+
+	memset(a, 0, sizeof(*a));
 	r = receive(c, q, a, p, e);
 	if (r)
 		http_answer_free(a);

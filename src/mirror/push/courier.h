@@ -40,8 +40,13 @@ struct courier {
  */
 int courier_start(struct courier *c, const char *url, const char *identity, struct err *e);
 
-/* http_send() by the courier. Besides its errors -ETIMEDOUT: patience is over; -ECHILD: there is no courier any more. */
-int courier_send(const struct courier *c, const struct http_request *q, struct http_answer *a, struct patience *p,
+/*
+ * http_send() by the courier, in two steps: give it the request, which is then on its way and @q->body free for
+ * something else; and wait for the answer. Besides http_send()'s errors -ETIMEDOUT: patience is over; -ECHILD: there
+ * is no courier any more.
+ */
+int courier_ask(const struct courier *c, const struct http_request *q, struct patience *p, struct err *e);
+int courier_answer(const struct courier *c, const struct http_request *q, struct http_answer *a, struct patience *p,
 	struct err *e);
 
 #endif

@@ -75,6 +75,7 @@ void upload_free(struct upload *u)
 	if (u->fd >= 0)
 		close(u->fd);
 	body_free(&u->body);
+	body_free(&u->ahead);
 	wire_info_free(&u->info);
 	free(u->note);
 	u->note = NULL;
@@ -307,6 +308,47 @@ static int take_info(struct upload *u, const struct http_answer *a, bool asked, 
 	return -EAGAIN;
 }
 
+/* A body with the entries of the ledger from @from on, up to the checkpoint at most. */
+static int build(struct upload *u, uint64_t from, struct body *b, struct err *e)
+{
+	const struct wire_head head = {span_of(u->log.name), from, u->c.size, u->info.ticket};
+	int r = body_build(b, u->reader, &u->hashes, &head, e);
+
+	if (!r && !http_is_near(u->target->url) && body_gzip(b))
+		r = err_set(e, ENOMEM, "out of memory");
+	if (r)
+		b->n = 0;
+	return r;
+}
+
+void upload_ahead(struct upload *u)
+{
+	struct err e;
+
+	/* With a ticket, the next one is not known; what is wrong with the files is told when it is sent. */
+	u->ahead.n = 0;
+	if (u->body.n && u->body.to < u->body.end && u->body.end == u->c.size && !u->info.ticket.n)
+		build(u, u->body.to, &u->ahead, &e);
+}
+
+/* Have in u->body the entries from @from on. */
+static int have_body(struct upload *u, uint64_t from, struct err *e)
+{
+	struct body was = u->body;
+	int r;
+
+	if (u->ahead.n && u->ahead.from == from && u->ahead.end == u->c.size && !u->info.ticket.n) {
+		u->body = u->ahead;
+		u->ahead = was;
+		u->ahead.n = 0;
+		return 0;
+	}
+	r = build(u, from, &u->body, e);
+	if (r)
+		u->trouble = r == -ERANGE && u->next < ledger_reader_first(u->reader) ? UPLOAD_BEHIND : UPLOAD_HERE;
+	return r;
+}
+
 /*
  * Part of the entries up to the checkpoint. 0: all are there, and cosigned; -EAGAIN: go on.
  *
@@ -316,24 +358,17 @@ static int take_info(struct upload *u, const struct http_answer *a, bool asked, 
 static int send_entries(struct upload *u, struct err *e)
 {
 	const bool asks = u->unsure && u->c.size - u->next > LEDGER_BUNDLE;
-	const struct wire_head head = {span_of(u->log.name), asks ? u->c.size : u->next, u->c.size, u->info.ticket};
 	struct http_request q = {.path = "add-entries", .type = WIRE_ENTRIES_TYPE, .max = ANSWER_MAX};
 	struct http_answer a = {0};
-	int r = body_build(&u->body, u->reader, &u->hashes, &head, e);
+	int r = have_body(u, asks ? u->c.size : u->next, e);
 
-	if (r == -ERANGE && u->next < ledger_reader_first(u->reader))
-		u->trouble = UPLOAD_BEHIND;
-	else if (r)
-		u->trouble = UPLOAD_HERE;
-	if (!r && !http_is_near(u->target->url)) {
-		q.gzip = true;
-		r = body_gzip(&u->body) ? trouble(u, UPLOAD_HERE, ENOMEM, e, "out of memory") : 0;
-	}
 	if (r)
 		return r;
+	q.gzip = u->body.gzip;
 	q.body = u->body.buf;
 	q.n = u->body.n;
 	r = ask(u, &q, &a, e);
+	u->body.n = 0;
 	u->unsure = r != 0;
 	if (!r && a.status == 200) {
 		r = take_cosignature(u, a.body, a.n, e);

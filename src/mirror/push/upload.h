@@ -60,7 +60,7 @@ struct upload {
 	struct vkey log;
 	struct ledger_reader *reader;
 	struct hashes hashes;
-	struct body body;
+	struct body body, ahead;     /* ahead: what is likely to be sent next; ahead.n is 0 if nothing is */
 	char *note;                  /* the checkpoint of this round */
 	size_t note_n;
 	struct checkpoint c;
@@ -77,6 +77,12 @@ struct upload {
  */
 int upload_open(struct upload *u, struct err *e);
 void upload_free(struct upload *u);
+
+/*
+ * To be called by send(), if it likes to, when the request is on its way and its answer not there: puts together what
+ * is sent next if the peer takes all of this one.
+ */
+void upload_ahead(struct upload *u);
 
 /*
  * One round. 0: all that is signed is cosigned; -EAGAIN: some more is there, and there is more to do at once; or

@@ -50,8 +50,14 @@ static void tell(void *ctx, const char *text)
 static int send_by_courier(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct work *w = ctx;
+	int r;
 
-	return courier_send(&w->courier, q, a, &w->patience, e);
+	memset(a, 0, sizeof(*a));
+	r = courier_ask(&w->courier, q, &w->patience, e);
+	if (r)
+		return r;
+	upload_ahead(&w->u);
+	return courier_answer(&w->courier, q, a, &w->patience, e);
 }
 
 /* The directory for what comes back, and that no other uploader of this target is at work on this machine. */

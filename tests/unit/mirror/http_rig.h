@@ -21,7 +21,7 @@ static inline struct http *client(const char *url, const char *identity)
 /* The status of a request, and the answer's body in @body, if that is not NULL. */
 static inline int ask(struct http *h, const char *path, const char *type, const void *data, size_t n, bool gzip, char *body)
 {
-	const struct http_request q = {path, type, data, n, gzip, 1 << 20};
+	const struct http_request q = {.path = path, .type = type, .body = data, .n = n, .gzip = gzip, .max = 1 << 20};
 	struct http_answer a = {0};
 	struct err e = {""};
 	int status;

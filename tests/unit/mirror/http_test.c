@@ -86,10 +86,19 @@ static void ask(struct http *h, const struct http_request *q, const char *body)
 	http_answer_free(&a);
 }
 
+static long a_byte(void *ctx, size_t have)
+{
+	(void)ctx;
+	return (long)have + 1;
+}
+
 static void talk(const char *dir)
 {
 	const struct http_request get = {.path = "checkpoint", .max = 1000};
-	const struct http_request post = {"add-entries", "application/octet-stream", "body", 4, true, 1000};
+	const struct http_request post = {.path = "add-entries", .type = "application/octet-stream", .body = "body", .n = 4,
+		.gzip = true, .max = 1000};
+	const struct http_request bits = {.path = "add-entries", .type = "application/octet-stream", .body = "body", .n = 4,
+		.max = 1000, .more = a_byte};
 	struct peer p = {.answer = echo};
 	struct err e = {""};
 	struct http *h;
@@ -100,9 +109,10 @@ static void talk(const char *dir)
 	ask(h, &get, "GET /checkpoint  0 ");
 	ask(h, &post, "POST /add-entries application/octet-stream 1 body");
 	ask(h, &get, "GET /checkpoint  0 ");
+	ask(h, &bits, "POST /add-entries application/octet-stream 0 body");
 	http_close(h);
 	peer_stop(&p);
-	assert_int_equal(p.requests, 3);
+	assert_int_equal(p.requests, 4);
 	assert_int_equal(p.connections, 1); /* it is kept */
 }
 
@@ -110,6 +120,48 @@ static void test_talk(void **state)
 {
 	talk(NULL);
 	talk(*state);
+}
+
+/* Breaks the connection off behind each answer, which it does not say. */
+static void curt(void *ctx, const struct peer_request *q, struct peer_answer *a)
+{
+	unsigned *right = ctx;
+
+	*right += q->n == 4 && !memcmp(q->body, "body", 4);
+	a->raw = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+}
+
+static long nothing(void *ctx, size_t have)
+{
+	(void)ctx;
+	(void)have;
+	return -ECHILD;
+}
+
+/* A body that comes in bits is sent again from its beginning; one that does not come ends the request. */
+static void test_bits(void **state)
+{
+	struct http_request bits = {.path = "x", .type = "text/plain", .body = "body", .n = 4, .max = 9, .more = a_byte};
+	struct http_answer a;
+	unsigned right = 0;
+	struct peer p = {.answer = curt, .ctx = &right};
+	struct err e = {""};
+	struct http *h;
+
+	assert_int_equal(peer_start(&p, *state), 0);
+	assert_int_equal(http_open(&h, p.url, NULL, &e), 0);
+	for (int i = 0; i < 5; i++) {
+		if (http_send(h, &bits, &a, &e))
+			fail_msg("%s", e.text);
+		assert_int_equal(a.status, 200);
+		http_answer_free(&a);
+	}
+	bits.more = nothing;
+	assert_true(http_send(h, &bits, &a, &e) < 0);
+	http_answer_free(&a);
+	http_close(h);
+	peer_stop(&p);
+	assert_int_equal(right, 5);
 }
 
 struct misdeed {
@@ -184,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_urls),
 		fixture_test(test_talk),
+		fixture_test(test_bits),
 		fixture_test(test_bad_servers),
 		fixture_test(test_nobody),
 	};

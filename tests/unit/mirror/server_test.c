@@ -195,7 +195,7 @@ static void rights_of_others(void **state)
 	http_close(mine);
 	mine = client(server_url(s, 1), clients);
 	{
-		const struct http_request q = {"logs", NULL, NULL, 0, false, 1000};
+		const struct http_request q = {.path = "logs", .max = 1000};
 		struct http_answer a = {0};
 
 		assert_true(http_send(mine, &q, &a, &e) < 0);

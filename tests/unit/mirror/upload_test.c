@@ -27,17 +27,26 @@ struct rig {
 	char told[400];
 };
 
+static struct rig *rig_of(void *toy)
+{
+	return (struct rig *)((char *)toy - offsetof(struct rig, toy));
+}
+
 static void tell(void *ctx, const char *text)
 {
-	struct toy *t = ctx; /* the first part of a rig is found from it */
-	struct rig *r = (struct rig *)((char *)t - offsetof(struct rig, toy));
+	snprintf(rig_of(ctx)->told, sizeof(rig_of(ctx)->told), "%s", text);
+}
 
-	snprintf(r->told, sizeof(r->told), "%s", text);
+/* As the uploader does: what comes next is got ready while the answer is awaited. */
+static int send_ahead(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	upload_ahead(&rig_of(ctx)->u);
+	return toy_send(ctx, q, a, e);
 }
 
 static void begin_upload(struct rig *r)
 {
-	r->u = (struct upload){.dir = r->dir, .target = &r->target, .send = toy_send, .tell = tell, .ctx = &r->toy};
+	r->u = (struct upload){.dir = r->dir, .target = &r->target, .send = send_ahead, .tell = tell, .ctx = &r->toy};
 	if (upload_open(&r->u, &r->e))
 		fail_msg("%s", r->e.text);
 }

@@ -30,7 +30,8 @@ static pthread_mutex_t at_toy = PTHREAD_MUTEX_INITIALIZER;
 
 static void answer(void *ctx, const struct peer_request *q, struct peer_answer *out)
 {
-	struct http_request r = {q->path + 1, q->type, q->body, q->n, q->gzip, 1 << 20};
+	struct http_request r = {.path = q->path + 1, .type = q->type, .body = q->body, .n = q->n, .gzip = q->gzip,
+		.max = 1 << 20};
 	struct http_answer a;
 
 	(void)ctx;
