@@ -97,6 +97,8 @@ static int load_checkpoint(struct upload *u, struct err *e)
 	if (checkpoint_parse(u->note, u->note_n, &u->c, &why) || checkpoint_verify(&u->c, &u->log, &why))
 		return trouble(u, UPLOAD_HERE, EBADMSG, e, "the ledger's checkpoint is damaged: %s", why.text);
 	u->signed_size = u->c.size;
+	if (!u->done.size)
+		return 0;
 	if (u->c.size < u->done.size || (u->c.size == u->done.size && memcmp(&u->c.root, &u->done.root, LEDGER_HASH)))
 		return trouble(u, u->c.size < u->done.size ? UPLOAD_AHEAD : UPLOAD_FORK, EBADMSG, e, "this ledger was "
 			"rolled back or rewritten: it has %" PRIu64 " signed records, and %s has cosigned %" PRIu64

@@ -172,6 +172,8 @@ static int loop(struct work *w)
 	struct err e = {""};
 
 	for (;;) {
+		/* What was signed before the end was told is what this round begins with; else another one follows. */
+		bool last = w->o->once || w->patience.deadline_ms;
 		int r = upload_round(&w->u, &e);
 
 		if (r == -ECHILD)
@@ -181,8 +183,10 @@ static int loop(struct work *w)
 		report(w, &e);
 		if (!r)
 			w->back_off_ms = BACK_OFF_MS;
-		if (!r && (w->o->once || w->patience.deadline_ms))
+		if (!r && last)
 			return 0;
+		if (!r && w->patience.deadline_ms)
+			continue;
 		if (r && w->o->once && !(w->u.retry_after && clock_due_ms() - begun < BUSY_MAX_MS))
 			return verdict(w);
 		if (!r && patience_wait(&w->patience, w->watch, false, LOOK_MS) == 1)

@@ -134,6 +134,20 @@ static void test_mirror(void **state)
 	end(r);
 }
 
+/* A ledger without a record has nothing to be cosigned, and that is no trouble. */
+static void test_empty(void **state)
+{
+	struct rig *r = begin(*state, UPLOAD_MIRROR, 0, "unix:///toy");
+
+	assert_int_equal(go(r), 0);
+	assert_int_equal(r->u.trouble, UPLOAD_FINE);
+	assert_int_equal(r->toy.requests, 0);
+	fixture_grow(*state, 0, 10);
+	assert_int_equal(go(r), 0);
+	assert_int_equal(r->toy.done, 10);
+	end(r);
+}
+
 /* Far away it is compressed. */
 static void test_gzip(void **state)
 {
@@ -392,6 +406,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		fixture_test(test_mirror),
+		fixture_test(test_empty),
 		fixture_test(test_gzip),
 		fixture_test(test_resume),
 		fixture_test(test_witness),

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -192,6 +193,44 @@ static void test_family(void **state)
 	toy_close(&toy);
 }
 
+static const char *growing;
+static atomic_bool grown;
+
+/* While the first entries are on their way the ledger's last word is signed, and the worker ends. */
+static void answer_late(void *ctx, const struct peer_request *q, struct peer_answer *out)
+{
+	if (!grown && !strcmp(q->path, "/add-entries")) {
+		fixture_grow(growing, 200, 345);
+		grown = true;
+		clock_sleep_ms(200); /* that it ends is mostly seen before the answer; all is well if not */
+	}
+	answer(ctx, q, out);
+}
+
+static void test_last_word(void **state)
+{
+	struct peer p = {.answer = answer_late};
+	int64_t limit = clock_due_ms() + LIMIT_MS;
+	struct upload_target t;
+	struct uploaders u;
+	struct err e = {""};
+
+	growing = *state;
+	fixture_grow(*state, 0, 200);
+	toy_open(&toy, "toy.example/m", *state);
+	assert_int_equal(peer_start(&p, NULL), 0);
+	t = target_of(&p);
+	if (uploaders_start(&u, "vm", *state, &t, 1, &e))
+		fail_msg("%s", e.text);
+	uploaders_go(&u);
+	while (!grown && clock_due_ms() < limit)
+		clock_sleep_ms(5);
+	uploaders_end(&u);
+	cosigned_becomes(*state, &t, 345);
+	peer_stop(&p);
+	toy_close(&toy);
+}
+
 /* The worker ended before there was a ledger. */
 static void test_no_ledger(void **state)
 {
@@ -228,6 +267,7 @@ int main(void)
 		fixture_test(test_once),
 		fixture_test(test_state),
 		fixture_test(test_family),
+		fixture_test(test_last_word),
 		fixture_test(test_no_ledger),
 		cmocka_unit_test(test_patience),
 	};
