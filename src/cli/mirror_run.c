@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/mirror.h"
 #include "mirror/server/server.h"
+#include "util/pages.h"
 
 static void say(const char *text)
 {
@@ -77,6 +78,7 @@ static int start(struct server *s, struct err *e)
 	if (r < 0)
 		return r;
 	r = server_start(s, e);
+	pages_release();
 	for (unsigned i = 0; !r && server_url(s, i); i++)
 		printf("listening at %s\n", server_url(s, i));
 	if (!r)

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "ledger/file.h"
@@ -266,6 +267,19 @@ int ledger_append(struct ledger *l, const void *leaf, size_t n, int64_t time_us,
 	return writer_append(l, (struct span){leaf, n}, &h, time_us, time_us, e);
 }
 
+/*
+ * A mirror keeps many logs, and each of them is written to now and then: what a buffer held beyond its first pages is
+ * given back to the kernel.
+ */
+static void give_back(const struct ledger *l)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = (uintptr_t)l->buf + l->used;
+	const uintptr_t from = ((uintptr_t)l->buf + WRITER_CHUNK + page - 1) & ~(page - 1);
+
+	if (!l->key && end > from)
+		madvise((void *)from, end - from, MADV_DONTNEED);
+}
+
 int ledger_commit(struct ledger *l, struct err *e)
 {
 	int r;
@@ -284,6 +298,7 @@ int ledger_commit(struct ledger *l, struct err *e)
 		return trouble(e, -errno, "sync");
 	l->committed = l->tree.size;
 	l->off += l->used;
+	give_back(l);
 	l->used = l->n_hashes = 0;
 	return 0;
 }
