@@ -64,6 +64,7 @@ int store_open(struct store *s, const char *dir, const char *name, struct ledger
 	memset(s, 0, sizeof(*s));
 	s->name = name;
 	s->dir = -1;
+	s->sign_ms = STORE_CHECKPOINT_MS;
 	s->clock_us = clock_offset_us(CLOCK_BOOTTIME);
 	r = make_parent(dir, e);
 	if (r)
@@ -192,7 +193,7 @@ int store_tick(struct store *s)
 	if (s->failing && now < s->retry_ms)
 		return -EAGAIN;
 	r = watch_clock(s);
-	if (!r && s->unsigned_ms && now - s->unsigned_ms >= STORE_CHECKPOINT_MS) {
+	if (!r && s->unsigned_ms && now - s->unsigned_ms >= s->sign_ms) {
 		r = ledger_checkpoint(s->ledger, &s->why);
 		if (!r)
 			s->unsigned_ms = s->dirty_ms = 0;
@@ -248,7 +249,7 @@ int store_due(const struct store *s, int max)
 	if (s->dirty_ms)
 		left = until(s->dirty_ms, STORE_COMMIT_MS, now, left);
 	if (s->unsigned_ms)
-		left = until(s->unsigned_ms, STORE_CHECKPOINT_MS, now, left);
+		left = until(s->unsigned_ms, s->sign_ms, now, left);
 	return (int)left;
 }
 

@@ -3,8 +3,8 @@
  * store.h - the worker's end of the ledger: takes records, makes them durable in groups, signs,
  * writes Logvisor's own records, and keeps trying when the disk is full or broken.
  *
- * A record is durable within STORE_COMMIT_MS of being put, under a checkpoint within
- * STORE_CHECKPOINT_MS, provided store_tick() is called at least that often.
+ * A record is durable within STORE_COMMIT_MS of being put, under a checkpoint within `sign_ms`, provided store_tick()
+ * is called at least that often.
  */
 #ifndef LOGVISOR_WORKER_STORE_H
 #define LOGVISOR_WORKER_STORE_H
@@ -20,6 +20,7 @@
 
 #define STORE_COMMIT_MS 40
 #define STORE_CHECKPOINT_MS 900
+#define STORE_MIRRORED_MS 300 /* with a mirror: what is captured is to be cosigned a second later */
 #define STORE_RETRY_MS 200
 
 struct store {
@@ -30,6 +31,7 @@ struct store {
 	uint64_t lost;               /* records lost by the ledger's gap records, in all its time */
 	uint64_t blind;              /* gap records of those that do not know how many */
 	uint64_t records[RECORD_CHANNELS]; /* of the guest's, in all of the ledger's time */
+	int64_t sign_ms;             /* STORE_CHECKPOINT_MS from store_open() on */
 	int64_t dirty_ms;            /* since when something is not committed, 0: nothing is */
 	int64_t unsigned_ms;         /* since when something is not signed, 0: nothing is */
 	bool failing;                /* the last write did not succeed */

@@ -218,6 +218,8 @@ int worker_run(const struct worker_options *o, struct err *e)
 	}
 	if (w.uploaders.pid > 0)
 		uploaders_go(&w.uploaders);
+	if (o->n_peers)
+		w.store.sign_ms = STORE_MIRRORED_MS;
 	w.blind = w.store.blind;
 	w.report = (struct report){&w.store, &w.status, o->target, &w.pace, o->heartbeat_s};
 	mirrors_init(&w.mirrors, o->peers, o->n_peers, clock_due_ms());
