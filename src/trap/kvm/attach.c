@@ -46,10 +46,10 @@ static void take_slot(struct found *f, const struct scan_rec *r)
 {
 	struct kvm_vm *k = f->k;
 
-	if (r->slot.len && k->slots < HOOK_SLOTS_MAX) {
-		unsigned i = k->slots++;
+	/* Largest first: that is where a walk mostly leads. If there are too many, those left out are the smallest. */
+	if (r->slot.len && (k->slots < HOOK_SLOTS_MAX || r->slot.len > k->slot[HOOK_SLOTS_MAX - 1].len)) {
+		unsigned i = k->slots < HOOK_SLOTS_MAX ? k->slots++ : HOOK_SLOTS_MAX - 1;
 
-		/* Largest first: that is where a walk mostly leads. */
 		for (; i > 0 && k->slot[i - 1].len < r->slot.len; i--)
 			k->slot[i] = k->slot[i - 1];
 		k->slot[i] = (struct hook_slot){r->slot.gpa, r->slot.len, r->slot.hva};

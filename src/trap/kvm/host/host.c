@@ -26,6 +26,7 @@ struct entry {
 struct all {
 	struct entry **vm;
 	unsigned n;
+	bool more; /* that found no place here */
 };
 
 static struct entry *entry_of(struct all *a, const struct scan_rec *r)
@@ -54,9 +55,12 @@ static struct entry *entry_of(struct all *a, const struct scan_rec *r)
 static int take(void *ctx, const struct scan_rec *r)
 {
 	struct entry *v = entry_of(ctx, r);
+	struct all *a = ctx;
 
-	if (!v)
+	if (!v) {
+		a->more = true;
 		return 0;
+	}
 	switch (r->kind) {
 	case SCAN_VM:
 		v->named = true;
@@ -130,7 +134,7 @@ static int by_pid(const void *a, const void *b)
 
 int host_each_vm(void (*f)(void *ctx, const struct host_vm *vm), void *ctx, struct err *e)
 {
-	struct all a = {NULL, 0};
+	struct all a = {NULL, 0, false};
 	struct host_vm vm;
 	struct scan *s;
 	int r = scan_open(&s, 0, e);
@@ -150,5 +154,7 @@ int host_each_vm(void (*f)(void *ctx, const struct host_vm *vm), void *ctx, stru
 		free(a.vm[i]);
 	}
 	free(a.vm);
+	if (!r && a.more)
+		return err_set(e, ENOMEM, "this host has more VMs than the %u listed", a.n);
 	return r;
 }
