@@ -6,10 +6,12 @@
 
 #include "ledger/ledger.h"
 #include "record/meta.h"
+#include "util/clock.h"
 
 #define LOOK 4096 /* leaves looked at in either direction: parts follow each other closely */
 #define LATELY 64
 #define PARTS_MAX 512 /* of one message */
+#define PAUSE_MS 10
 
 struct key {
 	uint64_t part, parts, id;
@@ -163,7 +165,21 @@ static void forget_part(struct record *r)
 	r->n_observed = n;
 }
 
-bool parts_join(struct parts *p, struct record *r, uint64_t index)
+/* As add_up(), until the message is whole, or did not grow for @wait_ms. */
+static uint64_t add_up_growing(struct parts *p, const struct key *k, uint64_t from, unsigned wait_ms)
+{
+	uint64_t done = add_up(p, k, from), before;
+
+	for (unsigned ms = 0; done < k->parts && ms < wait_ms; ms = done > before ? 0 : ms + PAUSE_MS) {
+		clock_sleep_ms(PAUSE_MS);
+		ledger_reader_refresh(p->reader, NULL);
+		before = done;
+		done = add_up(p, k, from);
+	}
+	return done;
+}
+
+bool parts_join(struct parts *p, struct record *r, uint64_t index, unsigned wait_ms)
 {
 	uint64_t done;
 	struct key k;
@@ -177,7 +193,7 @@ bool parts_join(struct parts *p, struct record *r, uint64_t index)
 	if (!p->reader)
 		return true;
 	ledger_reader_refresh(p->reader, NULL);
-	done = add_up(p, &k, find_first(p, &k, index));
+	done = add_up_growing(p, &k, find_first(p, &k, index), wait_ms);
 	if (!done) {
 		r->truncated = true; /* its beginning is gone: what there is of it */
 		return true;

@@ -22,9 +22,10 @@ bool parts_is(const struct record *r);
 
 /*
  * @r, entry @index, is one: make it the whole message, which stays valid until the next call. What is missing of it
- * makes it truncated. False: the message was put together lately, for another part of it.
+ * makes it truncated, after @wait_ms in which the ledger grew by none of it. False: the message was put together lately,
+ * for another part of it.
  */
-bool parts_join(struct parts *p, struct record *r, uint64_t index);
+bool parts_join(struct parts *p, struct record *r, uint64_t index, unsigned wait_ms);
 
 /* Was @r, which is one, preceded lately by another part of its message, or by that message put together? */
 bool parts_met(struct parts *p, const struct record *r);

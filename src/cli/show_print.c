@@ -16,6 +16,7 @@
 #include "cli/pager.h"
 #include "cli/show.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 /* inotify tells of growth at once; where it cannot (network file systems), look again so often. */
 #define FOLLOW_POLL_MS 500
@@ -56,13 +57,22 @@ static bool in_parts(const struct pane *v)
 	return v->form.kind != FORM_RAW && v->form.kind != FORM_FRAMED && parts_is(&v->r);
 }
 
+/* How long to wait for the rest of a message in parts: who follows may be ahead of the worker's next commit. */
+static unsigned patience(const struct printing *p, const struct pane *v)
+{
+	const int64_t lately_us = 10000000;
+	int64_t age_us = clock_wall_us() - v->r.time_us;
+
+	return p->o->follow && age_us > -lately_us && age_us < lately_us ? 1000 : 0;
+}
+
 /* Print what the walks give, @limit records at most. 0, or -EIO when it cannot be written. */
 static int print(struct printing *p, uint64_t limit)
 {
 	struct pane *v;
 
 	for (uint64_t n = 0; n < limit && !stopped && (v = panes_next(p->panes));) {
-		if (in_parts(v) && !parts_join(v->parts, &v->r, v->index)) {
+		if (in_parts(v) && !parts_join(v->parts, &v->r, v->index, patience(p, v))) {
 			v->shown = v->index;
 			continue;
 		}
