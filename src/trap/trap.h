@@ -37,12 +37,18 @@ enum trap_place {
 	TRAP_CALL,   /* wherever it calls `callee`: the registers are that call's arguments */
 	TRAP_RETURN, /* where such a call came back with what is no error (EAX is not negative); RDI is as at the call ... */
 	TRAP_RETURN_ARGS, /* ... and so are RSI, RDX and RCX */
+	/*
+	 * Where the function itself comes back with what is no error (EAX is not negative): RDI, RSI and RDX are as it was
+	 * entered, RAX is what it returns. It takes no arguments on the stack.
+	 */
+	TRAP_LEAVE,
 };
 
 enum trap_reg { TRAP_RDI, TRAP_RSI, TRAP_RDX };
 
 #define TRAP_HOPS_MAX 4
 #define TRAP_WORDS_MAX 8
+#define TRAP_CLIMB_WORDS 4
 
 /*
  * Which times a SITE_CODE counts: from a register pointers are followed, @hops of them (the next is at the last plus
@@ -58,6 +64,17 @@ struct trap_filter {
 	uint32_t words;
 	char word[TRAP_WORDS_MAX][4];
 	bool wild; /* the pointers may lead anywhere: only to be followed where nothing faults, not in the guest */
+	/*
+	 * Or no string is compared, but where the last pointer leads is one of a tree's nodes, @at bytes into each of which
+	 * stands what is above it, itself in the root: one of those on the way up has an address whose low half is one
+	 * of the words, of which there are at most TRAP_CLIMB_WORDS. For sites at an entry or TRAP_LEAVE of a function of at
+	 * most four arguments, and in the guest only; interrupts are off meanwhile, so what RCU frees stays.
+	 */
+	bool climb;
+	bool both;        /* ... from RDI, and if that does not count from RSI too */
+	/* At TRAP_LEAVE: what counts has in RSI what stands so far behind RDI, and in RDX what stood there at the entry. */
+	bool takes;
+	int32_t rsi_at, rdx_at;
 };
 
 struct trap_site {

@@ -60,7 +60,7 @@ struct gadget {
 };
 
 /*
- * Compose the gadget @w for its head at @gva. 0; -ERANGE: that is too far away; -EINVAL: a filter of more hops or
+ * Compose the gadget @w for its head at @gva. 0; -ERANGE: that is too far away, or too long; -EINVAL: a filter of more hops or
  * words than there may be, or one that the guest must not follow.
  */
 int gadget_make(struct gadget *g, const struct gadget_want *w, uint64_t gva);

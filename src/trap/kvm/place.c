@@ -138,6 +138,9 @@ static int place_entry(const struct ptable *t, struct kvm_site *s, uint8_t *now,
 			return 0;
 		memset(&s->gadget, 0, sizeof(s->gadget));
 	}
+	if (s->want.place == TRAP_LEAVE || (f && f->climb))
+		return err_set(e, ENOSPC, "%s at 0x%" PRIx64 ": no code can be put into the guest for it", name_of(&s->want),
+			s->entry);
 	s->rip = s->gva + SITE_LEN;
 	s->exit_filter = f;
 	return site_trap(&s->code, now) ? busy(&s->want, code, e) : 0;
@@ -227,7 +230,7 @@ int kvm_place(const struct trap_site *site, unsigned nth, const struct ptable *t
 		s->filter = *site->filter;
 		s->want.filter = &s->filter;
 	}
-	if (site->place != TRAP_ENTRY)
+	if (site->place != TRAP_ENTRY && site->place != TRAP_LEAVE)
 		return place_call(nth, t, s, now, e);
 	return nth ? 1 : place_entry(t, s, now, e);
 }

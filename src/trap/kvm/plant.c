@@ -426,7 +426,8 @@ const struct kvm_site *kvm_site_of(const struct kvm_vm *k, uint32_t owner, uint3
 void kvm_how(const struct kvm_vm *k, uint32_t owner, uint32_t tag, char *buf, size_t n)
 {
 	static const char *const place[] = {[TRAP_ENTRY] = "a jump", [TRAP_CALL] = "a call",
-		[TRAP_RETURN] = "a call and its return", [TRAP_RETURN_ARGS] = "a call and its return"};
+		[TRAP_RETURN] = "a call and its return", [TRAP_RETURN_ARGS] = "a call and its return",
+		[TRAP_LEAVE] = "the entry and the return"};
 	const struct kvm_site *s = kvm_site_of(k, owner, tag);
 
 	*buf = 0;

@@ -23,7 +23,7 @@
 #define SITE 0xc00
 
 static uint8_t *page;
-static volatile unsigned invds;
+static volatile unsigned invds, clis;
 static volatile uint64_t invd_rip, invd_rdi, invd_rsi, invd_rdx, invd_rcx;
 
 static void on_fault(int sig, siginfo_t *info, void *context)
@@ -33,6 +33,11 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 
 	(void)sig;
 	(void)info;
+	if (at[0] == 0xfa) { /* cli */
+		clis++;
+		c->uc_mcontext.gregs[REG_RIP]++;
+		return;
+	}
 	if (at[0] != 0x0f || at[1] != 0x08) {
 		signal(SIGSEGV, SIG_DFL);
 		return;
@@ -54,7 +59,7 @@ static int set_up(void **state)
 	memset(page, 0xcc, PAGES);
 	/* mov %esi,%eax; xor %edi,%edi; ret: what it gives back, and RDI is not what it was */
 	memcpy(page + CALLEE, (const uint8_t[]){0x89, 0xf0, 0x31, 0xff, 0xc3}, 5);
-	invds = 0;
+	invds = clis = 0;
 	return 0;
 }
 
@@ -201,6 +206,115 @@ static void arguments(void **state)
 	assert_true(invd_rdi == 11 && invd_rsi == 12 && invd_rdx == 13 && invd_rcx == 14);
 }
 
+struct node {
+	uint64_t pad[2];
+	struct node *above; /* itself: the root */
+};
+struct leaf {
+	uint64_t pad;
+	struct node *node;
+};
+
+static struct trap_filter climbing(const struct node *const *anchor, uint32_t n)
+{
+	struct trap_filter f = {.climb = true, .hops = 1, .off = {offsetof(struct leaf, node)}, .at = offsetof(struct node, above),
+		.words = n};
+
+	for (uint32_t i = 0; i < n; i++)
+		memcpy(f.word[i], &anchor[i], 4);
+	return f;
+}
+
+/* What is below one of a few counts, however deep; loops end. */
+static void climb(void **state)
+{
+	struct node root = {.above = &root}, other = {.above = &other}, log = {.above = &root}, app = {.above = &log},
+		deep[70], ring = {.above = &app};
+	const struct node *const anchors[] = {&deep[69], &log, &ring, &other};
+	struct trap_filter f = climbing(anchors, TRAP_CLIMB_WORDS);
+	struct gadget_want w = want_of(TRAP_ENTRY, &f);
+	const struct {
+		struct node *in;
+		bool wanted;
+	} at[] = {{&root, false}, {&log, true}, {&app, true}, {&other, true}, {&deep[0], false}, {&deep[1], false}, {&deep[10], true},
+		{NULL, false}};
+	struct leaf a, none = {.node = &root};
+	function call;
+	struct gadget g;
+
+	(void)state;
+	for (unsigned i = 0; i < 70; i++)
+		deep[i].above = i < 69 ? &deep[i + 1] : &root;
+	deep[0].above = &deep[1];
+	for (unsigned way = 0; way < 4; way++) {
+		f.both = way == 1;
+		w.place = way < 2 ? TRAP_ENTRY : TRAP_LEAVE;
+		f.reg = way == 3 ? TRAP_RDX : TRAP_RDI;
+		call = load(&g, &w);
+		for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+			a.node = at[i].in;
+			invds = clis = 0;
+			if (way == 1) /* from RSI too: its low half is all that call() has */
+				continue;
+			assert_int_equal(call(way == 3 ? &none : &a, 7, way == 3 ? &a : &none), 7);
+			assert_int_equal(clis, 1);
+			assert_int_equal(invds, at[i].wanted);
+			if (invds)
+				assert_true(invd_rip == g.gva + g.invd);
+		}
+	}
+	/* Two ways up. */
+	w.place = TRAP_ENTRY;
+	f.reg = TRAP_RDI;
+	f.both = true;
+	load(&g, &w);
+	for (unsigned i = 0; i < 4; i++) {
+		struct leaf from = {.node = i & 1 ? &app : &root}, to = {.node = i & 2 ? &other : NULL};
+
+		invds = 0;
+		((void (*)(void *, void *))(uintptr_t)(page + GADGET_HEAD))(&from, &to);
+		assert_int_equal(invds, i != 0);
+	}
+	/* A loop. */
+	f = climbing(anchors, 1);
+	ring.above = &app;
+	app.above = &ring;
+	a.node = &ring;
+	invds = 0;
+	assert_int_equal(load(&g, &w)(&a, 3, NULL), 3);
+	assert_int_equal(invds, 0);
+}
+
+/* Of a function that is left: its result, and what it was entered with; errors do not count. */
+static void left(void **state)
+{
+	struct node log = {.above = &log};
+	const struct node *const anchors[] = {&log};
+	struct trap_filter f = climbing(anchors, 1);
+	const struct gadget_want w = want_of(TRAP_LEAVE, &f);
+	struct {
+		struct leaf leaf;
+		uint64_t pos;
+	} a = {.leaf = {.pad = 99, .node = &log}, .pos = 4096};
+	struct gadget g;
+
+	(void)state;
+	/* mov %esi,%eax; addq $1,pos(%rdi); xor %edi,%edi; xor %esi,%esi; xor %edx,%edx; xor %ecx,%ecx; ret */
+	memcpy(page + CALLEE, (const uint8_t[]){0x89, 0xf0, 0x48, 0x83, 0x47, 16, 1, 0x31, 0xff, 0x31, 0xf6, 0x31, 0xd2, 0x31, 0xc9,
+		0xc3}, 16);
+	assert_int_equal(load(&g, &w)(&a, 12, &f), 12);
+	assert_int_equal(invds, 1);
+	assert_true(invd_rdi == (uint64_t)(uintptr_t)&a && invd_rsi == 12 && invd_rdx == (uint64_t)(uintptr_t)&f);
+	assert_int_equal(load(&g, &w)(&a, -12, &f), -12);
+	assert_int_equal(invds, 1);
+	f.takes = true;
+	f.rsi_at = 0;
+	f.rdx_at = 16;
+	assert_int_equal(load(&g, &w)(&a, 13, &f), 13);
+	assert_int_equal(invds, 2);
+	assert_true(invd_rdi == (uint64_t)(uintptr_t)&a && invd_rsi == 99 && invd_rdx == 4098 && a.pos == 4099);
+}
+
 /* The most there may be, and one more. */
 static void limits(void **state)
 {
@@ -227,6 +341,22 @@ static void limits(void **state)
 	f.words = 1;
 	f.wild = true;
 	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page), -EINVAL);
+	f = (struct trap_filter){.climb = true, .hops = TRAP_HOPS_MAX, .words = TRAP_CLIMB_WORDS};
+	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page), -EINVAL); /* at a call */
+	w.place = TRAP_LEAVE;
+	f.takes = true;
+	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page), 0);
+	w.place = TRAP_ENTRY;
+	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page), -EINVAL);
+	f.takes = false;
+	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page), 0);
+	f.words++;
+	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page), -EINVAL);
+	f.words = TRAP_CLIMB_WORDS;
+	f.both = true; /* farther than a short jump leads, and than there is room */
+	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page), -ERANGE);
+	f.hops = 1;
+	assert_int_equal(gadget_make(&g, &w, (uint64_t)(uintptr_t)page), 0);
 }
 
 static void head(void **state)
@@ -254,7 +384,7 @@ static void head(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(forward), TEST(always), TEST(around), TEST(arguments), TEST(limits), TEST(head)};
+	const struct CMUnitTest tests[] = {TEST(forward), TEST(always), TEST(around), TEST(arguments), TEST(climb), TEST(left), TEST(limits), TEST(head)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
