@@ -218,7 +218,12 @@ const struct hook_copy *hook_next(struct hook *h, unsigned *vcpu)
 	const struct hook_copy *best = NULL;
 
 	release(h);
-	for (unsigned v = 0; v < h->vcpus; v++) {
+	/*
+	 * Twice: what made way in the guest for the one that was found, under a lock say, was in its ring before that, but maybe
+	 * not yet when that ring was looked at.
+	 */
+	for (unsigned i = 0; i < 2 * h->vcpus && (best || i < h->vcpus); i++) {
+		const unsigned v = i % h->vcpus;
 		uint64_t tail = h->skel->bss->rings[v].tail;
 		const struct hook_copy *c;
 
