@@ -55,6 +55,7 @@ struct fetch_regs {
 	uint64_t rdi, rsi, rdx, rcx, r8, r9;
 	uint64_t gs; /* ... GS.base, which in Linux's kernel is the CPU's __per_cpu_offset; 0: not known */
 	uint64_t cr3; /* 0: not known */
+	uint64_t rax; /* where a function has come back: what it returns */
 };
 
 /* The fetchers there are, by the numbers by which kvm's program picks them. */
@@ -62,6 +63,7 @@ enum fetch_id {
 	FETCH_NONE,
 	FETCH_PRINTK, /* printk_fetch.h */
 	FETCH_UNIX,   /* unix_fetch.h */
+	FETCH_FILES,  /* files_fetch.h */
 	FETCH_END
 };
 

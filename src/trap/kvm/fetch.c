@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fetch/files_rec.h"
 #include "fetch/printk.h"
 #include "fetch/printk_rec.h"
 #include "fetch/unix.h"
@@ -86,6 +87,8 @@ int kvm_fetch_arg(struct kvm_vm *k, const struct ptable *t, const struct trap_si
 		return 0;
 	case FETCH_UNIX:
 		return unix_arg(k, t, (const struct app_geometry *)out, e);
+	case FETCH_FILES:
+		return unix_arg(k, t, &((const struct files_geometry *)out)->app, e);
 	}
 	return err_set(e, ENOTSUP, "the kvm backend has no fetcher of number %u", site->fetch->id);
 }
@@ -139,7 +142,7 @@ int kvm_fetch_set(struct kvm_vm *k, struct kvm_site *s, const uint8_t *arg, stru
 	memset(&b->args[spare], 0, sizeof(b->args[spare]));
 	memcpy(b->args[spare].bytes, arg, HOOK_ARG_MAX);
 	b->args[spare].filter = filter;
-	if (s->fetch->id == FETCH_UNIX)
+	if (s->fetch->id == FETCH_UNIX || s->fetch->id == FETCH_FILES)
 		memcpy(b->vcpu_gs, k->gs, sizeof(b->vcpu_gs));
 	if (s->fetch->id == FETCH_PRINTK)
 		b->args[spare].state[0] = ((const struct prb_geometry *)arg)->first_id - 1;

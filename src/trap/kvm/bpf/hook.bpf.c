@@ -21,6 +21,7 @@
 
 #include "trap/kvm/bpf/printk.bpf.h"
 #include "trap/kvm/bpf/unix.bpf.h"
+#include "trap/kvm/bpf/files.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -96,6 +97,9 @@ int BPF_PROG(hook, struct kvm_vcpu *v)
 		len = unix_take(v, r, a, c, idx);
 		if (len == UNIX_UNWANTED)
 			return 0;
+		break;
+	case FETCH_FILES:
+		len = files_take(v, r, a, c, idx);
 		break;
 	default:
 		len = -1;

@@ -17,7 +17,7 @@
 #define HOOK_PLACE_BITS 9
 #define HOOK_PLACES (1 << HOOK_PLACE_BITS)
 #define HOOK_ARGS_MAX 64 /* a power of 2 */
-#define HOOK_ARG_MAX 224
+#define HOOK_ARG_MAX 256
 #define HOOK_SLOTS_MAX 32
 #define HOOK_PAGES 64 /* cached translations, a power of 2 */
 

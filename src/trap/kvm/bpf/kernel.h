@@ -85,7 +85,7 @@ struct kvm_svm {
 	struct kvm_sev_info sev_info;
 };
 
-enum { VCPU_REGS_RCX = 1, VCPU_REGS_RDX = 2, VCPU_REGS_RSI = 6, VCPU_REGS_RDI = 7, VCPU_REGS_RIP = 16 };
+enum { VCPU_REGS_RAX = 0, VCPU_REGS_RCX = 1, VCPU_REGS_RDX = 2, VCPU_REGS_RSI = 6, VCPU_REGS_RDI = 7, VCPU_REGS_RIP = 16 };
 
 struct kvm_vcpu_arch {
 	unsigned long regs[17];

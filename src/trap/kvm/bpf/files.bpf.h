@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * files.bpf.h - what befalls files: fetch/files_fetch.h in the exit, whose argument is a struct files_geometry.
+ * Memory is read as for messages (unix.bpf.h).
+ *
+ * What is a file's first, or under another name than the last time, the VM is held for, so that user space finds
+ * out which file it is while the name cannot change. So does all that is not a write, and what was written if it is
+ * not wholly in the copy. For all else it runs on.
+ */
+#ifndef LOGVISOR_TRAP_KVM_BPF_FILES_BPF_H
+#define LOGVISOR_TRAP_KVM_BPF_FILES_BPF_H
+
+#include "trap/kvm/bpf/ring.bpf.h"
+#include "trap/kvm/bpf/unix.bpf.h"
+
+#include "fetch/files_fetch.h"
+
+#define FILES_KNOWN 1024 /* a power of 2 */
+
+/* Of files that were delivered; each at its place by its inode's address, where the last one stays. */
+static struct files_key files_known[FILES_KNOWN];
+
+static __always_inline struct files_key *files_place(const struct files_key *k)
+{
+	return &files_known[(k->inode >> 6 ^ k->inode >> 16) & (FILES_KNOWN - 1)];
+}
+
+static __always_inline bool files_same(const struct files_key *a, const struct files_key *b)
+{
+	return a->inode == b->inode && a->ino == b->ino && a->generation == b->generation && a->dentry == b->dentry &&
+		a->parent == b->parent && a->hash_len == b->hash_len && a->epoch == b->epoch;
+}
+
+static __always_inline long files_fast(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a,
+	struct files_copy *c, bool cast)
+{
+	struct unix_ctx ctx = {v, cache, true, cast};
+	int r = files_fetch(&ctx, (const struct files_geometry *)a->bytes, &cache->regs, c);
+
+	return direct_end(v, cache) && !r ? (long)files_copy_size(c) : -1;
+}
+
+static __noinline long files_by_loads(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a,
+	struct files_copy *c)
+{
+	return files_fast(v, cache, a, c, true);
+}
+
+static __noinline long files_by_calls(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a,
+	struct files_copy *c)
+{
+	return files_fast(v, cache, a, c, false);
+}
+
+/* Does user space have to look while the VM stands still? */
+static __noinline bool files_hold(struct hook_ring *r, const struct hook_arg *a, struct files_copy *c)
+{
+	const struct files_geometry *g = (const struct files_geometry *)a->bytes;
+	struct files_key *known = files_place(&c->key);
+
+	if (g->at == FILES_AT_WRITE && files_same(known, &c->key)) {
+		c->flags |= FILES_COPY_KNOWN;
+		if (!(c->flags & (FILES_COPY_FAULT | FILES_COPY_LONG)))
+			return false;
+	}
+	if (!hold_for_copy(r))
+		return false;
+	if (g->at == FILES_AT_WRITE)
+		*known = c->key;
+	return true;
+}
+
+/* For the copy @c in @r: bytes written, or negative. */
+static __always_inline long files_take(struct kvm_vcpu *v, struct hook_ring *r, struct hook_arg *a, struct hook_copy *c,
+	__u32 idx)
+{
+	struct hook_cache *cache = bpf_map_lookup_elem(&caches, &idx);
+	struct files_copy *out = (struct files_copy *)(c + 1);
+	long len;
+
+	if (!cache)
+		return -1;
+	cache->regs.rdi = v->arch.regs[VCPU_REGS_RDI];
+	cache->regs.rsi = v->arch.regs[VCPU_REGS_RSI];
+	cache->regs.rdx = v->arch.regs[VCPU_REGS_RDX];
+	cache->regs.rax = v->arch.regs[VCPU_REGS_RAX];
+	cache->regs.gs = vcpu_gs[idx & (HOOK_VCPUS_MAX - 1)];
+	cache->regs.cr3 = v->arch.cr3;
+	len = has_cast ? files_by_loads(v, cache, a, out) : files_by_calls(v, cache, a, out);
+	if (len >= 0) {
+		if (files_hold(r, a, out))
+			c->flags = HOOK_HELD;
+	} else if (hold_for_copy(r)) {
+		__builtin_memcpy(out, &cache->regs, sizeof(cache->regs));
+		c->flags = HOOK_HELD | HOOK_REGS;
+		len = sizeof(cache->regs);
+	}
+	return len;
+}
+
+#endif
