@@ -61,7 +61,7 @@ enum { OPT_KEEP = OPTION_LONG, OPT_KEEP_TIME, OPT_HEARTBEAT, OPT_MAX_HOLD, OPT_O
 
 static const struct cli_option options[] = {
 	{OPT_CHANNELS, "channels", "LIST", "keep these only: kernel,syslog,journal,stdout,audit (default: these)\n"
-		"and log files, by paths: files=/var/log/** (gdb)"},
+		"and log files, by paths: files=/var/log/**"},
 	{OPT_KEEP, "keep", "SIZE", "remove the oldest records beyond so much: 500M, 20G"},
 	{OPT_KEEP_TIME, "keep-time", "TIME", "remove records older than: 12h, 30d, 52w"},
 	{OPT_HEARTBEAT, "heartbeat", "TIME", "write counters into the ledger so often (60s)"},

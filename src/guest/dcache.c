@@ -86,6 +86,7 @@ int dcache_layout_find(struct dcache_layout *l, const struct guest *g, struct er
 		{"inode", "i_size", &l->i_size, MEMBER_MUST},
 		{"inode", "i_mapping", &l->i_mapping, MEMBER_MUST},
 		{"inode", "i_ino", &l->i_ino, MEMBER_MUST},
+		{"inode", "i_generation", &l->i_generation, MEMBER_MUST},
 		{"inode", "i_rwsem.owner", &l->i_owner, MEMBER_MAY},
 		{"address_space", "i_mmap_writable", &l->writable, MEMBER_MUST},
 		{"mount", "mnt", &l->mount_mnt, MEMBER_MUST},

@@ -29,7 +29,7 @@ struct dcache_layout {
 	uint32_t parent, seq; /* dentry.d_parent, d_seq */
 	uint32_t kids, sib;   /* a dentry's children */
 	bool hlist;
-	uint32_t i_mode, i_nlink, i_size, i_mapping, mtime, mtime_nsec, i_ino;
+	uint32_t i_mode, i_nlink, i_size, i_mapping, mtime, mtime_nsec, i_ino, i_generation;
 	uint32_t i_owner;     /* MEMBER_ABSENT: not known (PREEMPT_RT) */
 	uint32_t state, state_len; /* of an inode: aligned to 8, with all of nlink, size and mtime */
 	uint32_t writable;    /* address_space.i_mmap_writable */

@@ -9,7 +9,7 @@
 #include "source/files/impl.h"
 #include "source/files/utmp.h"
 
-static bool is_wanted(const struct files *f, struct span path)
+bool files_wanted(const struct files *f, struct span path)
 {
 	for (unsigned i = 0; i < f->patterns; i++)
 		if (glob_match(f->pattern[i], path))
@@ -40,7 +40,7 @@ static enum record_channel channel_of(const char *path)
 	return RECORD_FILE;
 }
 
-static struct files_entry *of_dentry(struct files *f, uint64_t dentry)
+struct files_entry *files_of_dentry(struct files *f, uint64_t dentry)
 {
 	for (unsigned i = 0; i < f->n; i++)
 		if (f->e[i].dentry == dentry && !f->e[i].dead)
@@ -48,12 +48,12 @@ static struct files_entry *of_dentry(struct files *f, uint64_t dentry)
 	return NULL;
 }
 
-static bool followed(const struct files *f, uint64_t inode)
+struct files_entry *files_of_inode(struct files *f, uint64_t inode)
 {
 	for (unsigned i = 0; i < f->n; i++)
 		if (f->e[i].follows && f->e[i].knot.inode == inode)
-			return true;
-	return false;
+			return &f->e[i];
+	return NULL;
 }
 
 /* ---- one of them ---- */
@@ -65,6 +65,13 @@ static mode_t mode_of(const struct files *f, uint64_t inode)
 	return !inode || f->mem.read(f->mem.ctx, inode + f->dcache.i_mode, &mode, sizeof(mode)) ? 0 : mode;
 }
 
+static uint64_t word_of(const struct files *f, uint64_t gva, size_t len)
+{
+	uint64_t v = 0;
+
+	return f->mem.read(f->mem.ctx, gva, &v, len) ? 0 : v;
+}
+
 void files_adopt(struct files *f, struct files_entry *e)
 {
 	const mode_t mode = mode_of(f, e->knot.inode);
@@ -74,7 +81,7 @@ void files_adopt(struct files *f, struct files_entry *e)
 		e->first = 0;
 		f->rescan = true;
 	}
-	if (!S_ISREG(mode) || !e->wanted || followed(f, e->knot.inode) ||
+	if (!S_ISREG(mode) || !e->wanted || files_of_inode(f, e->knot.inode) ||
 		f->mem.read(f->mem.ctx, e->knot.inode + f->dcache.i_mapping, &e->mapping, 8) ||
 		dcache_state_read(&f->mem, &f->dcache, e->knot.inode, &e->state))
 		return;
@@ -85,6 +92,11 @@ void files_adopt(struct files *f, struct files_entry *e)
 	e->n_told = 0;
 	e->mapped = false;
 	e->shrinking = 0;
+	e->ino = word_of(f, e->knot.inode + f->dcache.i_ino, 8);
+	e->generation = word_of(f, e->knot.inode + f->dcache.i_generation, 4);
+	e->fresh = true;
+	e->touched = e->heard = false;
+	e->doubt = FILES_DIFFERS; /* until it is no more fresh */
 }
 
 void files_leave(struct files *f, struct files_entry *e)
@@ -134,7 +146,7 @@ static struct files_entry *room(struct files *f)
 /* One that was elsewhere until now: a name is made without a file behind it. */
 static void tell_moved(struct files *f, struct files_entry *e)
 {
-	const struct files_entry *parent = of_dentry(f, e->knot.parent);
+	const struct files_entry *parent = files_of_dentry(f, e->knot.parent);
 	const char text[] = "a file of another name is this one from now on";
 
 	if (!f->moving || !e->follows || !parent || !parent->known)
@@ -143,14 +155,14 @@ static void tell_moved(struct files *f, struct files_entry *e)
 	files_tell(f, e, RECORD_LIVE, "moved-in", span_of(text), (struct span){NULL, 0});
 }
 
-static struct files_entry *add(struct files *f, const struct dcache_found *found, bool wanted)
+struct files_entry *files_add(struct files *f, const struct dcache_found *found)
 {
 	struct files_entry *e = room(f);
 
 	if (!e)
 		return NULL;
 	*e = (struct files_entry){.mnt = found->mnt, .dentry = found->dentry, .knot = found->knot, .tag = ++f->tags,
-		.wanted = wanted, .path = strdup(found->path)};
+		.wanted = files_wanted(f, (struct span){found->path, found->path_len}), .path = strdup(found->path)};
 	if (!e->path) {
 		f->over = true;
 		return NULL;
@@ -163,8 +175,8 @@ static bool visit(void *ctx, const struct dcache_found *found)
 {
 	struct files *f = ctx;
 	const struct span path = {found->path, found->path_len};
-	const bool wanted = is_wanted(f, path), above = is_above(f, path);
-	struct files_entry *e = of_dentry(f, found->dentry);
+	const bool wanted = files_wanted(f, path), above = is_above(f, path);
+	struct files_entry *e = files_of_dentry(f, found->dentry);
 
 	if (!wanted && !above)
 		return false;
@@ -172,7 +184,7 @@ static bool visit(void *ctx, const struct dcache_found *found)
 		/* A name in between is followed only as a directory; what else it may become is not wanted. */
 		if (!wanted && found->knot.inode && !S_ISDIR(mode_of(f, found->knot.inode)))
 			return false;
-		e = add(f, found, wanted);
+		e = files_add(f, found);
 		if (!e)
 			return false;
 		files_adopt(f, e);
@@ -203,6 +215,83 @@ static bool lives(struct files *f, const struct files_entry *e)
 		now.inode == e->knot.inode;
 }
 
+/* ---- anchors ---- */
+
+/* How long the directory is that a pattern names before its first sign, without the slash behind it. */
+static size_t literal(struct span pattern)
+{
+	size_t n = 0, dir = 0;
+
+	for (; n < pattern.n && !memchr("*?[", pattern.p[n], 3); n++)
+		if (pattern.p[n] == '/')
+			dir = n;
+	return dir;
+}
+
+/* Is @path the directory @dir, of @n bytes without a slash at the end, or above it? */
+static bool leads_to(const char *path, const char *dir, size_t n)
+{
+	const size_t len = strcmp(path, "/") ? strlen(path) : 0;
+
+	return len <= n && !memcmp(path, dir, len) && (len == n || dir[len] == '/');
+}
+
+static bool is_under(const char *path, const char *dir, size_t n)
+{
+	return strlen(path) > n + 1 && !memcmp(path, dir, n) && path[n] == '/';
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+struct anchors {
+	uint64_t dentry[FILES_ANCHORS_MAX + 1]; /* one more: they are too many */
+	unsigned n;
+};
+
+static void anchor(struct anchors *a, uint64_t dentry)
+{
+	for (unsigned i = 0; i < a->n; i++)
+		if (a->dentry[i] == dentry)
+			return;
+	if (a->n <= FILES_ANCHORS_MAX)
+		a->dentry[a->n++] = dentry;
+}
+
+/*
+ * All that is wanted is below these: of each pattern the directory that it names, or, where that is not, the next
+ * one above; and below it the root of each file system mounted there, for what is above that has no way up.
+ */
+static void find_anchors(struct files *f)
+{
+	struct anchors a = {.n = 0};
+
+	for (unsigned p = 0; p < f->patterns; p++) {
+		const char *dir = f->pattern[p].p;
+		const size_t n = literal(f->pattern[p]);
+		const struct files_entry *best = NULL;
+
+		for (unsigned i = 0; i < f->n; i++) {
+			const struct files_entry *e = &f->e[i];
+
+			if (!e->dir || !e->seen)
+				continue;
+			if (leads_to(e->path, dir, n) && (!best || strlen(e->path) > strlen(best->path)))
+				best = e;
+			if (e->knot.parent == e->dentry && is_under(e->path, dir, n))
+				anchor(&a, e->dentry);
+		}
+		if (best)
+			anchor(&a, best->dentry);
+	}
+	qsort(a.dentry, a.n, sizeof(a.dentry[0]), by_number);
+	files_traps_anchor(&f->traps, a.dentry, a.n);
+}
+
 void files_rescan(struct files *f)
 {
 	f->rescan = false;
@@ -220,4 +309,6 @@ void files_rescan(struct files *f)
 		e->known = e->dir;
 		i++;
 	}
+	if (f->trapped)
+		find_anchors(f);
 }

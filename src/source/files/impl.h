@@ -17,6 +17,8 @@
  *     btrfs         btrfs_dirty_pages(), for up to 2 MiB (fs/btrfs/file.c)
  *     all of them   file_update_time() before the first byte; truncate: i_size, then the times; Linux 5.10 to 7.2
  *
+ * Where there are no watchpoints, but code sites (TRAP_CODE): traps.h, trapped.c.
+ *
  * So a modification's time that changes, with no growth until the lock is free again, is of bytes written before
  * the end of the file, or of a time that was set.
  */
@@ -26,6 +28,7 @@
 #include "guest/dcache.h"
 #include "guest/filepages.h"
 #include "guest/path.h"
+#include "source/files/traps.h"
 #include "source/sender/outbox.h"
 #include "source/source.h"
 #include "source/unix/stream.h"
@@ -63,6 +66,14 @@ struct files_entry {
 	uint32_t told_uid[FILES_TOLD_MAX]; /* ... and whose were of that very second */
 	unsigned n_told;
 
+	/* Of code sites: */
+	uint64_t ino, generation; /* which of the files that had this inode's memory it is */
+	bool fresh;   /* nothing came of it since it was found: what it has may be what is about to come */
+	bool touched; /* something came, and its time has not been looked at since */
+	enum files_doubt { FILES_SURE, FILES_DIFFERS, FILES_OVERDUE } doubt; /* it is not as what came of it says ... */
+	bool heard;                /* ... but something came meanwhile */
+	struct dcache_state seen_state; /* what it was then */
+
 	enum files_pending pending;
 	int64_t pending_us;
 	enum record_fidelity pending_fid;
@@ -87,6 +98,13 @@ struct files {
 	unsigned n, cap;
 	uint32_t tags;
 	bool over, told_over;     /* more than FILES_MAX */
+	bool trapped;             /* by code sites: */
+	struct files_traps traps;
+	const struct app_copy *doer; /* whose doing it is that is being told; NULL: whoever has it locked, or runs */
+	struct {                     /* what was written, copied at the trap: bytes [at, at + n) of a file */
+		uint64_t at, n;
+		const uint8_t *p;
+	} given;
 	bool planted, polled;     /* all by polls: there are no watchpoints */
 	bool told_unsited;
 	unsigned unsited;         /* entries for which there was no watchpoint */
@@ -104,6 +122,13 @@ struct files {
 
 /* find.c: look through the tree for what is wanted. */
 void files_rescan(struct files *f);
+/* find.c: is such a path wanted? */
+bool files_wanted(const struct files *f, struct span path);
+/* find.c: a name that came to be below one of the directories, as @path; NULL: there is no room. */
+struct files_entry *files_add(struct files *f, const struct dcache_found *found);
+/* find.c: by its dentry, or its inode if it is followed; NULL: there is none. */
+struct files_entry *files_of_dentry(struct files *f, uint64_t dentry);
+struct files_entry *files_of_inode(struct files *f, uint64_t inode);
 /* find.c: the file behind @e, if it is one that is wanted, is followed from now on. */
 void files_adopt(struct files *f, struct files_entry *e);
 void files_leave(struct files *f, struct files_entry *e);
@@ -111,10 +136,22 @@ void files_free(struct files *f);
 
 /* look.c: what changed of @e since it was seen last; @rung: at a stop. */
 void files_look(struct files *f, struct files_entry *e, bool rung);
+/* look.c: records of what changed, f->copy being whose doing it is. */
+void files_shrunk(struct files *f, struct files_entry *e, uint64_t to, enum record_fidelity fid);
+void files_unlinked(struct files *f, struct files_entry *e, uint64_t left, enum record_fidelity fid);
+void files_overwritten(struct files *f, struct files_entry *e, enum record_fidelity fid);
 /* look.c: what was waited for, where it is over. Is anything left? */
 bool files_settle(struct files *f, struct files_entry *e);
 /* look.c: who has @inode locked, or ran when the VM stopped, into f->copy. */
 void files_who(struct files *f, uint64_t inode);
+
+/* trapped.c: what a code site brought. */
+void files_trapped(struct files *f, const struct trap_event *ev);
+/*
+ * trapped.c: look for names that came and went, and for what no trap told of, which is told once it is sure. How
+ * long until that is to be done again, in ms.
+ */
+int64_t files_trapped_poll(struct files *f, const struct moment *m);
 
 /* tell.c: records, of f->copy's doing. */
 void files_tell_grown(struct files *f, struct files_entry *e, uint64_t from, uint64_t to, enum record_fidelity fid,

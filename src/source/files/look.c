@@ -24,7 +24,9 @@ void files_who(struct files *f, uint64_t inode)
 	struct trap_gregs gregs;
 
 	memset(&f->copy, 0, offsetof(struct app_copy, data));
-	if (owner) {
+	if (f->doer) {
+		copy_head(&f->copy, f->doer);
+	} else if (owner) {
 		app_fetch_task(&f->mem, &f->geo, owner, &f->copy);
 	} else {
 		if (f->trap && f->trap->ops->gregs && f->vcpu < f->trap->vcpus &&
@@ -58,21 +60,27 @@ static void settle_rename(struct files *f, struct files_entry *e)
 	f->now_us = now_us;
 }
 
-static void settle_modified(struct files *f, struct files_entry *e)
+void files_overwritten(struct files *f, struct files_entry *e, enum record_fidelity fid)
 {
-	const int64_t now_us = f->now_us;
 	char text[128];
 	int n;
 
+	if (e->channel == RECORD_LASTLOG) {
+		files_tell_lastlog(f, e, fid);
+		return;
+	}
+	n = snprintf(text, sizeof(text), "written to before its end, or its time was set; it has %" PRIu64
+		" bytes as before", e->state.size);
+	files_tell(f, e, fid, "overwrite", (struct span){text, (size_t)n}, nothing);
+}
+
+static void settle_modified(struct files *f, struct files_entry *e)
+{
+	const int64_t now_us = f->now_us;
+
 	f->now_us = e->pending_us;
 	e->pending = FILES_NOTHING;
-	if (e->channel == RECORD_LASTLOG) {
-		files_tell_lastlog(f, e, e->pending_fid);
-	} else {
-		n = snprintf(text, sizeof(text), "written to before its end, or its time was set; it has %" PRIu64
-			" bytes as before", e->state.size);
-		files_tell(f, e, e->pending_fid, "overwrite", (struct span){text, (size_t)n}, nothing);
-	}
+	files_overwritten(f, e, e->pending_fid);
 	f->now_us = now_us;
 }
 
@@ -112,7 +120,7 @@ static void grown(struct files *f, struct files_entry *e, uint64_t to, enum reco
 		wait_for(f, e, FILES_MODIFIED, fid);
 }
 
-static void shrunk(struct files *f, struct files_entry *e, uint64_t to, enum record_fidelity fid)
+void files_shrunk(struct files *f, struct files_entry *e, uint64_t to, enum record_fidelity fid)
 {
 	char text[96];
 	int n = snprintf(text, sizeof(text), "cut from %" PRIu64 " to %" PRIu64 " bytes", e->state.size, to);
@@ -124,7 +132,7 @@ static void shrunk(struct files *f, struct files_entry *e, uint64_t to, enum rec
 		e->told = to / UTMP_SIZE * UTMP_SIZE;
 }
 
-static void unlinked(struct files *f, struct files_entry *e, uint64_t left, enum record_fidelity fid)
+void files_unlinked(struct files *f, struct files_entry *e, uint64_t left, enum record_fidelity fid)
 {
 	char text[96];
 	int n = left ? snprintf(text, sizeof(text), "one of its names was removed, %" PRIu64 " are left", left) :
@@ -158,11 +166,11 @@ static void look_inode(struct files *f, struct files_entry *e, enum record_fidel
 		return;
 	files_who(f, e->knot.inode);
 	if (now.nlink < e->state.nlink)
-		unlinked(f, e, now.nlink, fid);
+		files_unlinked(f, e, now.nlink, fid);
 	if (now.size > e->state.size)
 		grown(f, e, now.size, fid);
 	else if (now.size < e->state.size)
-		shrunk(f, e, now.size, fid);
+		files_shrunk(f, e, now.size, fid);
 	else if (now.mtime != e->state.mtime || now.mtime_nsec != e->state.mtime_nsec)
 		modified(f, e, fid);
 	e->state = now;

@@ -27,6 +27,8 @@ static int ask_guest(struct files *f, struct err *e)
 	r = r ? r : path_layout_find(&f->paths, f->g, e);
 	r = r ? r : dcache_layout_find(&f->dcache, f->g, e);
 	r = r ? r : filepages_layout_find(&f->pages, f->g, f->geo.page_offset, f->geo.vmemmap, e);
+	if (!r && f->trapped)
+		r = files_traps_find(&f->traps, f->g, &f->geo, &f->dcache, &f->pages, e);
 	return r ? r : sender_open(&f->sender, f->g, &f->geo, e);
 }
 
@@ -57,6 +59,7 @@ static int files_open(struct source **out, const struct source_start *start, str
 	f->pattern = start->files;
 	f->patterns = start->n_files;
 	f->retry_ms = INT64_MAX;
+	f->trapped = !(start->caps & TRAP_WATCH);
 	outbox_init(&f->out, start->sink);
 	streams_init_plain(&f->streams, &f->out);
 	r = ask_guest(f, e);
@@ -90,6 +93,8 @@ static unsigned files_sites(struct source *s, unsigned caps, struct trap_site *s
 	struct files *f = of(s);
 	unsigned n = 0;
 
+	if (f->trapped && !f->polled)
+		return files_traps_sites(&f->traps, sites, max);
 	max = f->polled || !(caps & TRAP_WATCH) ? 0 : max;
 	f->unsited = 0;
 	/* Files first: what is written counts more than what comes. */
@@ -123,7 +128,8 @@ static void files_planted(struct source *s, bool all, const struct moment *m)
 
 	(void)m;
 	f->planted = true;
-	f->polled |= !all;
+	f->polled |= !all && !f->trapped; /* there polls find what the rest of the traps do not tell */
+	f->told_unsited |= !all && f->trapped; /* by the caller */
 	f->catch_up = true;
 	f->next_ms = 0;
 }
@@ -162,15 +168,34 @@ static void look(struct files *f, uint64_t gva, bool rung)
 	f->moving = false;
 }
 
+/* Out with what is there; what is left is due later. 0, SOURCE_MORE or what the sink returned. */
+static int flush(struct files *f, int64_t now_ms, struct err *e)
+{
+	int r = outbox_flush(&f->out, FLUSH_AT_ONCE, f->now_us, e);
+
+	f->retry_ms = r < 0 ? now_ms + RETRY_MS : r ? now_ms : INT64_MAX;
+	return r;
+}
+
 static int files_event(struct source *s, const struct trap_event *ev, const struct moment *m, struct err *e)
 {
 	struct files *f = of(s);
+	int r;
 
-	(void)e;
+	f->now_us = ev->time_us ? ev->time_us : m->now_us;
+	f->now_ms = m->now_ms;
+	if (ev->type == TRAP_COPY) {
+		files_trapped(f, ev);
+		r = flush(f, m->now_ms, e);
+		return r < 0 ? r : 0;
+	}
+	if (ev->type == TRAP_LOST) {
+		outbox_lost(&f->out, RECORD_FILE, ev->lost, "writes came faster than they could be taken away; what the files "
+			"still have of them is taken late");
+		f->next_ms = m->now_ms;
+	}
 	if (ev->type != TRAP_STOPPED)
 		return 0;
-	f->now_us = ev->time_us;
-	f->now_ms = m->now_ms;
 	f->trap = ev->trap;
 	f->vcpu = ev->vcpu;
 	/* One vCPU writes one word at a time; of several QEMU tells of the last one only. */
@@ -222,6 +247,13 @@ static int tell_alerts(struct files *f, struct err *e)
 			"not all are followed", FILES_MAX);
 		r = outbox_alert(&f->out, f->now_us, "many-files", text, e);
 	}
+	if (!r && f->planted && f->trapped && f->polled && !f->told_unsited) {
+		f->told_unsited = true;
+		snprintf(text, sizeof(text), "%s: files are looked at every %d ms, and who wrote is not known", f->traps.over ?
+			"what is wanted is in too many places to be told in the guest" : "not all traps of files can be planted again",
+			POLL_MS);
+		r = outbox_alert(&f->out, f->now_us, "no-doorbell", text, e);
+	}
 	if (!r && f->planted && !f->polled && f->unsited && !f->told_unsited) {
 		f->told_unsited = true;
 		snprintf(text, sizeof(text), "%u names and files have no watchpoint: they are looked at every %d ms, and who "
@@ -239,15 +271,15 @@ static int files_drain(struct source *s, const struct moment *m, struct err *e)
 	f->now_us = m->now_us;
 	f->now_ms = m->now_ms;
 	/* At a stop files_event() has seen to it. */
-	if (!m->rung && (m->held || m->now_ms >= f->next_ms))
+	if (f->trapped && !f->polled && m->now_ms >= f->next_ms)
+		f->next_ms = m->now_ms + files_trapped_poll(f, m);
+	else if ((!f->trapped || f->polled) && !m->rung && (m->held || m->now_ms >= f->next_ms))
 		poll(f, m);
 	streams_idle(&f->streams, f->now_us);
 	r = tell_alerts(f, e);
 	if (r)
 		return r;
-	r = outbox_flush(&f->out, FLUSH_AT_ONCE, f->now_us, e);
-	f->retry_ms = r < 0 ? m->now_ms + RETRY_MS : r ? m->now_ms : INT64_MAX;
-	return r;
+	return flush(f, m->now_ms, e);
 }
 
 static int64_t files_due(const struct source *s)
@@ -277,7 +309,7 @@ static int files_end(struct source *s, const struct moment *m, bool readable, st
 const struct source_ops source_files = {
 	.name = "log files",
 	.channels = RECORD_FILES,
-	.backends = TRAP_WATCH,
+	.backends = TRAP_WATCH | TRAP_CODE,
 	.open = files_open,
 	.sites = files_sites,
 	.fewer = files_fewer,

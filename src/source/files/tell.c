@@ -64,14 +64,24 @@ static void put_login(struct files *f, const struct files_entry *e, enum record_
 	outbox_put(&f->out, &m);
 }
 
+/* @len bytes of one page at @off: what was copied at the trap, or what the page cache has. As filepages_page(). */
+static int page_bytes(const struct files *f, const struct files_entry *e, uint64_t off, void *buf, size_t len, bool *hole)
+{
+	if (off >= f->given.at && len <= f->given.n && off - f->given.at <= f->given.n - len) {
+		memcpy(buf, f->given.p + (off - f->given.at), len);
+		*hole = false;
+		return 0;
+	}
+	return filepages_page(&f->mem, &f->pages, e->mapping, off, buf, len, hole);
+}
+
 /* @len bytes at @off, maybe over the border of two pages. */
 static bool file_bytes(struct files *f, const struct files_entry *e, uint64_t off, uint8_t *buf, size_t len)
 {
 	const size_t left = FILEPAGES_PAGE - (size_t)(off % FILEPAGES_PAGE), n = left < len ? left : len;
 	bool hole;
 
-	return !filepages_page(&f->mem, &f->pages, e->mapping, off, buf, n, &hole) &&
-		(n == len || !filepages_page(&f->mem, &f->pages, e->mapping, off + n, buf + n, len - n, &hole));
+	return !page_bytes(f, e, off, buf, n, &hole) && (n == len || !page_bytes(f, e, off + n, buf + n, len - n, &hole));
 }
 
 /* Whole records up to @to. A record is written in two where a page ends. */
@@ -185,7 +195,7 @@ void files_tell_grown(struct files *f, struct files_entry *e, uint64_t from, uin
 
 		if (n + step > sizeof(f->chunk))
 			put_text(f, e, fid, at, &n, false);
-		if (filepages_page(&f->mem, &f->pages, e->mapping, at, f->chunk + n, step, &hole)) {
+		if (page_bytes(f, e, at, f->chunk + n, step, &hole)) {
 			put_text(f, e, fid, at, &n, true);
 			outbox_lost(&f->out, e->channel, 1, "what was written was not readable in the guest's memory");
 			*empty = false;

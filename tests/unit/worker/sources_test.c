@@ -344,16 +344,18 @@ static void end_of_both(void **state)
 	end();
 }
 
-/* Log files want watchpoints: a backend without them is refused, unless they are not asked for. */
-static void files_want_watchpoints(void **state)
+/* Log files want traps: a backend without any is refused, unless they are not asked for. */
+static void files_want_traps(void **state)
 {
-	const struct trap_ops watches = {.name = "gdb", .caps = TRAP_WATCH}, code = {.name = "kvm", .caps = TRAP_CODE};
+	const struct trap_ops watches = {.name = "gdb", .caps = TRAP_WATCH}, code = {.name = "kvm", .caps = TRAP_CODE},
+		none = {.name = "xen"};
 
 	(void)state;
 	assert_int_equal(pump_supported(source_table, UINT32_MAX, &watches, &e), 0);
-	assert_int_equal(pump_supported(source_table, ~RECORD_FILES, &code, &e), 0);
-	assert_int_equal(pump_supported(source_table, RECORD_FILES | 1u << RECORD_KMSG, &code, &e), -ENOTSUP);
-	assert_string_equal(e.text, "log files cannot be followed by the kvm backend");
+	assert_int_equal(pump_supported(source_table, UINT32_MAX, &code, &e), 0);
+	assert_int_equal(pump_supported(source_table, ~RECORD_FILES, &none, &e), 0);
+	assert_int_equal(pump_supported(source_table, RECORD_FILES | 1u << RECORD_KMSG, &none, &e), -ENOTSUP);
+	assert_string_equal(e.text, "log files cannot be followed by the xen backend");
 }
 
 int main(void)
@@ -362,7 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(stops), TEST(copies_of_both), TEST(overwritten), TEST(of_a_reboot), TEST(resumed),
 		TEST(none_of_it), TEST(at_once), TEST(tampered_one), TEST(end_of_both),
-		cmocka_unit_test(files_want_watchpoints),
+		cmocka_unit_test(files_want_traps),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * files_trapped_test.c - what code sites bring of a log file becomes records: bytes as they were copied, whatever
+ * memory says by then; holes, bytes written over, lines that no trap told of; and copies that lie.
+ */
+#include "unit/source/files_rig.h"
+
+#include <utmp.h>
+
+static struct files_copy c;
+
+static void world(const char *file)
+{
+	begin(file);
+	f.trapped = true;
+	f.traps.geometry[FILES_TRAP_CHANGE].at = FILES_AT_SECOND;
+	f.e[0].ino = 5;
+	f.e[0].generation = 0;
+	f.dcache.i_ino = 0x60;
+	f.dcache.i_generation = 0x7c;
+	word(INODE + 0x60, 5);
+	f.e[0].fresh = false;
+	f.e[0].doubt = FILES_SURE;
+}
+
+static bool forgets; /* what becomes of it is of no interest */
+
+static void out(void)
+{
+	struct err e;
+
+	while (outbox_flush(&f.out, forgets ? 1000 : UINT32_MAX, 1, &e) > 0)
+		if (forgets)
+			rig_clear();
+}
+
+static void trap(enum files_tag tag)
+{
+	const struct trap_event ev = {.type = TRAP_COPY, .tag = FILES_TRAPS * 3 + tag, .data = &c, .len = files_copy_size(&c)};
+
+	files_trapped(&f, &ev);
+	out();
+}
+
+/* @n bytes at @at are written by @pid, and the file has @size then; as much of @text as is given is copied. */
+static void write_at(uint64_t at, const char *text, uint64_t n, uint64_t size, uint32_t pid)
+{
+	memset(&c, 0, offsetof(struct files_copy, app.data));
+	c.rdx = at;
+	c.rax = n;
+	c.size = size;
+	c.key = (struct files_key){.inode = B + INODE, .ino = 5};
+	c.flags = FILES_COPY_KNOWN;
+	c.app.flags = APP_COPY_NOEXE | APP_COPY_NOCGROUP | APP_COPY_NOPARENT | APP_COPY_NOCREDS;
+	c.app.pid = c.app.tid = pid;
+	c.app.loginuid = c.app.sessionid = APP_ABSENT;
+	c.app.n = (uint32_t)strlen(text);
+	memcpy(c.app.data, text, c.app.n);
+	trap(FILES_TRAP_WRITE);
+}
+
+static void append_at(uint64_t at, const char *text, uint32_t pid)
+{
+	write_at(at, text, strlen(text), at + strlen(text), pid);
+}
+
+static void poll_files(bool emptied)
+{
+	const struct moment m = {.now_ms = 1, .emptied = emptied};
+
+	f.rescan_ms = INT64_MAX;
+	f.rescan = f.catch_up = false;
+	files_trapped_poll(&f, &m);
+	out();
+}
+
+static void appended(void **state)
+{
+	(void)state;
+	world("log");
+	append_at(0, "one\ntw", 7);
+	append_at(6, "o\n", 7);
+	size(8); /* cut and written anew meanwhile: the copies count */
+	text_at(0, "XXXXXXXX", 8);
+	append_at(8, "three\n", 8);
+	assert_int_equal(rig.n, 3);
+	record(0, "7", "", "one");
+	record(1, "7", "", "two");
+	rig_is(rig_observed(rig_get(1), "off"), "4");
+	record(2, "8", "", "three");
+	rig_is(rig_observed(rig_get(2), "file"), "/var/log");
+	/* not wholly copied: the page cache has it */
+	text_at(14, "long\n", 5);
+	write_at(14, "", 5, 19, 7);
+	record(3, "7", "", "long");
+	finish();
+}
+
+static void in_the_middle(void **state)
+{
+	(void)state;
+	world("log");
+	append_at(0, "0123456789\n", 7);
+	write_at(3, "x", 1, 11, 8);
+	record(1, "8", "overwrite", "written to before its end, or its time was set; it has 11 bytes as before");
+	/* partly */
+	write_at(9, "abc\n", 4, 13, 8);
+	record(2, "8", "overwrite", "written to before its end, or its time was set; it has 11 bytes as before");
+	record(3, "8", "", "c");
+	rig_is(rig_observed(rig_get(3), "off"), "11");
+	/* behind a hole */
+	word(NODE + 40, 0);
+	word(NODE + 48, 0);
+	write_at(5000, "z\n", 2, 5002, 7);
+	assert_int_equal(rig.n, 6);
+	rig_is(rig_observed(rig_get(4), "op"), "extend");
+	record(5, "7", "", "z");
+	finish();
+}
+
+/* A file that was found when it had been written already. */
+static void found_late(void **state)
+{
+	(void)state;
+	world("log");
+	f.e[0].fresh = true;
+	f.e[0].state.size = 12;
+	append_at(4, "one\n", 7);
+	append_at(8, "two\n", 7);
+	assert_int_equal(rig.n, 2);
+	rig_is(rig_observed(rig_get(0), "off"), "4");
+	record(1, "7", "", "two");
+	f.e[0].fresh = true;
+	write_at(2, "x", 1, 12, 7); /* what was there before is not told as new */
+	assert_int_equal(rig.n, 3);
+	rig_is(rig_observed(rig_get(2), "op"), "overwrite");
+	finish();
+}
+
+/* What no trap told of is told, but not before what may be on its way has come. */
+static void untold(void **state)
+{
+	(void)state;
+	world("log");
+	append_at(0, "one\n", 7);
+	size(8);
+	text_at(4, "two\n", 4);
+	poll_files(true);
+	poll_files(true);
+	poll_files(false);
+	append_at(4, "two\n", 7); /* it was on its way */
+	for (unsigned i = 0; i < 8; i++)
+		poll_files(true);
+	assert_int_equal(rig.n, 2);
+	size(12);
+	text_at(8, "six\n", 4);
+	owner(TASK);
+	for (unsigned i = 0; i < 8; i++)
+		poll_files(true);
+	assert_int_equal(rig.n, 2);
+	owner(0);
+	poll_files(true);
+	poll_files(false);
+	assert_int_equal(rig.n, 2);
+	poll_files(true);
+	assert_int_equal(rig.n, 3);
+	record(2, "", "", "six");
+	assert_int_equal(rig_get(2)->fidelity, RECORD_LATE);
+	append_at(12, "end\n", 7);
+	record(3, "7", "", "end");
+	/* a file's memory is another's by now */
+	c.key.ino = 6;
+	c.rdx = 16;
+	c.size = 20;
+	trap(FILES_TRAP_WRITE);
+	assert_int_equal(rig.n, 4);
+	assert_false(f.e[0].follows);
+	finish();
+}
+
+static void cut_and_deleted(void **state)
+{
+	(void)state;
+	world("log");
+	append_at(0, "one\n", 7);
+	size(1);
+	memset(&c, 0, offsetof(struct files_copy, app.data));
+	c.rsi = B + DENTRY;
+	c.rdx = B + 0x5000;
+	arena_u32(&a, B + 0x5000, 8); /* ATTR_SIZE */
+	c.app.pid = c.app.tid = 8;
+	c.app.flags = APP_COPY_NOEXE | APP_COPY_NOCGROUP | APP_COPY_NOPARENT | APP_COPY_NOCREDS;
+	c.app.loginuid = c.app.sessionid = APP_ABSENT;
+	trap(FILES_TRAP_CHANGE);
+	record(1, "8", "truncate", "cut from 4 to 1 bytes");
+	word(INODE + 0x68, 100);
+	trap(FILES_TRAP_CHANGE);
+	arena_u32(&a, B + 0x5000, 1); /* its mode */
+	trap(FILES_TRAP_CHANGE);
+	assert_int_equal(rig.n, 2);
+	arena_u32(&a, B + INODE + 0x48, 0);
+	c.rdi = B + DENTRY;
+	trap(FILES_TRAP_DELETE);
+	record(2, "8", "unlink", "deleted, with 1 bytes");
+	append_at(1, "after\n", 7);
+	record(3, "7", "", "after");
+	finish();
+}
+
+/* Whole ones out of copies, with what a page cache has of the rest. */
+static void logins(void **state)
+{
+	struct utmp u = {.ut_type = USER_PROCESS, .ut_pid = 3, .ut_user = "root"};
+
+	(void)state;
+	world("wtmp");
+	write_at(0, "", 0, 0, 7);
+	c.rax = c.size = sizeof(u);
+	c.app.n = sizeof(u);
+	memcpy(c.app.data, &u, sizeof(u));
+	trap(FILES_TRAP_WRITE);
+	record(0, "7", "", "login of root, pid 3");
+	assert_int_equal(rig_get(0)->channel, RECORD_WTMP);
+	c.rdx = sizeof(u);
+	c.rax = c.app.n = 100;
+	c.size = sizeof(u) + 100;
+	trap(FILES_TRAP_WRITE);
+	assert_int_equal(rig.n, 1);
+	text_at(sizeof(u), &u, sizeof(u));
+	c.rdx = c.size;
+	c.rax = c.app.n = sizeof(u) - 100;
+	c.size = 2 * sizeof(u);
+	memcpy(c.app.data, (const char *)&u + 100, sizeof(u) - 100);
+	trap(FILES_TRAP_WRITE);
+	record(1, "7", "", "login of root, pid 3");
+	rig_is(rig_observed(rig_get(1), "off"), "384");
+	assert_int_equal(rig.n, 2);
+	finish();
+}
+
+static void copies_that_lie(void **state)
+{
+	static const uint64_t lie[] = {0, 4095, 1ULL << 63, (1ULL << 31) + 5, UINT64_MAX};
+	enum { LIES = sizeof(lie) / sizeof(lie[0]) };
+
+	(void)state;
+	forgets = true;
+	for (unsigned i = 0; i < LIES * LIES * LIES; i++) {
+		world(i & 1 ? "log" : "wtmp");
+		write_at(lie[i % LIES], i & 2 ? "text\n" : "", lie[i / LIES % LIES], lie[i / LIES / LIES], 7);
+		append_at(100, "text\n", 7);
+		poll_files(true);
+		finish();
+	}
+	for (unsigned tag = 0; tag < FILES_TRAPS; tag++)
+		for (unsigned i = 0; i < LIES; i++) {
+			world("log");
+			c.rdi = lie[i];
+			c.rsi = B + lie[i];
+			c.rdx = lie[LIES - 1 - i];
+			c.app.n = (uint32_t)lie[i];
+			trap(tag);
+			finish();
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(appended),
+		cmocka_unit_test(in_the_middle),
+		cmocka_unit_test(found_late),
+		cmocka_unit_test(untold),
+		cmocka_unit_test(cut_and_deleted),
+		cmocka_unit_test(logins),
+		cmocka_unit_test(copies_that_lie),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
