@@ -43,6 +43,10 @@ awk '
 		row("=> a datagram to another socket costs more", v["other_entry"] - v["other_plain"])
 		row("=> a write to another stream costs more", v["stream_entry"] - v["stream_plain"])
 		row("after detach: a datagram to /dev/log", v["log_after"])
+		row("a line appended to a file, no trap", v["append_plain"])
+		row("=> capture of one to a log file, with its writer", v["append_trapped"] - v["append_plain"])
+		row("=> a line to another file costs more", v["write_trapped"] - v["write_plain"])
+		row("after detach: a line to a log file", v["append_after"])
 		printf "trapped / untrapped: %.2f\n", v["kmsg_trapped"] / v["kmsg_plain"]
 		printf "capture / exit to user space: %.2f (QEMU), %.2f (tinyvmm, the least possible)\n",
 			capture / qemu, capture / v["exit_out"]

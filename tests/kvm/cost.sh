@@ -69,3 +69,21 @@ for way in gadget entry; do
 	grep '^planted' "$dir/app" >&2
 done
 messages after
+
+# Lines appended to a log file, and to another file.
+appends() { # appends NAME
+	echo "append_$1 $(guest vm "lab clock log $n")"
+	echo "write_$1 $(guest vm "lab clock file $n")"
+}
+guest vm 'mkdir -p /var/log /srv/a/b'
+appends plain
+attach vm --channels 'kernel,files=/var/log/**'
+within 60 grep -q following "$dir/vm.log" || { cat "$dir/vm.log" >&2; exit 2; }
+guest vm "lab clock log 5" >/dev/null
+within 10 settled vm
+kill -STOP "$worker"
+appends trapped
+kill -CONT "$worker"
+within 10 settled vm
+detach_worker "$worker"
+appends after

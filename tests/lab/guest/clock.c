@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lab clock cpuid|msr|outq|kmsg COUNT - what one of them costs, in ns of the guest's clock: the least of
+ * lab clock cpuid|msr|outq|kmsg|log|file COUNT - what one of them costs, in ns of the guest's clock: the least of
  * ten rounds of COUNT. Under QEMU's icount a nanosecond is an instruction. msr has the kernel read the
  * modem status register of a serial port, one IN and so one exit to the VMM; outq asks the same driver
  * for what it knows without one. (Port 0x80 from user space would be simpler, but the emulated SVM does
- * not let I/O permission bitmaps through to a nested guest.)
+ * not let I/O permission bitmaps through to a nested guest.) log and file append
+ * a line to a file in /var/log and to another.
  */
 #include "lab.h"
 
@@ -26,7 +27,7 @@ static long long now(void)
 
 static const char line[] = "<6>a line of a length that kernels often write, 64 bytes in all\n";
 
-enum kind { CPUID, MSR, OUTQ, KMSG };
+enum kind { CPUID, MSR, OUTQ, KMSG, LOG, OTHER_FILE };
 
 /* Do it @count times. 0, or -1 with errno. */
 static int repeat(enum kind kind, int fd, long count)
@@ -46,6 +47,8 @@ static int repeat(enum kind kind, int fd, long count)
 			r = ioctl(fd, TIOCOUTQ, &n);
 			break;
 		case KMSG:
+		case LOG:
+		case OTHER_FILE:
 			r = (int)write(fd, line, sizeof(line) - 1);
 		}
 	}
@@ -57,18 +60,18 @@ int clock_main(int argc, char **argv)
 	static const struct {
 		const char *name, *path;
 	} kinds[] = { { "cpuid", "/dev/null" }, { "msr", "/dev/ttyS0" }, { "outq", "/dev/ttyS0" },
-		{ "kmsg", "/dev/kmsg" } };
+		{ "kmsg", "/dev/kmsg" }, { "log", "/var/log/clock" }, { "file", "/srv/a/b/clock" } };
 	enum kind kind = CPUID;
 	long long best = 0;
 	long count;
 	int fd;
 
-	while (argc == 3 && kind <= KMSG && strcmp(argv[1], kinds[kind].name))
+	while (argc == 3 && kind <= OTHER_FILE && strcmp(argv[1], kinds[kind].name))
 		kind++;
-	if (argc != 3 || kind > KMSG)
+	if (argc != 3 || kind > OTHER_FILE)
 		return 2;
 	count = number(argv[2], 1, 1000000, "COUNT");
-	fd = open(kinds[kind].path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	fd = open(kinds[kind].path, O_RDWR | O_CLOEXEC | O_NOCTTY | (kind < LOG ? 0 : O_CREAT | O_APPEND), 0644);
 	if (fd < 0) {
 		perror(kinds[kind].path);
 		return 2;

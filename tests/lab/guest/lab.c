@@ -20,7 +20,7 @@ static const struct {
 	{ "records", records_main, ": one record of every special kind" },
 	{ "ringend", ringend_main, "COUNT: records that end exactly at the ring's end" },
 	{ "kmsg", kmsg_main, ": send all that /dev/kmsg holds to the host" },
-	{ "clock", clock_main, "cpuid|msr|outq|kmsg COUNT: what one costs, in ns" },
+	{ "clock", clock_main, "cpuid|msr|outq|kmsg|log|file COUNT: what one costs, in ns" },
 	{ "forge", forge_main, "COUNT: hypercalls and INVDs from user space, as if at a trap" },
 	{ "kexec", kexec_main, "KERNEL INITRD COMMANDLINE: go on as another kernel, without a reset" },
 	{ "sock", sock_main, "dgram|stream|splice PATH COUNT [BYTES]: messages to a socket, and taken from there" },
