@@ -79,10 +79,11 @@ logvm: deps-demo
 $(BUILD)/logvm/mirror: packaging/logvm/main.c $(LIB)
 	@mkdir -p $(@D)
 	$(call QUIET,LINK)$(CC) $(ALL_CFLAGS) -Wl,--as-needed,--build-id=none $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
-$(BUILD)/logvm/init: packaging/logvm/init.c src/mirror/port/port.c src/mirror/port/port.h
+LOGVM_INIT := packaging/logvm/init.c src/mirror/port/port.c src/mirror/port/vchan.c
+$(BUILD)/logvm/init: $(LOGVM_INIT) src/mirror/port/port.h src/mirror/port/vchan.h
 	@mkdir -p $(@D)
-	$(call QUIET,LINK)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -static -Wl,--build-id=none -Isrc -o $@ \
-		packaging/logvm/init.c src/mirror/port/port.c
+	$(call QUIET,LINK)$(CC) -std=gnu17 $(WARN) -D_GNU_SOURCE -O2 -static -Wl,--build-id=none -Isrc -o $@ $(LOGVM_INIT) \
+		-lxenvchan -lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -lpthread
 $(BUILD)/logvm/measure: packaging/logvm/build $(BUILD)/logvm/mirror $(BUILD)/logvm/init
 	@packaging/logvm/build $(BUILD)/logvm/mirror $(BUILD)/logvm/init $(@D)
 .PHONY: logvm

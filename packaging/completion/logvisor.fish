@@ -157,4 +157,4 @@ complete -c logvisor -n '__logvisor_in logvm' -l disk -x -d 'size of the data di
 complete -c logvisor -n '__logvisor_in logvm' -l mem -x -d 'memory'
 complete -c logvisor -n '__logvisor_in logvm' -l cid -x -d 'vsock address'
 complete -c logvisor -n '__logvisor_in logvm' -l port -x -d 'without vhost-vsock: TCP port on 127.0.0.1'
-complete -c logvisor -n '__logvisor_in logvm' -l accel -x -a 'kvm tcg' -d 'kvm, or tcg where there is none'
+complete -c logvisor -n '__logvisor_in logvm' -l accel -x -a 'kvm tcg xen' -d 'kvm, or tcg where there is none; xen in Domain 0'

@@ -5,7 +5,7 @@
  *
  *	/modules       kernel modules in the order in which they are loaded, a path a line
  *	/config        keys, certificates, rights: put beside this image by `logvisor logvm run`, read only
- *	/data          the data disk, /dev/vda
+ *	/data          the data disk, /dev/vda; on Xen /dev/xvda
  *
  * The mirror runs as a user of its own. When it dies it is started again; when the disk cannot be mounted or the
  * mirror does not come up the machine powers off, so that its VMM ends and somebody notices.
@@ -34,7 +34,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <libxenvchan.h>
+
 #include "mirror/port/port.h"
+#include "mirror/port/vchan.h"
 
 #define LOGVM_USER 64000 /* `logvisor logvm run` gives the disk's root directory to it */
 #define SOCKET "/run/mirror"     /* to see whether it is up */
@@ -93,8 +96,8 @@ static void load_modules(void)
 
 		path[strcspn(path, "\n")] = '\0';
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
-			die(path);
+		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST && errno != ENODEV))
+			die(path); /* ENODEV: a driver of Xen's, elsewhere */
 		close(fd);
 	}
 	if (f)
@@ -135,6 +138,45 @@ static int open_port(const char *name)
 		usleep(10000);
 	}
 	return fd;
+}
+
+static int open_numbered(unsigned number)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "logvisor.%u", number);
+	return open_port(name);
+}
+
+/*
+ * The same of a domain on Xen: one of its vchans, which a process of its own serves to Domain 0. That process needs no
+ * more rights once the memory is granted.
+ */
+static int open_vchan(unsigned number)
+{
+	static const struct vchan_lib lib = {libxenvchan_read, libxenvchan_write, libxenvchan_wait,
+		libxenvchan_fd_for_select, libxenvchan_is_open, libxenvchan_data_ready, libxenvchan_buffer_space,
+		libxenvchan_close};
+	struct libxenvchan *c;
+	char path[32];
+	int s[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, s))
+		die("socketpair");
+	if (fork()) {
+		close(s[1]);
+		return s[0];
+	}
+	close(s[0]);
+	snprintf(path, sizeof(path), VCHAN_PATH "/%u", number);
+	c = libxenvchan_server_init(NULL, 0, path, VCHAN_RING, VCHAN_RING);
+	if (!c)
+		say("%s: cannot be served: %s", path, strerror(errno));
+	else if (setgid(LOGVM_USER) || setuid(LOGVM_USER))
+		say("cannot become another user: %s", strerror(errno));
+	else
+		vchan_pump(&lib, c, s[1]);
+	_exit(0);
 }
 
 static bool there(const char *path)
@@ -345,17 +387,19 @@ int main(void)
 {
 	static char *argv[] = {"/bin/logvisor", "mirror", "run", "--config", "/config", "--store", "/data",
 		"--listen", "unix://" SOCKET, "--listen", "https://127.0.0.1:7007", NULL};
-	char name[32];
-	bool vsock;
+	bool vsock, xen;
+	const char *disk;
 
 	signal(SIGPIPE, SIG_IGN);
 	mount_at("devtmpfs", "dev", "/dev", MS_NOSUID | MS_NOEXEC, "");
 	mount_at("proc", "proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
 	mount_at("sysfs", "sys", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
 	load_modules();
-	wait_for("/dev/vda");
+	xen = on_command_line(" logvm.xen");
+	disk = xen ? "/dev/xvda" : "/dev/vda";
+	wait_for(disk);
 	mount_at("tmpfs", "run", "/run", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,uid=64000,gid=64000");
-	mount_at("ext4", "/dev/vda", "/data", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, "errors=remount-ro");
+	mount_at("ext4", disk, "/data", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, "errors=remount-ro");
 	give("/config");
 	give("/config/*");
 	give("/config/*/*");
@@ -364,11 +408,9 @@ int main(void)
 		argv[10] = "vsock://:7007";
 	else
 		loopback_up();
-	control = open_port("logvisor.control");
-	for (int i = 0; i < PORTS; i++) {
-		snprintf(name, sizeof(name), "logvisor.%d", i);
-		port_init(&ports[i], vsock ? -1 : open_port(name));
-	}
+	control = xen ? open_vchan(VCHAN_CONTROL) : open_port("logvisor.control");
+	for (unsigned i = 0; i < PORTS; i++)
+		port_init(&ports[i], vsock ? -1 : xen ? open_vchan(i) : open_numbered(i));
 	run(argv);
 	say("stopped");
 	power_off();

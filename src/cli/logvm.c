@@ -26,7 +26,7 @@ static const struct cli_option options[] = {
 	{OPT_MEM, "mem", "MIB", "memory (256)"},
 	{OPT_CID, "cid", "N", "vsock address (the first free one from 3 on)"},
 	{OPT_PORT, "port", "N", "without vhost-vsock: TCP port on 127.0.0.1 (any)"},
-	{OPT_ACCEL, "accel", "kvm|tcg", "kvm, or tcg where there is none"},
+	{OPT_ACCEL, "accel", "kvm|tcg|xen", "kvm, or tcg where there is none; xen in Domain 0"},
 	{0, NULL, NULL, NULL},
 };
 
@@ -43,8 +43,8 @@ static int parse(int argc, char **argv, struct vm_options *o)
 		if (c == OPT_IMAGE) {
 			o->image = optarg;
 		} else if (c == OPT_ACCEL) {
-			if (strcmp(optarg, "kvm") && strcmp(optarg, "tcg"))
-				return cli_failf("logvm: --accel: '%.40s' is neither kvm nor tcg", optarg);
+			if (strcmp(optarg, "kvm") && strcmp(optarg, "tcg") && strcmp(optarg, "xen"))
+				return cli_failf("logvm: --accel: '%.40s' is neither kvm nor tcg nor xen", optarg);
 			o->accel = optarg;
 		} else if (!span_decimal(span_of(optarg), &n) || !n || n > 65535) {
 			return cli_failf("logvm: '%.40s' is not a number from 1 to 65535", optarg);
@@ -84,7 +84,8 @@ static void slow(void *ctx)
 {
 	const struct vm *v = ctx;
 
-	cli_failf("the log VM is not ready after half a minute; its file 'console' says how far it is%s",
+	cli_failf("the log VM is not ready after half a minute; its %s says how far it is%s",
+		v->xen ? "console (xenconsoled's log)" : "file 'console'",
 		strcmp(v->accel, "kvm") ? "" : ". Should /dev/kvm not work on this host: --accel tcg");
 }
 
@@ -113,7 +114,7 @@ static int logvm_main(int argc, char **argv)
 	r = vm_start(v, &o, &e);
 	if (!r) {
 		fprintf(stderr, "logvisor: log VM: image sha256 %s, reached by %s\n", v->measure,
-			v->listener < 0 ? "vsock" : "virtio-serial (this host has no vhost-vsock)");
+			v->xen ? "vchan" : v->listener < 0 ? "vsock" : "virtio-serial (this host has no vhost-vsock)");
 		r = vm_run(v, &(struct vm_told){.ready = ready, .slow = slow, .ctx = v}, &e);
 	}
 	vm_close(v);

@@ -150,8 +150,8 @@ int vm_run(struct vm *v, const struct vm_told *told, struct err *e)
 		return err_set(e, ETIMEDOUT, "the log VM did not power off within %d s and was killed; what it has "
 			"acknowledged is on its disk", STOP_MS / 1000);
 	if (WIFSIGNALED(r.status))
-		return err_set(e, EIO, "QEMU was killed by signal %d; start it again, nothing acknowledged is lost",
-			WTERMSIG(r.status));
-	return err_set(e, EIO, "the log VM ended by itself (QEMU's status %d); its file 'console' says why",
-		WEXITSTATUS(r.status));
+		return err_set(e, EIO, "%s was killed by signal %d; start it again, nothing acknowledged is lost",
+			v->xen ? "xl" : "QEMU", WTERMSIG(r.status));
+	return err_set(e, EIO, "the log VM ended by itself (%s's status %d); its %s says why", v->xen ? "xl" : "QEMU",
+		WEXITSTATUS(r.status), v->xen ? "console (xenconsoled's log)" : "file 'console'");
 }

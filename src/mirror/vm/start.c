@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "mirror/vm/vm.h"
+#include "mirror/vm/xen.h"
 #include "util/cleanup.h"
 
 #define ARGS 160
@@ -252,26 +253,12 @@ static int open_dir(struct vm *v, const char *path, struct err *e)
 	return 0;
 }
 
-int vm_start(struct vm *v, const struct vm_options *o, struct err *e)
+/* QEMU, and vsock or ports. */
+static int start(struct vm *v, const struct vm_options *o, struct err *e)
 {
 	struct args a = {.n = 0};
-	int r;
+	int r = take_cid(o->cid, &v->cid, e);
 
-	memset(v, 0, sizeof(*v));
-	v->dir = v->lock = v->control = v->listener = -1;
-	for (unsigned i = 0; i < PORTS; i++)
-		port_init(&v->ports[i], -1);
-	v->accel = o->accel ? o->accel : access("/dev/kvm", R_OK | W_OK) ? "tcg" : "kvm";
-	r = vm_measure(o->image, v->measure, e);
-	if (!r)
-		r = open_dir(v, o->dir, e);
-	if (!r)
-		r = vm_write_initrd(v->dir, o->image, e);
-	if (!r)
-		r = make_disk(v->dir, o->disk_bytes, e);
-	if (r)
-		return r;
-	r = take_cid(o->cid, &v->cid, e);
 	if (r < 0)
 		return r;
 	if (r)
@@ -292,14 +279,41 @@ int vm_start(struct vm *v, const struct vm_options *o, struct err *e)
 	return r;
 }
 
+int vm_start(struct vm *v, const struct vm_options *o, struct err *e)
+{
+	int r;
+
+	memset(v, 0, sizeof(*v));
+	v->dir = v->lock = v->control = v->listener = v->disk = -1;
+	for (unsigned i = 0; i < PORTS; i++)
+		port_init(&v->ports[i], -1);
+	v->accel = o->accel ? o->accel : xen_here() ? "xen" : access("/dev/kvm", R_OK | W_OK) ? "tcg" : "kvm";
+	v->xen = !strcmp(v->accel, "xen");
+	r = vm_measure(o->image, v->measure, e);
+	if (!r)
+		r = open_dir(v, o->dir, e);
+	if (!r)
+		r = vm_write_initrd(v->dir, o->image, e);
+	if (!r)
+		r = make_disk(v->dir, o->disk_bytes, e);
+	if (r)
+		return r;
+	if (!v->xen)
+		return start(v, o, e);
+	r = listen_on(v, o->port, e);
+	return r ? r : xen_start(v, o, e);
+}
+
 void vm_close(struct vm *v)
 {
-	int *fds[] = {&v->control, &v->listener, &v->lock, &v->dir};
+	int *fds[] = {&v->control, &v->listener, &v->disk, &v->lock, &v->dir};
 
 	if (v->qemu > 0) {
 		kill(v->qemu, SIGKILL);
 		outcome(v->qemu);
 	}
+	if (v->xen && v->made)
+		xen_destroy(v);
 	for (unsigned i = 0; i < PORTS; i++) {
 		port_close(&v->ports[i]);
 		if (v->ports[i].fd >= 0)

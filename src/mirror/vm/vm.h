@@ -2,8 +2,9 @@
 /*
  * vm.h - the log VM as it runs: a directory with its data disk and its configuration, the image that was built
  * (packaging/logvm), and stock QEMU. Where the host has vhost-vsock the mirror in it is reached by vsock; where
- * not, through virtio-serial ports (mirror/port/port.h), which a loopback TCP port of the host leads to. The
- * mirror's TLS goes from end to end either way: what is between sees nothing and needs no trust.
+ * not, through virtio-serial ports (mirror/port/port.h), which a loopback TCP port of the host leads to. In Domain 0
+ * of a Xen it is a domain, and the ports are vchans (mirror/vm/xen.h). The mirror's TLS goes from end to end in any
+ * case: what is between sees nothing and needs no trust.
  *
  *	DIR/config     `logvisor mirror init`, `mirror add`: given to the VM at its start, read only
  *	DIR/data.img   the data disk, ext4, made when it is not there
@@ -15,6 +16,7 @@
 #ifndef LOGVISOR_MIRROR_VM_VM_H
 #define LOGVISOR_MIRROR_VM_VM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -32,19 +34,21 @@ struct vm_options {
 	unsigned mem_mib;
 	uint32_t cid;         /* vsock address; 0: the first free one from 3 on */
 	uint16_t port;        /* without vsock, the host's TCP port; 0: any */
-	const char *accel;    /* NULL: kvm, or tcg where there is none */
+	const char *accel;    /* NULL: xen in Domain 0, else kvm, or tcg where there is none */
 };
 
 struct vm {
 	int dir, lock;
-	pid_t qemu;
+	pid_t qemu;           /* on Xen, xl */
+	bool xen, made;       /* made: a domain, by us */
+	int disk;             /* on Xen, the data disk's loop device */
 	int control;          /* the first process's control port */
 	int listener;         /* of the ports; -1: vsock */
 	uint32_t cid;
 	struct port ports[PORTS];
 	char measure[VM_MEASURE + 1];
 	char url[64];
-	const char *accel;    /* kvm or tcg */
+	const char *accel;    /* xen, kvm or tcg */
 };
 
 /*
