@@ -11,7 +11,7 @@
 #include "fetch/printk_rec.h"
 #include "fetch/unix.h"
 #include "trap/kvm/kvm.h"
-#include "trap/kvm/virt.h"
+#include "trap/vmm/virt.h"
 
 #include "trap/kvm/bpf/hook.skel.h"
 

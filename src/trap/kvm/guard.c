@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "trap/kvm/kvm.h"
+#include "trap/vmm/entry.h"
 #include "util/clock.h"
 
 #define ASK_AGAIN_MS 100 /* who plants may not know yet whether it is still the same guest */
@@ -118,7 +119,7 @@ static void describe(const struct kvm_site *s, enum site_state is, char *text, s
 		snprintf(text, n, "the %s at 0x%" PRIx64 " %s %02x %02x %02x %02x %02x (%s)",
 			s->use == KVM_SITE_LOST ? "site" : "trap", s->gva,
 			s->use == KVM_SITE_LOST ? "is free again:" : "was overwritten with", b[0], b[1], b[2], b[3],
-			b[4], is == SITE_TAKEN ? site_guess(b) : "a NOP");
+			b[4], is == SITE_TAKEN ? entry_guess(b) : "a NOP");
 }
 
 /*

@@ -13,7 +13,7 @@
 
 #include "trap/kvm/bpf/hook.skel.h"
 #include "trap/kvm/room.h"
-#include "trap/kvm/virt.h"
+#include "trap/vmm/virt.h"
 #include "util/clock.h"
 
 #define GUARD_MS 100

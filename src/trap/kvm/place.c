@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "trap/kvm/room.h"
-#include "trap/kvm/virt.h"
+#include "trap/vmm/entry.h"
+#include "trap/vmm/virt.h"
 #include "util/cleanup.h"
 #include "util/load.h"
 
@@ -104,7 +105,7 @@ static bool left_jump(const struct room *r, uint64_t gva, const uint8_t *code, s
 static int busy(const struct trap_site *site, const uint8_t *c, struct err *e)
 {
 	return err_set(e, EBUSY, "%s at 0x%" PRIx64 " is %02x %02x %02x %02x %02x %02x %02x %02x %02x: %s",
-		name_of(site), site->gva, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], site_guess(c));
+		name_of(site), site->gva, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], entry_guess(c));
 }
 
 static int place_entry(const struct ptable *t, struct kvm_site *s, uint8_t *now, struct err *e)

@@ -15,6 +15,7 @@
 #include "guest/arch/x86.h"
 #include "trap/kvm/kvm.h"
 #include "trap/kvm/place.h"
+#include "trap/vmm/entry.h"
 
 #include "util/clock.h"
 
@@ -226,7 +227,7 @@ static int replant(struct kvm_vm *k, struct kvm_site *s, struct err *e)
 	leave(k);
 	if (r == -EBUSY)
 		return err_set(e, EBUSY, "the guest's code at 0x%" PRIx64 " is %02x %02x %02x %02x %02x: %s", s->gva,
-			now[0], now[1], now[2], now[3], now[4], site_guess(now));
+			now[0], now[1], now[2], now[3], now[4], entry_guess(now));
 	return r ? err_set(e, -r, "cannot write the guest's memory: %s", strerror(-r)) : 0;
 }
 

@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-static const uint8_t nop_p6[SITE_LEN] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
-static const uint8_t nop_k8[SITE_LEN] = {0x66, 0x66, 0x66, 0x66, 0x90};
+#include "trap/vmm/entry.h"
 
 static const uint8_t trap_p6[SITE_LEN] = {0x0f, 0x1f, 0x00, 0x0f, 0x08};
 static const uint8_t trap_k8[SITE_LEN] = {0x66, 0x66, 0x90, 0x0f, 0x08};
@@ -26,13 +25,9 @@ static const struct gate {
 #define CALL 0xe8 /* both with a distance of 32 bits from their own end */
 #define JMP  0xe9
 
-/* ENDBR64, and what Linux seals it with when nothing calls the function indirectly (6.2, 6.19). */
-static const uint8_t endbr[][4] = {
-	{0xf3, 0x0f, 0x1e, 0xfa}, {0x66, 0x0f, 0x1f, 0x00}, {0x0f, 0x1f, 0x40, 0xd6}};
-
 static bool is_k8(const uint8_t *c)
 {
-	return c[0] == nop_k8[0] || c[0] == gate_k8.closed;
+	return c[0] == entry_nop_k8[0] || c[0] == gate_k8.closed;
 }
 
 /* Is each byte one of the NOP's or of the trap's, but for the one that closes the site? */
@@ -46,7 +41,7 @@ static bool retired(const uint8_t *c, const uint8_t *nop, const uint8_t *trap, s
 
 static enum site_state look(const uint8_t *c)
 {
-	const uint8_t *nop = is_k8(c) ? nop_k8 : nop_p6, *trap = is_k8(c) ? trap_k8 : trap_p6;
+	const uint8_t *nop = is_k8(c) ? entry_nop_k8 : entry_nop_p6, *trap = is_k8(c) ? trap_k8 : trap_p6;
 
 	if (!memcmp(c, nop, SITE_LEN))
 		return SITE_FREE;
@@ -57,16 +52,11 @@ static enum site_state look(const uint8_t *c)
 
 enum site_state site_look(const uint8_t *code, size_t *off)
 {
-	enum site_state s;
+	const size_t endbr = entry_endbr(code);
+	enum site_state s = look(code + endbr);
 
-	*off = 0;
-	for (size_t i = 0; i < sizeof(endbr) / sizeof(endbr[0]); i++)
-		if (!memcmp(code, endbr[i], sizeof(endbr[i]))) {
-			s = look(code + sizeof(endbr[i]));
-			*off = s == SITE_TAKEN ? 0 : sizeof(endbr[i]);
-			return s;
-		}
-	return look(code);
+	*off = s == SITE_TAKEN ? 0 : endbr;
+	return s;
 }
 
 static struct gate gate_of(const struct site *s)
@@ -82,7 +72,7 @@ int site_trap(struct site *s, const uint8_t *now)
 	if (look(now) == SITE_TAKEN)
 		return -EBUSY;
 	s->kind = SITE_TRAP;
-	memcpy(s->original, k8 ? nop_k8 : nop_p6, SITE_LEN);
+	memcpy(s->original, k8 ? entry_nop_k8 : entry_nop_p6, SITE_LEN);
 	memcpy(s->planted, k8 ? trap_k8 : trap_p6, SITE_LEN);
 	memcpy(s->retired, s->planted, SITE_LEN);
 	s->retired[gate_of(s).at] = gate_of(s).closed;
@@ -169,24 +159,4 @@ unsigned site_steps(const struct site *s, const uint8_t *from, const uint8_t *to
 	if (to[g.at] != g.closed)
 		step[n++] = one_byte(g.at, to[g.at]);
 	return n;
-}
-
-const char *site_guess(const uint8_t *code)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < sizeof(endbr) / sizeof(endbr[0]); i++)
-		if (!memcmp(code, endbr[i], sizeof(endbr[i])))
-			at = sizeof(endbr[i]);
-	switch (code[at]) {
-	case CALL:
-		return "a call, as ftrace, fentry BPF, livepatch and kprobes put it";
-	case JMP:
-	case 0xeb:
-		return "a jump, as an optimized kprobe puts it";
-	case 0xcc:
-		return "a breakpoint, as a debugger or kprobe puts it";
-	default:
-		return "no NOP that can be replaced";
-	}
 }

@@ -96,7 +96,4 @@ struct site_step {
  */
 unsigned site_steps(const struct site *s, const uint8_t *from, const uint8_t *to, struct site_step *step);
 
-/* Who wrote these bytes, for messages: "ftrace, livepatch or a kprobe (call ...)", "a breakpoint". */
-const char *site_guess(const uint8_t *code);
-
 #endif

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "trap/kvm/site.h"
+#include "trap/vmm/entry.h"
 
 #define P6 0x0f, 0x1f, 0x44, 0x00, 0x00
 #define K8 0x66, 0x66, 0x66, 0x66, 0x90
@@ -222,8 +223,8 @@ static void test_guess(void **state)
 	static const uint8_t int3[SITE_LOOK] = {0xcc};
 
 	(void)state;
-	assert_non_null(strstr(site_guess(call), "ftrace"));
-	assert_non_null(strstr(site_guess(int3), "breakpoint"));
+	assert_non_null(strstr(entry_guess(call), "ftrace"));
+	assert_non_null(strstr(entry_guess(int3), "breakpoint"));
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "trap/kvm/virt.h"
+#include "trap/vmm/virt.h"
 
 int virt_read(void *ctx, uint64_t gva, void *buf, size_t len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* virt.h - a guest's memory by guest-virtual address, through one page table: what fetchers read with. */
-#ifndef LOGVISOR_TRAP_KVM_VIRT_H
-#define LOGVISOR_TRAP_KVM_VIRT_H
+#ifndef LOGVISOR_TRAP_VMM_VIRT_H
+#define LOGVISOR_TRAP_VMM_VIRT_H
 
 #include "fetch/fetch.h"
 #include "guest/arch/x86.h"
