@@ -7,9 +7,9 @@
  * differ: SITE_WATCH stops the VM after a write to guest data (gdb: a write watchpoint, guest memory
  * untouched), SITE_CODE runs at the entry of a guest kernel function, or where it calls another, and brings what the
  * site's fetcher (fetch/fetch.h) made of the registers there. A source describes such a site; what is written into the
- * guest for it, and whether a filter runs in the guest or in the exit, is the backend's affair. Where the fetcher runs is the backend's affair: in the exit
- * (kvm: an INVD over the ftrace NOP, the fetcher in a BPF program), or in user space, through struct fetch,
- * where the doorbell is an event with registers that holds the vCPU (xen: vm_event).
+ * guest for it, and whether a filter runs in the guest or in the exit, is the backend's affair. Where the fetcher
+ * runs is the backend's affair: in the exit (kvm: an INVD over the ftrace NOP, the fetcher in a BPF program), or in
+ * user space, through struct fetch, where the doorbell is an event with registers that holds the vCPU (xen: vm_event).
  */
 #ifndef LOGVISOR_TRAP_TRAP_H
 #define LOGVISOR_TRAP_TRAP_H
@@ -25,6 +25,11 @@
 enum trap_cap {
 	TRAP_WATCH = 1 << 0, /* takes SITE_WATCH */
 	TRAP_CODE = 1 << 1,  /* takes SITE_CODE */
+	/*
+	 * Takes SITE_CODE of TRAP_ENTRY without a filter, where that is not often: each time is dear, and when there
+	 * are many the traps rest (TRAP_RESTS).
+	 */
+	TRAP_RARE = 1 << 2,
 };
 
 #define TRAP_WATCH_MAX 4096
@@ -109,6 +114,8 @@ enum trap_event_type {
 	TRAP_COPY,    /* a SITE_CODE ran; its fetcher's output is in data; VM runs on, unless `held` */
 	TRAP_LOST,    /* the backend had to drop `lost` events, and `failed` led nowhere; VM runs on */
 	TRAP_CHANGED, /* a SITE_CODE holds other bytes than were planted: `text` says which; VM runs on */
+	TRAP_RESTS,   /* nothing is trapped for a while, for it came too often: poll; `text`, if any: it is an attack */
+	TRAP_AWAKE,   /* it is trapped again; what is there by now may have come past the traps */
 	TRAP_ALERT,   /* the backend found its trap tampered with: `text` says how; VM runs on */
 	/*
 	 * The VM began anew, or goes on elsewhere: `text` says how. Its memory is still readable, for the last records,
@@ -158,6 +165,8 @@ struct trap_ops {
 	 * signal, leaves the VM running with nothing armed. 0 or -errno with @e.
 	 */
 	int (*attach)(struct trap **out, const char *target, struct err *e);
+	/* Right after attach(): plant nothing, as if the backend could not; the ops are others then. NULL: it has no such way. */
+	int (*poll_only)(struct trap *t);
 	/* Registers of vCPU @vcpu; may hold the VM for a moment. -ENOENT: no such vCPU. */
 	int (*cpu)(struct trap *t, unsigned vcpu, struct gcpu *out, struct err *e);
 	/*

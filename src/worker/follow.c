@@ -181,6 +181,17 @@ static void tampered(struct follow *f, const struct trap_event *ev)
 	f->boot.look_ms = 0;
 }
 
+/* Traps rest, or do so no more: polls take over meanwhile. */
+static void rested(struct follow *f, const struct trap_event *ev)
+{
+	struct trap_event all = *ev;
+
+	all.lost = ev->type == TRAP_RESTS;
+	if (ev->text[0])
+		report_alert(f->report, "trap", ev->text);
+	pump_tampered(&f->pump, &all);
+}
+
 int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 {
 	if (ev->emptied)
@@ -203,6 +214,10 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 		return 0;
 	case TRAP_CHANGED:
 		changed(f, ev);
+		return 0;
+	case TRAP_RESTS:
+	case TRAP_AWAKE:
+		rested(f, ev);
 		return 0;
 	case TRAP_ALERT:
 		tampered(f, ev);

@@ -22,7 +22,7 @@ struct printk_pace {
 	int64_t event_ms; /* of the last doorbell or copy */
 	int64_t polled_ms; /* of the last poll that was not put off */
 	int64_t look_ms;  /* until then one word tells that nothing was logged */
-	bool only;        /* nothing is trapped */
+	bool only;        /* nothing is trapped, but while functions are armed */
 	uint64_t want;    /* where the last poll ended, */
 	int64_t busy_ms;  /* and until then the guest is taken to log more */
 };
@@ -231,7 +231,7 @@ bool printk_pace_poll(struct printk *p, const struct moment *m);
 void printk_pace_polled(struct printk *p, const struct moment *m);
 void printk_pace_rung(struct printk *p, const struct moment *m);
 void printk_pace_now(struct printk *p);
-/* Nothing is trapped: polls are all there is. */
+/* Nothing is trapped, or not always: while it is not, polls are all there is. */
 void printk_pace_only(struct printk *p);
 
 /* ---- rewind.c ---- */

@@ -20,7 +20,7 @@ static int open_printk(struct source **out, const struct source_start *start, st
 		return r;
 	if (start->strict)
 		printk_strict(p);
-	if (!start->caps)
+	if (!(start->caps & (TRAP_CODE | TRAP_WATCH)))
 		printk_pace_only(p);
 	printk_size(p, &records, &bytes);
 	snprintf(p->s.desc, sizeof(p->s.desc), "ring of %" PRIu64 " records and %" PRIu64 " KiB", records,

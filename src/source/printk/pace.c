@@ -69,9 +69,15 @@ static bool nothing_new(struct printk *p)
 	return true;
 }
 
+/* Nothing is trapped: polls are all there is. */
+static bool polled(const struct printk *p)
+{
+	return p->pace.only && !(p->code && p->armed);
+}
+
 static int64_t next(const struct printk *p, int64_t now_ms)
 {
-	if (p->pace.only)
+	if (polled(p))
 		return now_ms + (now_ms < p->pace.busy_ms ? POLLED_BUSY_MS : POLLED_MS);
 	if (p->flood.on)
 		return now_ms + FLOOD_POLL_MS;
@@ -87,13 +93,13 @@ bool printk_pace_quiet(struct printk *p, const struct moment *m)
 		return false;
 	if (!nothing_new(p)) /* while copies come, there is no need to look at the guest either */
 		return p->code && !m->emptied;
-	c->next_ms = c->only ? next(p, m->now_ms) : m->now_ms + POLL_MS;
+	c->next_ms = polled(p) ? next(p, m->now_ms) : m->now_ms + POLL_MS;
 	return true;
 }
 
 /*
- * Where each stop drains the ring, not while doorbells ring, for a while. Where copies come, only when all that were made
- * before the last poll have been taken: what is in the ring and has none then has none.
+ * Where each stop drains the ring, not while doorbells ring, for a while. Where copies come, only when all that were
+ * made before the last poll have been taken: what is in the ring and has none then has none.
  */
 bool printk_pace_poll(struct printk *p, const struct moment *m)
 {

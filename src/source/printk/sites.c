@@ -32,7 +32,7 @@ unsigned printk_sites(struct printk *p, unsigned caps, struct trap_site *sites, 
 {
 	unsigned n = 0;
 
-	if (caps & TRAP_CODE && max >= 2 && p->code_commit && p->code_final) {
+	if (caps & (TRAP_CODE | TRAP_RARE) && max >= 2 && p->code_commit && p->code_final) {
 		/* Most records come by the first. */
 		const struct { uint64_t gva; uint32_t tag; } f[] = {
 			{p->code_final, PRINTK_TAG_FINAL},

@@ -42,8 +42,8 @@ int applog_open(struct source **out, const struct source_start *start, const str
 	int r;
 
 	/* A message is gone from its socket's queue as soon as its reader has it. */
-	if (!start->caps)
-		return err_set(e, ENOTSUP, "nothing is trapped in this VM, and by polling no message would be sure to be "
+	if (!(start->caps & (TRAP_CODE | TRAP_WATCH)))
+		return err_set(e, ENOTSUP, "messages are not trapped in this VM, and by polling none would be sure to be "
 			"seen");
 	l = calloc(1, sizeof(*l));
 	if (!l)
