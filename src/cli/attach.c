@@ -57,7 +57,7 @@ static bool seconds_of(const char *s, uint64_t *seconds)
 	return with_unit(s, "smhdw", factor, seconds);
 }
 
-enum { OPT_KEEP = OPTION_LONG, OPT_KEEP_TIME, OPT_HEARTBEAT, OPT_MAX_HOLD, OPT_ON_FULL, OPT_STRICT, OPT_CHANNELS };
+enum { OPT_KEEP = OPTION_LONG, OPT_KEEP_TIME, OPT_HEARTBEAT, OPT_MAX_HOLD, OPT_ON_FULL, OPT_STRICT, OPT_POLL, OPT_CHANNELS };
 
 static const struct cli_option options[] = {
 	{OPT_CHANNELS, "channels", "LIST", "keep these only: kernel,syslog,journal,stdout,audit (default: these)\n"
@@ -72,6 +72,7 @@ static const struct cli_option options[] = {
 		"when records come faster than they can be taken away, hold the VM\n"
 		"(default), or never, which is --max-hold 0"},
 	{OPT_STRICT, "strict", NULL, "stop the VM for each record in a flood too (gdb)"},
+	{OPT_POLL, "poll", NULL, "plant nothing in the VM, look at its log every few milliseconds (xen)"},
 	CLI_OPTIONS_MIRRORS,
 	CLI_OPTION_STORE,
 	{0, NULL, NULL, NULL},
@@ -127,6 +128,9 @@ static int parse(int argc, char **argv, struct worker_options *o, struct channel
 			break;
 		case OPT_STRICT:
 			o->strict = true;
+			break;
+		case OPT_POLL:
+			o->poll = true;
 			break;
 		case OPT_CHANNELS:
 			if (channels_parse(channels, optarg, &e)) {

@@ -56,7 +56,7 @@ static const int server[] = {
 };
 
 static const int guardian[] = {
-	SCMP_SYS(pidfd_send_signal), SCMP_SYS(bpf), SCMP_SYS(setsid), SCMP_SYS(prctl),
+	SCMP_SYS(pidfd_send_signal), SCMP_SYS(bpf), SCMP_SYS(setsid), SCMP_SYS(prctl), SCMP_SYS(flock),
 };
 
 /* What libcurl, OpenSSL and name resolution need. */

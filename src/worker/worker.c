@@ -71,6 +71,9 @@ static int open_both(struct worker *w, struct ledger_recovery *rec, struct err *
 
 	if (!r)
 		r = trap_attach(&w->t, o->target, e);
+	if (!r && o->poll)
+		r = w->t->ops->poll_only ? w->t->ops->poll_only(w->t) :
+			err_set(e, ENOTSUP, "--poll is for targets xen:DOMAIN");
 	if (!r)
 		r = pump_supported(source_table, o->channels, w->t->ops, e);
 	if (!r && !old)

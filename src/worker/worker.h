@@ -23,6 +23,7 @@ struct worker_options {
 	uint64_t keep_bytes; /* retention, 0: all */
 	int64_t keep_us;     /* retention by age, 0: all */
 	bool strict;         /* hold the VM for each record, also in a flood */
+	bool poll;           /* plant nothing, look at the logs now and then */
 	unsigned channels;   /* 1 << enum record_channel: those that are kept */
 	const struct span *files; /* patterns of paths: log files that are followed. Without any RECORD_FILES must not be in channels */
 	unsigned n_files;

@@ -2,200 +2,74 @@
 #include "trap/xen/guardian.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "trap/xen/mem.h"
-#include "util/clock.h"
+#include "trap/xen/talk.h"
 #include "util/pass.h"
-#include "util/sandbox.h"
 
 #define ANSWER_MS 30000 /* on a host that is short of processors */
 
-enum what { ASK_STATE, ASK_REGS, ASK_HOLD, ASK_LET_GO, ASK_NEXT };
-
-struct question {
-	uint32_t what; /* enum what */
-	uint32_t vcpu;
-};
-
-struct answer {
-	int r;
-	struct xen_dom dom;
-	struct gcpu regs;
-};
-
-/* ---- the child ---- */
-
-struct state {
-	const struct xen_lib *lib;
-	void *xch;
-	int ctl;
-	struct xen_dom dom;
-	int64_t held_ms; /* since then, monotonic; 0: it is not */
-};
-
-static int let_go(struct state *s)
+/* Start the process whose life is @life. Its number, or -errno. */
+static pid_t start(struct xen_talk *k, void (*life)(struct xen_talk *k))
 {
-	if (!s->held_ms)
-		return 0;
-	s->held_ms = 0;
-	return s->lib->unpause(s->xch, s->dom.id) ? -errno : 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		life(k);
+	return pid < 0 ? -errno : pid;
 }
 
-static int hold(struct state *s)
+static int start_both(struct xen_guardian *g, struct xen_talk *k)
 {
-	if (s->held_ms)
-		return 0;
-	if (s->lib->pause(s->xch, s->dom.id))
+	g->pid = start(k, xen_serve);
+	if (g->pid < 0)
+		return g->pid;
+	k->guardian = (int)syscall(SYS_pidfd_open, g->pid, 0);
+	if (k->guardian < 0)
 		return -errno;
-	s->held_ms = clock_mono_ms();
-	return 0;
+	g->second = start(k, xen_second);
+	close(k->guardian);
+	return g->second < 0 ? g->second : 0;
 }
-
-/* To the domain that took the place of ours; *@fd is for its memory. */
-static int next(struct state *s, int *fd)
-{
-	struct xen_dom d;
-	int r = xen_of_uuid(s->lib, s->xch, s->dom.uuid, &d, NULL);
-
-	if (r)
-		return r;
-	r = xen_refuse(&d, NULL);
-	if (r)
-		return r;
-	*fd = xen_mem_open(d.id, NULL);
-	if (*fd < 0)
-		return *fd;
-	let_go(s);
-	memcpy(d.name, s->dom.name, sizeof(d.name));
-	s->dom = d;
-	return 0;
-}
-
-static void execute(struct state *s, const struct question *q, struct answer *a, int *fd)
-{
-	struct xen_dom d;
-
-	switch (q->what) {
-	case ASK_STATE:
-		a->r = xen_get(s->lib, s->xch, s->dom.id, &d, NULL);
-		/* a number is given away again, after all others */
-		if (!a->r && memcmp(d.uuid, s->dom.uuid, sizeof(d.uuid)) != 0)
-			a->r = -ESRCH;
-		if (!a->r)
-			a->dom = d;
-		break;
-	case ASK_REGS:
-		a->r = xen_regs(s->lib, s->xch, s->dom.id, q->vcpu, &a->regs);
-		break;
-	case ASK_HOLD:
-		a->r = hold(s);
-		break;
-	case ASK_LET_GO:
-		a->r = let_go(s);
-		break;
-	case ASK_NEXT:
-		a->r = next(s, fd);
-		a->dom = s->dom;
-		break;
-	default:
-		a->r = -EINVAL;
-	}
-}
-
-static void serve(struct state *s)
-{
-	struct pollfd p = {.fd = s->ctl, .events = POLLIN};
-	struct question q;
-
-	for (;;) {
-		int64_t left = s->held_ms ? s->held_ms + XEN_HOLD_MS - clock_mono_ms() : -1;
-		struct answer a;
-		int fd = -1, sent;
-
-		if (s->held_ms && left <= 0) {
-			let_go(s);
-			continue;
-		}
-		if (poll(&p, 1, (int)left) <= 0)
-			continue;
-		if (recv(s->ctl, &q, sizeof(q), 0) != sizeof(q))
-			break;
-		memset(&a, 0, sizeof(a));
-		execute(s, &q, &a, &fd);
-		sent = pass_send(s->ctl, &a, sizeof(a), fd);
-		if (fd >= 0)
-			close(fd);
-		if (sent)
-			break;
-	}
-	let_go(s);
-}
-
-/* Only the channel is left of what the worker has open: its ledger's lock must not live on here. */
-static int only_ours(struct state *s)
-{
-	s->ctl = dup3(s->ctl, 3, O_CLOEXEC) < 0 && s->ctl != 3 ? -1 : 3;
-	return s->ctl < 0 ? -1 : (int)syscall(SYS_close_range, 4u, ~0u, 0);
-}
-
-/*
- * It stays root, for the device that each domain's memory is opened by belongs to root; without capabilities, and with
- * few system calls. Xen asks for neither: who has the device may do everything.
- */
-static void guardian_main(struct state *s)
-{
-	struct err e;
-
-	setsid();
-	prctl(PR_SET_NAME, "logvisor-guard");
-	for (int sig = 1; sig < 32; sig++)
-		if (sig != SIGKILL && sig != SIGSTOP && sig != SIGCHLD)
-			signal(sig, SIG_IGN);
-	if (only_ours(s))
-		_exit(1);
-	s->xch = xen_control(s->lib, &e);
-	if (!s->xch || sandbox_enter(SANDBOX_GUARDIAN, geteuid(), getegid(), 0, &e))
-		_exit(1); /* the worker finds the channel closed */
-	serve(s);
-	_exit(0);
-}
-
-/* ---- the worker ---- */
 
 int xen_guardian_start(struct xen_guardian *g, const struct xen_dom *d, struct err *e)
 {
-	struct state s = {.lib = xen_lib(e), .dom = *d};
-	int pair[2], code;
+	struct xen_talk k = {.lib = xen_lib(e), .dom = *d};
+	int pair[2], r;
 
-	*g = (struct xen_guardian){.ctl = -1};
-	if (!s.lib)
+	xen_guardian_init(g);
+	if (!k.lib)
 		return -ENODEV;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return err_set(e, errno, "cannot start the guardian of domain %u: %s", d->id, strerror(errno));
-	s.ctl = pair[1];
-	g->pid = fork();
-	if (!g->pid)
-		guardian_main(&s);
-	code = errno;
-	close(pair[1]);
-	if (g->pid < 0) {
-		close(pair[0]);
-		return err_set(e, code, "cannot start the guardian of domain %u: %s", d->id, strerror(code));
+	r = xen_claim_open(&k.claim, d, e);
+	if (r)
+		return r;
+	r = xen_catch_make(&g->catching, e);
+	if (r)
+		goto out;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		r = err_set(e, errno, "cannot start the guardian of domain %u: %s", d->id, strerror(errno));
+		goto out;
 	}
 	g->ctl = pair[0];
-	return 0;
+	k.ctl = pair[1];
+	k.catching = g->catching;
+	r = start_both(g, &k);
+	close(pair[1]);
+	if (r)
+		err_set(e, -r, "cannot start the guardian of domain %u: %s", d->id, strerror(-r));
+out:
+	xen_claim_close(&k.claim);
+	if (r)
+		xen_guardian_end(g);
+	return r;
 }
 
-static int ask(struct xen_guardian *g, const struct question *q, struct answer *a, int *fd, struct err *e)
+static int ask(struct xen_guardian *g, const struct xen_question *q, struct xen_answer *a, int *fd, struct err *e)
 {
 	struct pollfd p = {.fd = g->ctl, .events = POLLIN};
 	int r;
@@ -220,8 +94,8 @@ static int ask(struct xen_guardian *g, const struct question *q, struct answer *
 
 int xen_guardian_state(struct xen_guardian *g, struct xen_dom *d, struct err *e)
 {
-	const struct question q = {.what = ASK_STATE};
-	struct answer a;
+	const struct xen_question q = {.what = ASK_STATE};
+	struct xen_answer a;
 	int fd, r = ask(g, &q, &a, &fd, e);
 
 	if (r && r != -EPIPE && r != -ESRCH)
@@ -233,8 +107,8 @@ int xen_guardian_state(struct xen_guardian *g, struct xen_dom *d, struct err *e)
 
 int xen_guardian_regs(struct xen_guardian *g, unsigned vcpu, struct gcpu *out, struct err *e)
 {
-	const struct question q = {.what = ASK_REGS, .vcpu = vcpu};
-	struct answer a;
+	const struct xen_question q = {.what = ASK_REGS, .vcpu = vcpu};
+	struct xen_answer a;
 	int fd, r = ask(g, &q, &a, &fd, e);
 
 	if (r == -EAGAIN)
@@ -246,10 +120,10 @@ int xen_guardian_regs(struct xen_guardian *g, unsigned vcpu, struct gcpu *out, s
 	return r;
 }
 
-static int plain(struct xen_guardian *g, enum what what, const char *doing, struct err *e)
+static int plain(struct xen_guardian *g, enum xen_ask what, const char *doing, struct err *e)
 {
-	const struct question q = {.what = what};
-	struct answer a;
+	const struct xen_question q = {.what = what};
+	struct xen_answer a;
 	int fd, r = ask(g, &q, &a, &fd, e);
 
 	return !r || r == -EPIPE || r == -ESRCH ? r : err_set(e, -r, "cannot %s the domain: %s", doing, strerror(-r));
@@ -267,8 +141,8 @@ int xen_guardian_let_go(struct xen_guardian *g, struct err *e)
 
 int xen_guardian_next(struct xen_guardian *g, struct xen_dom *d, struct err *e)
 {
-	const struct question q = {.what = ASK_NEXT};
-	struct answer a;
+	const struct xen_question q = {.what = ASK_NEXT};
+	struct xen_answer a;
 	int fd, r = ask(g, &q, &a, &fd, e);
 
 	if (r && r != -EPIPE && r != -ESRCH)
@@ -281,12 +155,41 @@ int xen_guardian_next(struct xen_guardian *g, struct xen_dom *d, struct err *e)
 	return fd;
 }
 
+int xen_guardian_plant(struct xen_guardian *g, const struct xen_want *w, struct err *e)
+{
+	const struct xen_question q = {.what = ASK_PLANT, .want = *w};
+	struct xen_answer a;
+	int fd;
+
+	return ask(g, &q, &a, &fd, e);
+}
+
+int xen_guardian_unplant(struct xen_guardian *g, uint32_t site, struct err *e)
+{
+	const struct xen_question q = {.what = ASK_UNPLANT, .want = {.site = site}};
+	struct xen_answer a;
+	int fd;
+
+	return ask(g, &q, &a, &fd, e);
+}
+
+static void reap(pid_t pid)
+{
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 void xen_guardian_end(struct xen_guardian *g)
 {
-	if (g->ctl < 0)
-		return;
-	close(g->ctl);
-	g->ctl = -1;
-	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (g->ctl >= 0)
+		close(g->ctl);
+	reap(g->pid);
+	reap(g->second);
+	xen_catch_drop(&g->catching);
+	xen_guardian_init(g);
+}
+
+void xen_guardian_init(struct xen_guardian *g)
+{
+	*g = (struct xen_guardian){.ctl = -1, .catching = {.rung = -1, .done = -1}};
 }

@@ -21,6 +21,12 @@ static const struct library_symbol control[] = {
 	{"xc_domain_pause", offsetof(struct xen_lib, pause)},
 	{"xc_domain_unpause", offsetof(struct xen_lib, unpause)},
 	{"xc_domain_maximum_gpfn", offsetof(struct xen_lib, maximum_gpfn)},
+	{"xc_monitor_enable", offsetof(struct xen_lib, monitor_enable)},
+	{"xc_monitor_disable", offsetof(struct xen_lib, monitor_disable)},
+	{"xc_monitor_resume", offsetof(struct xen_lib, monitor_resume)},
+	{"xc_monitor_descriptor_access", offsetof(struct xen_lib, monitor_descriptor_access)},
+	{"xc_monitor_get_capabilities", offsetof(struct xen_lib, monitor_capabilities)},
+	{"xc_evtchn_status", offsetof(struct xen_lib, evtchn_status)},
 };
 
 static const struct library_symbol store[] = {

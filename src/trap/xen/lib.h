@@ -24,6 +24,13 @@ struct xen_lib {
 	int (*pause)(void *xch, uint32_t domid);
 	int (*unpause)(void *xch, uint32_t domid);
 	int (*maximum_gpfn)(void *xch, uint32_t domid, unsigned long *gpfn);
+	/* the monitor: see ring.h; enable() returns the ring's page, to be unmapped */
+	void *(*monitor_enable)(void *xch, uint32_t domid, uint32_t *port);
+	int (*monitor_disable)(void *xch, uint32_t domid);
+	int (*monitor_resume)(void *xch, uint32_t domid); /* Xen takes answers */
+	int (*monitor_descriptor_access)(void *xch, uint32_t domid, bool on);
+	int (*monitor_capabilities)(void *xch, uint32_t domid, uint32_t *bits);
+	int (*evtchn_status)(void *xch, void *status);
 	/* xenstore.h */
 	void *(*xs_open)(unsigned long flags);
 	void (*xs_close)(void *xs);

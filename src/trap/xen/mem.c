@@ -58,10 +58,19 @@ static void unmap(struct xen_chunk *c)
 	c->at = NULL;
 }
 
+static void unmap_page(struct xen_page *p)
+{
+	if (p->at)
+		munmap(p->at, PAGE);
+	p->at = NULL;
+}
+
 void xen_mem_drop(struct xen_mem *m)
 {
 	for (unsigned i = 0; i < XEN_CHUNKS; i++)
 		unmap(&m->chunk[i]);
+	for (unsigned i = 0; i < XEN_PAGES; i++)
+		unmap_page(&m->page[i]);
 	if (m->fd >= 0)
 		close(m->fd);
 	m->fd = -1;
@@ -80,13 +89,22 @@ void xen_mem_use(struct xen_mem *m, int fd, uint32_t domid, uint64_t max_gfn)
 	xen_mem_limit(m, max_gfn);
 }
 
-/* Have the @n page frames at @gfn at @at, an error for each of them in @err. 0 or -errno. */
-static int map_frames(const struct xen_mem *m, void *at, const unsigned long *gfn, unsigned n, int *err)
+/*
+ * Have the @n page frames at @gfn of domain @domid at @at, an error for each of them in @err, by its descriptor @fd.
+ * 0 or
+ * -errno.
+ */
+static int map_at(int fd, uint32_t domid, void *at, const unsigned long *gfn, unsigned n, int *err)
 {
-	struct map_batch b = {.num = n, .domid = (uint16_t)m->domid, .at = (uintptr_t)at, .gfn = gfn, .err = err};
+	struct map_batch b = {.num = n, .domid = (uint16_t)domid, .at = (uintptr_t)at, .gfn = gfn, .err = err};
 
 	/* ENOENT: a page is paged out, and its own error says so */
-	return ioctl(m->fd, MAP_BATCH, &b) && errno != ENOENT ? -errno : 0;
+	return ioctl(fd, MAP_BATCH, &b) && errno != ENOENT ? -errno : 0;
+}
+
+static int map_frames(const struct xen_mem *m, void *at, const unsigned long *gfn, unsigned n, int *err)
+{
+	return map_at(m->fd, m->domid, at, gfn, n, err);
 }
 
 static void *area(const struct xen_mem *m, unsigned pages)
@@ -189,6 +207,62 @@ int xen_mem_read(void *ctx, uint64_t gpa, void *buf, size_t len)
 	return 0;
 }
 
+/* The page frame @gfn of domain @domid, mapped with @prot. NULL with errno. */
+static uint8_t *one_page(int fd, uint32_t domid, unsigned long gfn, int prot)
+{
+	void *at = mmap(NULL, PAGE, prot, MAP_SHARED, fd, 0);
+	int err = 0, r;
+
+	if (at == MAP_FAILED)
+		return NULL;
+	r = map_at(fd, domid, at, &gfn, 1, &err);
+	r = r ? r : err;
+	if (!r)
+		return at;
+	munmap(at, PAGE);
+	errno = -r;
+	return NULL;
+}
+
+static int page_of(struct xen_mem *m, uint64_t gfn, struct xen_page **out)
+{
+	struct xen_page *p = &m->page[gfn & (XEN_PAGES - 1)];
+
+	*out = p;
+	if (m->fd < 0)
+		return -ESRCH;
+	if (gfn / XEN_CHUNK_PAGES >= m->chunks)
+		return -EFAULT;
+	if (p->at && p->gfn == gfn && clock_mono_ms() - p->since_ms < KEEP_MS)
+		return 0;
+	unmap_page(p);
+	p->at = one_page(m->fd, m->domid, gfn, PROT_READ);
+	p->gfn = gfn;
+	p->since_ms = clock_mono_ms();
+	return p->at ? 0 : -EFAULT;
+}
+
+int xen_mem_read_pages(void *ctx, uint64_t gpa, void *buf, size_t len)
+{
+	struct xen_mem *m = ctx;
+	uint8_t *to = buf;
+
+	while (len) {
+		const uint32_t off = (uint32_t)(gpa % PAGE), room = PAGE - off;
+		const size_t n = room < len ? room : len;
+		struct xen_page *p;
+		int r = page_of(m, gpa / PAGE, &p);
+
+		if (r)
+			return r;
+		memcpy(to, p->at + off, n);
+		gpa += n;
+		to += n;
+		len -= n;
+	}
+	return 0;
+}
+
 /* The next page at or after @page of chunk @number that is there, or is not. XEN_CHUNK_PAGES: none in it. */
 static unsigned next_page(struct xen_mem *m, uint64_t number, unsigned page, bool there)
 {
@@ -228,4 +302,31 @@ int xen_mem_next(void *ctx, uint64_t gpa, uint64_t *start, uint64_t *end)
 	*start = first * PAGE;
 	*end = last * PAGE;
 	return 0;
+}
+
+/* One of @to and @from is the guest's. */
+static int text(int fd, uint32_t domid, const uint64_t gpa[2], uint8_t *to, const uint8_t *from, unsigned n)
+{
+	for (unsigned done = 0, page = 0; done < n; page++) {
+		const unsigned off = page ? 0 : (unsigned)(gpa[0] % PAGE), room = PAGE - off;
+		const unsigned part = n - done < room ? n - done : room;
+		uint8_t *at = page < 2 ? one_page(fd, domid, gpa[page] / PAGE, PROT_READ | PROT_WRITE) : NULL;
+
+		if (!at)
+			return errno ? -errno : -EFAULT;
+		memcpy(to ? to + done : at + off, to ? at + off : from + done, part);
+		munmap(at, PAGE);
+		done += part;
+	}
+	return 0;
+}
+
+int xen_mem_peek(int fd, uint32_t domid, const uint64_t gpa[2], uint8_t *buf, unsigned n)
+{
+	return text(fd, domid, gpa, buf, NULL, n);
+}
+
+int xen_mem_poke(int fd, uint32_t domid, const uint64_t gpa[2], const uint8_t *buf, unsigned n)
+{
+	return text(fd, domid, gpa, NULL, buf, n);
 }

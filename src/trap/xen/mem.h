@@ -26,11 +26,20 @@ struct xen_chunk {
 	uint64_t absent[XEN_CHUNK_PAGES / 64]; /* pages that are no RAM, a bit each */
 };
 
+#define XEN_PAGES 256u /* mapped one by one; power of two */
+
+struct xen_page {
+	uint8_t *at; /* NULL: nothing is mapped */
+	uint64_t gfn;
+	int64_t since_ms;
+};
+
 struct xen_mem {
 	int fd; /* -1: there is no domain */
 	uint32_t domid;
 	uint64_t chunks; /* of them its memory has, holes included */
 	struct xen_chunk chunk[XEN_CHUNKS];
+	struct xen_page page[XEN_PAGES];
 };
 
 void xen_mem_init(struct xen_mem *m);
@@ -43,8 +52,19 @@ void xen_mem_limit(struct xen_mem *m, uint64_t max_gfn);
 /* Let go of the domain. */
 void xen_mem_drop(struct xen_mem *m);
 
+/*
+ * Read, or write, the @n bytes of text in domain @domid that begin at @gpa[0], by its descriptor @fd, which may be
+ * another process's too: at most a page; what does not find room in the first page is at @gpa[1]. Nothing stays
+ * mapped. 0 or
+ * -errno.
+ */
+int xen_mem_peek(int fd, uint32_t domid, const uint64_t gpa[2], uint8_t *buf, unsigned n);
+int xen_mem_poke(int fd, uint32_t domid, const uint64_t gpa[2], const uint8_t *buf, unsigned n);
+
 /* Of struct gmem. */
 int xen_mem_read(void *ctx, uint64_t gpa, void *buf, size_t len);
+/* The same as read, for few bytes here and there while a vCPU waits: a chunk takes 512 times as long to map. */
+int xen_mem_read_pages(void *ctx, uint64_t gpa, void *buf, size_t len);
 int xen_mem_next(void *ctx, uint64_t gpa, uint64_t *start, uint64_t *end);
 
 #endif

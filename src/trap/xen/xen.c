@@ -11,10 +11,13 @@
 
 #include "util/clock.h"
 
+#define GUARD_MS 100 /* between two looks whether what was planted is there */
 #define LOOK_MS 50 /* between two looks whether the domain is there */
 /* How long a domain that ended is waited for: one that reboots is made anew by xl, one that was saved restored. */
 #define REBOOT_MS 60000
 #define POWEROFF_MS 2000 /* on_poweroff = "restart" is rare */
+
+static const struct trap_ops polled;
 
 static struct xen_vm *of(struct trap *t)
 {
@@ -27,8 +30,9 @@ static void describe(struct xen_vm *x)
 	unsigned major = 0, minor = 0;
 
 	xen_version(&major, &minor);
-	snprintf(x->t.desc, sizeof(x->t.desc), "domain %u '%.64s', %u vCPU%s, %" PRIu64 " MiB, Xen %u.%u, polled", d->id,
-		d->name, d->vcpus, d->vcpus == 1 ? "" : "s", d->ram_bytes >> 20, major, minor);
+	snprintf(x->t.desc, sizeof(x->t.desc), "domain %u '%.64s', %u vCPU%s, %" PRIu64 " MiB, Xen %u.%u, %s", d->id,
+		d->name, d->vcpus, d->vcpus == 1 ? "" : "s", d->ram_bytes >> 20, major, minor,
+		x->t.ops->caps ? "trapped" : d->vcpus > XEN_RING_SLOTS ? "polled: it has more than 8 vCPUs" : "polled");
 	x->t.vcpus = d->vcpus;
 	x->t.mem.ram_bytes = d->ram_bytes;
 }
@@ -65,7 +69,7 @@ static int attach(struct trap **out, const char *target, struct err *e)
 	if (!x)
 		return err_set(e, ENOMEM, "out of memory");
 	x->t.ops = &trap_xen;
-	x->guardian.ctl = -1;
+	xen_guardian_init(&x->guardian);
 	xen_mem_init(&x->mem);
 	r = find(x, target, e);
 	if (!r) /* it answers, and before this process gives up what it may do */
@@ -76,6 +80,8 @@ static int attach(struct trap **out, const char *target, struct err *e)
 		free(x);
 		return r;
 	}
+	if (now.vcpus > XEN_RING_SLOTS)
+		x->t.ops = &polled;
 	x->t.mem = (struct gmem){.read = xen_mem_read, .next = xen_mem_next, .ctx = &x->mem};
 	describe(x);
 	*out = &x->t;
@@ -117,16 +123,21 @@ static int resume(struct trap *t, struct err *e)
 	return x->state == XEN_HERE ? xen_guardian_let_go(&x->guardian, e) : 0;
 }
 
+static int poll_only(struct trap *t)
+{
+	t->ops = &polled;
+	describe(of(t));
+	return 0;
+}
+
 static int plant(struct trap *t, const struct trap_site *site, struct err *e)
 {
-	(void)t, (void)site;
-	return err_set(e, ENOTSUP, "xen: nothing is planted in a domain");
+	return xen_plant(of(t), site, e);
 }
 
 static int unplant(struct trap *t, uint32_t owner, uint32_t tag, struct err *e)
 {
-	(void)t, (void)owner, (void)tag, (void)e;
-	return 0;
+	return xen_unplant(of(t), owner, tag, e);
 }
 
 /* ---- its life ---- */
@@ -162,6 +173,7 @@ static bool ended(struct xen_vm *x, struct trap_event *ev)
 
 	snprintf(ev->text, sizeof(ev->text), "domain %u ended: %s", x->dom.id, how);
 	ev->type = wait_ms ? TRAP_RESET : TRAP_GONE;
+	xen_forget_sites(x);
 	x->state = wait_ms ? XEN_LEFT : XEN_GONE;
 	x->away_ms = clock_mono_ms() + wait_ms;
 	return true;
@@ -229,6 +241,17 @@ static int look(struct xen_vm *x, struct trap_event *ev, struct err *e)
 	}
 }
 
+/* Are the sites what they were made? */
+static bool guard(struct xen_vm *x, int64_t now, struct trap_event *ev)
+{
+	if (x->state != XEN_HERE || now < x->guard_ms)
+		return false;
+	if (xen_guard(x, ev))
+		return true; /* and the other sites at once */
+	x->guard_ms = now + GUARD_MS;
+	return false;
+}
+
 static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct err *e)
 {
 	struct xen_vm *x = of(t);
@@ -237,46 +260,58 @@ static int wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct er
 	memset(ev, 0, sizeof(*ev));
 	ev->type = TRAP_IDLE;
 	ev->vcpu = UINT32_MAX;
-	ev->emptied = true;
 	for (;;) {
-		struct pollfd p = {.fd = x->guardian.ctl};
-		int64_t now, at;
-		int r = look(x, ev, e);
+		struct pollfd p[] = {{.fd = x->guardian.ctl}, {.fd = x->guardian.catching.rung, .events = POLLIN}};
+		int64_t now = clock_mono_ms(), at;
+		int r;
 
+		ev->emptied = false;
+		xen_take(x);
+		if (guard(x, now, ev) || xen_tell(x, ev))
+			return 0;
+		r = look(x, ev, e);
 		if (r)
 			return r > 0 ? 0 : r;
+		ev->emptied = true;
 		now = clock_mono_ms();
 		if (now >= until)
 			return 0;
 		at = until < x->look_ms ? until : x->look_ms;
-		r = poll(&p, 1, at > now ? (int)(at - now) : 0);
+		r = poll(p, 2, at > now ? (int)(at - now) : 0);
 		if (r < 0)
 			return 0; /* a signal */
-		if (r)
+		if (p[0].revents)
 			return err_set(e, EPIPE, "the guardian process ended; attach again");
+		if (p[1].revents)
+			xen_catch_heard(x->guardian.catching.rung);
 	}
 }
 
 static unsigned detach(struct trap *t)
 {
 	struct xen_vm *x = of(t);
+	unsigned left = xen_unplant_all(x);
 
 	xen_mem_drop(&x->mem);
 	xen_guardian_end(&x->guardian);
 	free(x);
-	return 0;
+	return left;
 }
 
-const struct trap_ops trap_xen = {
-	.name = "xen",
-	.caps = 0,
-	.attach = attach,
-	.cpu = cpu,
-	.plant = plant,
-	.unplant = unplant,
-	.wait = wait,
-	.hold = hold,
-	.resume = resume,
-	.runs = runs,
-	.detach = detach,
-};
+#define OPS(name_of, caps_of) const struct trap_ops name_of = { \
+	.name = "xen", \
+	.caps = (caps_of), \
+	.attach = attach, \
+	.poll_only = poll_only, \
+	.cpu = cpu, \
+	.plant = plant, \
+	.unplant = unplant, \
+	.wait = wait, \
+	.hold = hold, \
+	.resume = resume, \
+	.runs = runs, \
+	.detach = detach, \
+}
+
+OPS(trap_xen, TRAP_RARE);
+static OPS(polled, 0);
