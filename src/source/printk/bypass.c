@@ -34,12 +34,6 @@ void printk_trapped_late(struct printk *p, uint64_t seq)
 		p->untrapped--;
 }
 
-void printk_copies_lost(struct printk *p, uint64_t n, int64_t now_us)
-{
-	p->copies_lost += n;
-	p->copies_lost_us = now_us;
-}
-
 void printk_traps_failed(struct printk *p, uint64_t n)
 {
 	p->traps_failed += n;
@@ -52,6 +46,18 @@ static void excuse(struct printk *p)
 
 	if (!printk_bounds(&p->l, &p->m, p->want, &head, &tail) && head + 1 > p->excused_end)
 		p->excused_end = head + 1;
+}
+
+/*
+ * Where a vCPU that nobody took a copy of was let go, its record has its place in the ring by now. Where copies were
+ * made and found no room, others may have come since, and they are counted.
+ */
+void printk_copies_lost(struct printk *p, uint64_t n, int64_t now_us)
+{
+	p->copies_lost += n;
+	p->copies_lost_us = now_us;
+	if (n && p->pace.only)
+		excuse(p);
 }
 
 void printk_disarmed(struct printk *p)

@@ -70,8 +70,8 @@ static int drain(struct printk *p, enum printk_why why, int64_t now_us, struct e
 		if (r != PRINTK_DONE)
 			return r;
 	}
-	/* Without a copy, and no vCPU ran: then a VMM put it there, and may be about it still. */
-	if (limit != UINT64_MAX && p->code && p->want < limit && !p->whole)
+	/* Without a copy, although none was lost, and no vCPU ran: then a VMM put it there, and may be about it still. */
+	if (limit != UINT64_MAX && p->code && p->want < limit && !p->whole && !p->copies_lost)
 		return SOURCE_DOUBT;
 	p->urgent = !idle && printk_flood_reached(p);
 	for (unsigned n = 0; n < DRAIN_MAX; n++) {
