@@ -59,7 +59,11 @@ $(KVM_LAB): $(BUILD)/lab/%: tests/kvm/%.c
 $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog: $(BUILD)/lab/%: tests/kvm/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
-lab: $(BUILD)/lab/say $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog $(BUILD)/lab/kmsgcmp $(BUILD)/lab/emitcmp $(BUILD)/lab/preload.so $(KVM_LAB) $(BUILD)/lab/initramfs
+# For the nested Xen: another program that monitors a domain, and what stands in its memory.
+$(BUILD)/lab/xenmon: tests/xen/xenmon.c $(LIB)
+	@mkdir -p $(@D)
+	$(call QUIET,LAB)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+lab: $(BUILD)/lab/xenmon $(BUILD)/lab/say $(BUILD)/lab/latency $(BUILD)/lab/replant $(BUILD)/lab/applog $(BUILD)/lab/kmsgcmp $(BUILD)/lab/emitcmp $(BUILD)/lab/preload.so $(KVM_LAB) $(BUILD)/lab/initramfs
 # The kernels the tests boot: Debian 11, 12, 13 and unstable; and Xen. Downloaded once.
 SUITES := bullseye bookworm trixie sid
 lab-kernels:

@@ -7,34 +7,8 @@ set -u
 # shellcheck source=tests/lab/e2e.sh
 . tests/lab/e2e.sh
 
-following() { # following N: N boots so far
-	[ "$(grep -c 'following' "$dir/web01.log")" -ge "$1" ]
-}
-told() {
-	sed 's/^/# /' "$dir/web01.log"
-}
-# Domains that are dead and that somebody keeps.
-no_zombie() {
-	xl list | awk 'NR > 1 && ($1 == "(null)" || $5 ~ /d/) { exit 1 }'
-}
-# The worker's child; not busybox's prctl name in ps.
-guardian_of() {
-	cat /proc/[0-9]*/stat 2>/dev/null | awk -v w="$1" '$2 == "(logvisor-guard)" && $4 == w { print $1 }'
-}
-begin() { # begin SCENE [vm start's options]
-	scene=$1
-	shift
-	ok "$scene: a domain boots" start_vm web01 "$@" || return
-	attach web01 --heartbeat 2s
-	ok "$scene: attaches" within 60 stored web01 'Linux version' || told
-}
-finish() {
-	detach_worker "$worker"
-	is "$scene: detached" $? 0 || told
-	ok "$scene: verify" ./logvisor verify web01
-	forget web01
-	ok "$scene: no zombie stays" within 20 no_zombie || xl list | sed 's/^/# /'
-}
+# shellcheck source=tests/xen/words.sh
+. tests/xen/words.sh
 
 # Identical to what the guest itself reads; and a flood: each record once, what was overwritten is an exact gap.
 scene_exact() {
@@ -43,7 +17,12 @@ scene_exact() {
 	./logvisor list --host >"$dir/list"
 	sed 's/^/# /' "$dir/list"
 	ok 'exact: list --host tells kernel and worker' grep -q 'web01 .*-cloud-amd64.* web01$' "$dir/list"
-	ok 'exact: inspect finds the ring' commented ./logvisor inspect "xen:$(xl domid web01)"
+	ok 'exact: inspect finds the ring' commented ./logvisor inspect "xen:$domid"
+	ok 'exact: trapped, as it says' grep -q ', trapped' "$dir/web01.log" || told
+	ok 'exact: its site is found' find_site
+	is 'exact: an SLDT stands there' "$(bytes)" 2e410f00c3
+	ok 'exact: the domain is monitored' monitored
+	ok 'exact: a record is caught at its birth' within 120 awake || told
 	guest web01 'special; lab hello 0 500'
 	ok 'exact: read in the guest' dump web01
 	ok 'exact: equal' exact web01 "$dir/web01.kmsg"
@@ -60,6 +39,8 @@ scene_exact() {
 	stored_n=$(./logvisor show --no-pager -o cat -g '^flood [01] [0-9]* ' web01 | wc -l)
 	is 'exact: records and gaps are all of the flood' \
 		$((stored_n + $(awk '{ n += $1 } END { print n + 0 }' "$dir/gaps"))) "$((2 * ${LOGVISOR_LONG:+10}2000))"
+	ok 'exact: after the flood records are caught at their birth again' within 120 awake || told
+	is 'exact: no alert but that of messages' "$(alerts)" 0
 	finish
 }
 
@@ -101,32 +82,53 @@ scene_life() {
 	ok 'no zombie stays' within 20 no_zombie || xl list | sed 's/^/# /'
 }
 
-# Worker and guardian killed in a flood, the domain destroyed under them.
+no_guardians() {
+	! cat /proc/[0-9]*/stat 2>/dev/null | grep -q '(logvisor-\(guard\|second\))'
+}
+# Nothing is left in the domain, and it runs.
+as_it_was() {
+	[ "$(bytes)" = "$nop" ] && build/lab/xenmon free "$domid" >/dev/null
+}
+
+# Worker and guardians killed in a flood, the domain destroyed under them.
 scene_death() {
 	begin death --smp 2
+	ok 'death: its site is found' find_site
 	guest web01 'lab flood 1 100000000 >/dev/null 2>&1 &' >/dev/null
-	round=0
-	while [ $((round += 1)) -le "${LOGVISOR_LONG:+20}5" ]; do
+	round=0 healed=0
+	while [ $((round += 1)) -le "${LOGVISOR_LONG:+10}5" ]; do
+		within 60 planted || break
+		# shellcheck disable=SC3028
+		usleep $((${RANDOM:-0} * 20)) # at any moment within 655 ms
 		kill -9 "$worker"
 		wait "$worker" 2>/dev/null
+		within 30 no_guardians || break
+		as_it_was || break
+		healed=$((healed + 1))
 		attach web01
 		within 60 grep -q following "$dir/web01.log" || break
 	done
-	is 'death: attached again each time' "$round" $((${LOGVISOR_LONG:+20}5 + 1))
-	ok 'death: its guardians are gone with the workers' \
-		[ "$(cat /proc/[0-9]*/stat 2>/dev/null | grep -c '(logvisor-guard)')" -eq 1 ]
-	guest web01 'kill %1; killall lab' >/dev/null 2>&1
-	ok 'death: the guest ran on' settled web01
-	build/lab/kmsgcmp "$LOGVISOR_STORE/web01" >"$dir/exact" 2>&1
-	sed 's/^/# /' "$dir/exact"
-	ok 'death: nothing is there twice, nothing missing without a gap' grep -q ' twice 0 missing 0 ' "$dir/exact"
+	is 'death: healed each time, and attached again' "$healed" "${LOGVISOR_LONG:+10}5" || told
+	within 60 planted
 	kill -9 "$(guardian_of "$worker")"
 	ok 'guardian killed: the worker ends' within 30 ended "$worker"
 	wait "$worker"
 	is 'guardian killed: and says so' "$?.$(grep -c 'guardian process' "$dir/web01.log")" 2.1 || told
-	ok 'guardian killed: the guest runs on' guest web01 true
+	ok 'guardian killed: the second ends too' within 30 no_guardians
+	ok 'guardian killed: nothing is left' as_it_was || { bytes; build/lab/xenmon free "$domid"; }
 	attach web01
-	ok 'destroyed: attached before' settled web01
+	ok 'all killed: attached before' within 60 planted
+	kill -9 "$(child_of logvisor-second "$worker")" "$(guardian_of "$worker")" "$worker"
+	wait "$worker" 2>/dev/null
+	ok 'all killed: the trap stands there still' planted
+	ok 'all killed: and the domain is monitored' monitored
+	attach web01
+	ok 'all killed: the next one heals and goes on' within 60 grep -q following "$dir/web01.log" || told
+	guest web01 'kill %1; killall lab' >/dev/null 2>&1
+	ok 'all killed: the guest runs on' settled web01
+	build/lab/kmsgcmp "$LOGVISOR_STORE/web01" >"$dir/exact" 2>&1
+	sed 's/^/# /' "$dir/exact"
+	ok 'death: nothing is there twice, nothing missing without a gap' grep -q ' twice 0 missing 0 ' "$dir/exact"
 	guest web01 'lab flood 1 100000000 >/dev/null 2>&1 &' >/dev/null
 	xl destroy web01
 	ok 'destroyed: the worker ends' within 30 ended "$worker"
