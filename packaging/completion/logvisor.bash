@@ -84,7 +84,7 @@ _logvisor() {
 		;;
 	esac
 	case $command in
-	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full --strict --channels
+	attach) options="--store --keep --keep-time --heartbeat --max-hold --on-full --strict --poll --channels
 			--mirror --witness --mirror-client --policy" ;;
 	detach) options="--store" ;;
 	prove) options="--store --output --from --mirror-client" ;;

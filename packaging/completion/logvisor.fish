@@ -58,6 +58,7 @@ complete -c logvisor -n '__logvisor_in attach' -l heartbeat -x -d 'write counter
 complete -c logvisor -n '__logvisor_in attach' -l max-hold -x -d 'hold the VM so long when records cannot be stored'
 complete -c logvisor -n '__logvisor_in attach' -l on-full -x -a 'hold gap' -d 'when records come faster than they can be taken away, hold the VM'
 complete -c logvisor -n '__logvisor_in attach' -l strict -d 'stop the VM for each record in a flood too (gdb)'
+complete -c logvisor -n '__logvisor_in attach' -l poll -d 'plant nothing in the VM, look at its log every few milliseconds (xen)'
 complete -c logvisor -n '__logvisor_in attach' -l store -r -a '(__fish_complete_directories)' -d 'where the ledgers are'
 complete -c logvisor -n '__logvisor_in detach' -l store -r -a '(__fish_complete_directories)' -d 'where the ledgers are'
 complete -c logvisor -n '__logvisor_in list' -l host -d 'the KVM VMs of this host instead, whatever their VMM'
