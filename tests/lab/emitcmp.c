@@ -168,7 +168,7 @@ static void read_ledger(const char *dir)
 		if (r.channel != RECORD_SYSLOG && r.channel != RECORD_JOURNAL && r.channel != RECORD_STREAM &&
 			r.channel != RECORD_FILE)
 			continue;
-		if (!parts_is(&r) || parts_join(parts, &r, index))
+		if (!parts_is(&r) || parts_join(parts, &r, index, 0))
 			take(&r, index);
 	}
 	if (got < 0)
