@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=sh
-# Log files through the kvm backend, in a nested host: what befalls their names.
+# Log files through the kvm backend, in a nested host: what befalls their names, and a file system on a disk.
 . tests/lab/e2e.sh
 suite=${LOGVISOR_LAB_SUITES:-bookworm}
 suite=${suite# }
 suite=${suite%% *}
+count=60
 
-begin() {
-	ok 'a guest boots' start_vm vm --kernel "$suite" --smp 2 || return 1
+begin() { # begin [vm start's options]
+	ok 'a guest boots' start_vm vm --kernel "$suite" --smp 2 "$@" || return 1
 	ok 'it panics at the first warning from here on' panicky vm
 	boot=$(boot_id vm)
 	guest vm 'mkdir -p /var/log/app /var/log/emit /srv' >/dev/null
@@ -15,8 +16,8 @@ begin() {
 sound() {
 	[ "$(boot_id vm)" = "$boot" ]
 }
-follow() {
-	attach vm --max-hold=10m --channels 'kernel,files=/var/log/**'
+follow() { # follow [CHANNELS]
+	attach vm --max-hold=10m --channels "kernel,files=/var/log/**${1+,$1}"
 	ok 'a worker attaches' within 60 grep -q following "$dir/vm.log" || { sed 's/^/# /' "$dir/vm.log"; return 1; }
 }
 # told FILTER...: text, and what was done, of the records of files that match.
@@ -75,6 +76,26 @@ mounted() {
 	guest vm "echo mounted-$mounted_n- >>/var/log/mnt/file" >/dev/null
 	settled vm && ./logvisor show --no-pager -o json --channel files vm _LOGVISOR_FILE=/var/log/mnt/file |
 		grep -v '"_LOGVISOR_FID":"late"' | grep -q "mounted-$mounted_n-"
+}
+
+# With what tests/kvm/files_test put into the guest: modules, and a file system.
+scene_disk() {
+	begin --initrd initramfs-files --mem 384 || return
+	ok 'ext4 is mounted' guest vm 'modprobe loop && losetup /dev/loop0 /ext4 && mount -t ext4 /dev/loop0 /var/log'
+	guest vm 'mkdir -p /var/log/emit /var/log/app' >/dev/null
+	follow 'files=/srv/up/*' || return
+	ok 'four processes append, two threads each' guest vm "lab emit files 4 $count 2 300"
+	ok 'all of it is stored' settled vm
+	ok 'each line once, in order, byte for byte, with its sender' emitted vm 4 2 "$count" 300
+	guest vm 'cd /var/log/app; echo one >x; sync; echo 3 >/proc/sys/vm/drop_caches; echo two >>x; : >x; mv x y; rm y' >/dev/null
+	ok 'all of it is stored' settled vm
+	is 'lines behind what is not in memory any more' "$(told _LOGVISOR_FILE=/var/log/app/x | grep -E '^(one|two)$' | tr '\n' ' ')" 'one two '
+	ok 'who cut it' op /var/log/app/x truncate init 'cut from 8 to 0'
+	ok 'who deleted it' op /var/log/app/y unlink rm 'deleted, with 0 bytes'
+	ok 'no gap, no alert' eventless vm
+	detach_worker "$worker"
+	ok 'the guest is sound' sound
+	forget vm
 }
 
 scenes "$@"
