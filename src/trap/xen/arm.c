@@ -8,19 +8,21 @@
 #include "trap/xen/mem.h"
 #include "util/clock.h"
 
-#define WINDOW_MS 100
-#define BURST 32    /* of ours in a window: it is a burst, and trapping them costs some 1 % of a processor */
-#define FOREIGN 100 /* of others' */
-/* How long a rest is: it doubles while the next burst follows within CALM_MS of the last rest's end. */
-#define REST_MS 100
-#define REST_MAX_MS 1000
-#define FOREIGN_MS 1000
-#define FOREIGN_MAX_MS 60000
-#define CALM_MS 1000
+/*
+ * When to rest, and how long: after so many events in a window of time. The next rest is twice as long if it begins within
+ * the calm after the last. A burst of ours costs some 1 % of a processor by then; of others' there are 26 while
+ * Linux boots, and none later.
+ */
+static const struct {
+	unsigned most;
+	int64_t window_ms, shortest_ms, longest_ms, calm_ms;
+} limit[XEN_RESTS] = {
+	[XEN_REST_BURST] = {32, 100, 100, 1000, 1000},
+	[XEN_REST_FOREIGN] = {100, 10000, 1000, 60000, 20000},
+};
+
 #define LOCK_MS 2000 /* for the guardians of a worker that has just died to end */
 #define LOCK_STEP_MS 5
-
-static const int64_t shortest[] = {REST_MS, FOREIGN_MS}, longest[] = {REST_MAX_MS, FOREIGN_MAX_MS};
 
 static bool rests(const struct xen_arm *a)
 {
@@ -92,37 +94,44 @@ void xen_arm_copied(struct xen_arm *a)
 
 static void rest(struct xen_arm *a, enum xen_rest why)
 {
+	struct xen_often *o = &a->often[why];
 	const int64_t now = clock_mono_ms();
 
-	if (now - a->woke_ms > CALM_MS || !a->rest_ms[why])
-		a->rest_ms[why] = shortest[why];
+	o->rest_ms = !o->rest_ms || now - a->woke_ms > limit[why].calm_ms ? limit[why].shortest_ms : o->rest_ms * 2;
+	if (o->rest_ms > limit[why].longest_ms)
+		o->rest_ms = limit[why].longest_ms;
 	a->catching.c->why = why;
 	turn(a);
 	a->lib->monitor_descriptor_access(a->xch, a->dom->id, false);
 	let_all_go(a);
-	a->wake_ms = now + a->rest_ms[why];
-	a->rest_ms[why] = a->rest_ms[why] * 2 < longest[why] ? a->rest_ms[why] * 2 : longest[why];
+	a->wake_ms = now + o->rest_ms;
 	xen_catch_ring(a->catching.rung);
 }
 
 static void wake(struct xen_arm *a)
 {
 	a->woke_ms = clock_mono_ms();
-	a->ours = a->foreign = 0;
+	for (unsigned i = 0; i < XEN_RESTS; i++)
+		a->often[i].n = 0;
 	a->lib->monitor_descriptor_access(a->xch, a->dom->id, true);
 	turn(a);
 	xen_catch_ring(a->catching.rung);
 }
 
-static bool many(struct xen_arm *a, unsigned *n, unsigned most)
+/* Another event: rest, if there were too many. True: it does. */
+static bool too_many(struct xen_arm *a, enum xen_rest kind)
 {
+	struct xen_often *o = &a->often[kind];
 	const int64_t now = clock_mono_ms();
 
-	if (now - a->window_ms >= WINDOW_MS) {
-		a->window_ms = now;
-		a->ours = a->foreign = 0;
+	if (now - o->since_ms >= limit[kind].window_ms) {
+		o->since_ms = now;
+		o->n = 0;
 	}
-	return ++*n >= most;
+	if (rests(a) || ++o->n < limit[kind].most)
+		return false;
+	rest(a, kind);
+	return true;
 }
 
 /* ---- events ---- */
@@ -169,8 +178,7 @@ void xen_arm_events(struct xen_arm *a)
 		if (site == XEN_SITES_MAX) {
 			answer(a, &ev, XEN_EVENT_EMULATE);
 			answered = true;
-			if (!rests(a) && many(a, &a->foreign, FOREIGN))
-				rest(a, XEN_REST_FOREIGN);
+			too_many(a, XEN_REST_FOREIGN);
 			continue;
 		}
 		if (show(a, &ev, site)) {
@@ -180,10 +188,7 @@ void xen_arm_events(struct xen_arm *a)
 			step_over(a, &ev);
 			answered = true;
 		}
-		if (!rests(a) && many(a, &a->ours, BURST)) {
-			rest(a, XEN_REST_BURST);
-			answered = true;
-		}
+		answered |= too_many(a, XEN_REST_BURST);
 	}
 	if (shown)
 		xen_catch_ring(a->catching.rung);

@@ -17,6 +17,13 @@
 #include "trap/xen/dom.h"
 #include "trap/xen/ring.h"
 
+/* Events of one kind, and the rests for them. */
+struct xen_often {
+	int64_t since_ms; /* the present window of time, */
+	unsigned n;       /* and how many there were */
+	int64_t rest_ms;  /* how long the last rest was */
+};
+
 struct xen_arm {
 	const struct xen_lib *lib;
 	void *xch;
@@ -28,10 +35,8 @@ struct xen_arm {
 	struct xen_event waiting[XEN_RING_SLOTS]; /* requests of vCPUs whose copy the worker makes ... */
 	int64_t until_ms[XEN_RING_SLOTS]; /* ... until then; 0: none */
 	bool behind; /* the worker takes too long: nobody waits for it until it is heard of */
-	/* of the present window of time */
-	int64_t window_ms;
-	unsigned ours, foreign;
-	int64_t rest_ms[XEN_RESTS], wake_ms, woke_ms; /* by enum xen_rest: how long the next is; when it ends; and ended */
+	struct xen_often often[XEN_RESTS];
+	int64_t wake_ms, woke_ms; /* when a rest ends; and the last one ended */
 };
 
 /* A site as the worker wants it. */
