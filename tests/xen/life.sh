@@ -139,6 +139,51 @@ scene_death() {
 	forget web01
 }
 
+# Another program that monitors the domain, a guest that does what the trap does, bytes that are altered.
+scene_abuse() {
+	# 514: UMIP, with which Linux itself answers programs, and nothing is trapped
+	ok 'abuse: a domain boots' start_vm web01 --smp 2 --append clearcpuid=514
+	domid=$(xl domid web01)
+	ok 'abuse: its site is found' find_site
+	native=$(guest web01 'lab desc 1')
+	echo "# native: $native"
+	mkfifo "$dir/hold"
+	build/lab/xenmon hold "$domid" <"$dir/hold" >"$dir/held" &
+	exec 8>"$dir/hold"
+	ok 'another monitors: it does' within 20 grep -q held "$dir/held"
+	attach web01 8>&- # which would hold on to it
+	ok 'another monitors: attached all the same' within 60 settled web01 || told
+	ok 'another monitors: it is named' stored web01 'another program monitors domain'
+	is 'another monitors: nothing is planted' "$(bytes)" "$nop"
+	exec 8>&-
+	ok 'another monitors: trapped when it is gone' within 60 planted || told
+	ok 'abuse: a record is caught at its birth' within 120 awake || told
+	is 'abuse: values are as before' "$(guest web01 'lab desc 20')" "$native"
+	is 'abuse: and a million times' "$(guest web01 'lab desc 250000')" "$native"
+	ok 'abuse: an alert tells of it' within 60 stored web01 'execute SLDT, STR, SGDT or SIDT' || told
+	ok 'abuse: the guest is alive and its log kept' settled web01
+	ok 'abuse: trapped again later' within 180 awake || told
+	build/lab/xenmon poke "$domid" "$(printf %x "$site")" "$nop"
+	ok 'restored: planted again' within 60 planted || told
+	ok 'restored: and told' within 60 stored web01 'was overwritten with .*planted again' || told
+	build/lab/xenmon poke "$domid" "$(printf %x "$site")" 2e2e2e2e90
+	ok 'altered: told' within 60 stored web01 'was overwritten with .*polled until it is free' || told
+	ok 'altered: the log is kept' settled web01
+	build/lab/xenmon poke "$domid" "$(printf %x "$site")" "$nop"
+	ok 'altered: planted when it is free' within 60 planted || told
+	./logvisor show --no-pager -o raw web01 | grep -aE ' logvisor - (gap|alert) ' | sed 's/^/# /'
+	detach_worker "$worker"
+	is 'abuse: detached' $? 0 || told
+	is 'abuse: the NOP stands there again' "$(bytes)" "$nop"
+	ok 'abuse: nobody monitors the domain' build/lab/xenmon free "$domid"
+	attach web01 --poll
+	ok 'polled: on demand' within 60 grep -q ', polled' "$dir/web01.log" || told
+	ok 'polled: the log is kept' settled web01
+	is 'polled: nothing is planted' "$(bytes)" "$nop"
+	scene=abuse
+	finish
+}
+
 # refused WHAT MESSAGE TARGET [PREFIX...]
 refused() {
 	what=$1 message=$2 target=$3

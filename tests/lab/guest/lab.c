@@ -22,6 +22,7 @@ static const struct {
 	{ "kmsg", kmsg_main, ": send all that /dev/kmsg holds to the host" },
 	{ "clock", clock_main, "cpuid|msr|outq|kmsg|log|file COUNT: what one costs, in ns" },
 	{ "forge", forge_main, "COUNT: hypercalls and INVDs from user space, as if at a trap" },
+	{ "desc", desc_main, "COUNT: SLDT, STR, SGDT, SIDT from user space, the same values each time" },
 	{ "kexec", kexec_main, "KERNEL INITRD COMMANDLINE: go on as another kernel, without a reset" },
 	{ "sock", sock_main, "dgram|stream|splice PATH COUNT [BYTES]: messages to a socket, and taken from there" },
 	{ "emit", emit_main, "WAY,...|all|files PROCESSES COUNT [THREADS [BYTES]]: messages to the log sockets, lines to files, by these ways" },

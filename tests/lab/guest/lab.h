@@ -24,6 +24,7 @@ int logd_main(int argc, char **argv);
 int out_main(int argc, char **argv);
 int forge_main(int argc, char **argv);
 int clock_main(int argc, char **argv);
+int desc_main(int argc, char **argv);
 int records_main(int argc, char **argv);
 int ringend_main(int argc, char **argv);
 
