@@ -273,8 +273,9 @@ int ledger_append(struct ledger *l, const void *leaf, size_t n, int64_t time_us,
  */
 static void give_back(const struct ledger *l)
 {
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = (uintptr_t)l->buf + l->used;
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	const uintptr_t from = ((uintptr_t)l->buf + WRITER_CHUNK + page - 1) & ~(page - 1);
+	const uintptr_t end = ((uintptr_t)l->buf + l->used) & ~(page - 1); /* whole pages: the last may be another's too */
 
 	if (!l->key && end > from)
 		madvise((void *)from, end - from, MADV_DONTNEED);
