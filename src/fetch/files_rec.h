@@ -52,6 +52,20 @@ struct files_key {
 	__u64 epoch; /* the geometry's */
 };
 
+/* Of files that were delivered: each at its place by its inode's address, where the last one stays. */
+#define FILES_KNOWN 1024 /* a power of 2 */
+
+FETCH_INLINE __u32 files_place(const struct files_key *k)
+{
+	return (k->inode >> 6 ^ k->inode >> 16) & (FILES_KNOWN - 1);
+}
+
+FETCH_INLINE int files_same(const struct files_key *a, const struct files_key *b)
+{
+	return a->inode == b->inode && a->ino == b->ino && a->generation == b->generation && a->dentry == b->dentry &&
+		a->parent == b->parent && a->hash_len == b->hash_len && a->epoch == b->epoch;
+}
+
 /* What the fetcher delivers: only the first files_copy_size() bytes are sent. */
 struct files_copy {
 	__u64 rdi, rsi, rdx, rax; /* as they were */

@@ -100,6 +100,7 @@ struct files {
 	bool over, told_over;     /* more than FILES_MAX */
 	bool trapped;             /* by code sites: */
 	struct files_traps traps;
+	struct files_key passed[FILES_KNOWN]; /* that were looked for, and are none that is followed */
 	const struct app_copy *doer; /* whose doing it is that is being told; NULL: whoever has it locked, or runs */
 	struct {                     /* what was written, copied at the trap: bytes [at, at + n) of a file */
 		uint64_t at, n;

@@ -138,16 +138,23 @@ static struct files_entry *written_file(struct files *f, const struct files_copy
 {
 	const struct files_key *k = &c->key;
 	struct files_entry *e = known(f, k->inode, k->ino, k->generation);
+	struct files_key *passed = &f->passed[files_place(k)];
+	const bool before = c->flags & FILES_COPY_KNOWN;
 	struct sender_paths paths;
 
-	if (e || c->flags & FILES_COPY_KNOWN)
+	/* One that was delivered before may have been followed, until the guest forgot it for a while. */
+	if (e || (before && files_same(passed, k)))
 		return e;
+	*passed = *k;
 	/* Of its path, if it is this file's own (overlayfs lends another's), it can be told that it is not wanted. */
 	sender_resolve(f->sender, &c->app, f->now_ms, &paths);
-	if (paths.sock.n && c->app.path.inode == k->inode && !files_wanted(f, paths.sock))
+	if (!before && paths.sock.n && c->app.path.inode == k->inode && !files_wanted(f, paths.sock))
 		return NULL;
 	rescan(f);
-	return known(f, k->inode, k->ino, k->generation);
+	e = known(f, k->inode, k->ino, k->generation);
+	if (e)
+		*passed = (struct files_key){0};
+	return e;
 }
 
 /* @e has bytes up to @to: those from where it ended. */

@@ -137,6 +137,25 @@ static void found_late(void **state)
 	finish();
 }
 
+/* A file that was delivered before, and forgotten by the guest meanwhile, is looked for again, and once only. */
+static void forgotten(void **state)
+{
+	(void)state;
+	world("log");
+	append_at(0, "one\n", 7);
+	word(DENTRY + 0x30, 0);
+	f.rescan = true;
+	files_trapped_poll(&f, &(struct moment){.now_ms = 1});
+	assert_int_equal(f.n, 0);
+	f.rescan = true;
+	append_at(4, "two\n", 7);
+	assert_false(f.rescan);
+	f.rescan = true;
+	append_at(8, "six\n", 7);
+	assert_true(f.rescan);
+	finish();
+}
+
 /* What no trap told of is told, but not before what may be on its way has come. */
 static void untold(void **state)
 {
@@ -270,6 +289,7 @@ int main(void)
 		cmocka_unit_test(appended),
 		cmocka_unit_test(in_the_middle),
 		cmocka_unit_test(found_late),
+		cmocka_unit_test(forgotten),
 		cmocka_unit_test(untold),
 		cmocka_unit_test(cut_and_deleted),
 		cmocka_unit_test(logins),

@@ -15,21 +15,7 @@
 
 #include "fetch/files_fetch.h"
 
-#define FILES_KNOWN 1024 /* a power of 2 */
-
-/* Of files that were delivered; each at its place by its inode's address, where the last one stays. */
 static struct files_key files_known[FILES_KNOWN];
-
-static __always_inline struct files_key *files_place(const struct files_key *k)
-{
-	return &files_known[(k->inode >> 6 ^ k->inode >> 16) & (FILES_KNOWN - 1)];
-}
-
-static __always_inline bool files_same(const struct files_key *a, const struct files_key *b)
-{
-	return a->inode == b->inode && a->ino == b->ino && a->generation == b->generation && a->dentry == b->dentry &&
-		a->parent == b->parent && a->hash_len == b->hash_len && a->epoch == b->epoch;
-}
 
 static __always_inline long files_fast(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a,
 	struct files_copy *c, bool cast)
@@ -56,7 +42,7 @@ static __noinline long files_by_calls(struct kvm_vcpu *v, struct hook_cache *cac
 static __noinline bool files_hold(struct hook_ring *r, const struct hook_arg *a, struct files_copy *c)
 {
 	const struct files_geometry *g = (const struct files_geometry *)a->bytes;
-	struct files_key *known = files_place(&c->key);
+	struct files_key *known = &files_known[files_place(&c->key)];
 
 	if (g->at == FILES_AT_WRITE && files_same(known, &c->key)) {
 		c->flags |= FILES_COPY_KNOWN;
