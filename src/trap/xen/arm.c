@@ -136,13 +136,16 @@ static bool too_many(struct xen_arm *a, enum xen_rest kind)
 
 /* ---- events ---- */
 
-/* Which site @ev is of, XEN_SITES_MAX: of none of ours. The kernel's own code at its address, and nobody else's. */
+/*
+ * Which site @ev is of, XEN_SITES_MAX: of none of ours. The kernel's own code at its address, and nobody else's; and
+ * registers that stand where we know of, for they are given back changed.
+ */
 static unsigned site_of(const struct xen_arm *a, const struct xen_event *ev)
 {
 	unsigned i = 0;
 
-	if (ev->reason != XEN_EVENT_DESCRIPTOR || ev->descriptor != XEN_EVENT_LDTR || ev->is_write ||
-		ev->flags & XEN_EVENT_NESTED || ev->regs.cs & 3)
+	if (ev->version != XEN_EVENT_VERSION || ev->reason != XEN_EVENT_DESCRIPTOR ||
+		ev->descriptor != XEN_EVENT_LDTR || ev->is_write || ev->flags & XEN_EVENT_NESTED || ev->regs.cs & 3)
 		return XEN_SITES_MAX;
 	while (i < XEN_SITES_MAX && !(a->claim.c->site[i].used && a->rip[i] == ev->regs.rip))
 		i++;
@@ -152,16 +155,17 @@ static unsigned site_of(const struct xen_arm *a, const struct xen_event *ev)
 /* Have the worker copy what the vCPU is about to log. False: it is not to wait. */
 static bool show(struct xen_arm *a, const struct xen_event *ev, unsigned site)
 {
+	const int64_t now = clock_mono_ns();
 	struct xen_caught *w;
 
 	if (a->behind || rests(a) || ev->vcpu >= XEN_RING_SLOTS || a->until_ms[ev->vcpu])
 		return false;
 	w = &a->catching.c->vcpu[ev->vcpu];
 	w->site = site;
-	w->time_ns = clock_mono_ns();
+	w->time_ns = now;
 	w->regs = ev->regs;
 	a->waiting[ev->vcpu] = *ev;
-	a->until_ms[ev->vcpu] = w->time_ns / 1000000 + XEN_CATCH_MS;
+	a->until_ms[ev->vcpu] = now / 1000000 + XEN_CATCH_MS; /* of @now: what stands in @w the worker can write */
 	__atomic_store_n(&w->state, XEN_CAUGHT_HERE, __ATOMIC_RELEASE);
 	return true;
 }
