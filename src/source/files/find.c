@@ -72,6 +72,34 @@ static uint64_t word_of(const struct files *f, uint64_t gva, size_t len)
 	return f->mem.read(f->mem.ctx, gva, &v, len) ? 0 : v;
 }
 
+static void remember(struct files *f, const struct files_entry *e)
+{
+	if (f->trapped && e->state.nlink)
+		f->left[f->lefts++ % FILES_MAX] = (struct files_left){e->mnt, e->ino, e->generation, e->state, e->told,
+			e->last_login, e->fresh, e->touched, e->mapped};
+}
+
+/* What befell it since it was left is told like all that no trap told of. */
+static void recall(const struct files *f, struct files_entry *e, struct files_left *l)
+{
+	const struct dcache_state now = e->state;
+
+	for (unsigned i = 0; i < FILES_MAX && i < f->lefts; i++, l++) {
+		if (!l->ino || l->ino != e->ino || l->generation != e->generation || l->mnt != e->mnt)
+			continue;
+		e->state = l->state;
+		if (now.mtime == l->state.mtime) /* some file systems keep whole seconds */
+			e->state.mtime_nsec = now.mtime_nsec;
+		e->told = l->told;
+		e->last_login = l->last_login;
+		e->fresh = l->fresh;
+		e->touched = l->touched;
+		e->mapped = l->mapped;
+		l->ino = 0;
+		return;
+	}
+}
+
 void files_adopt(struct files *f, struct files_entry *e)
 {
 	const mode_t mode = mode_of(f, e->knot.inode);
@@ -97,6 +125,7 @@ void files_adopt(struct files *f, struct files_entry *e)
 	e->fresh = true;
 	e->touched = e->heard = false;
 	e->doubt = FILES_DIFFERS; /* until it is no more fresh */
+	recall(f, e, f->left);
 }
 
 void files_leave(struct files *f, struct files_entry *e)
@@ -104,6 +133,7 @@ void files_leave(struct files *f, struct files_entry *e)
 	if (!e->follows)
 		return;
 	streams_close(&f->streams, e->knot.inode);
+	remember(f, e);
 	e->follows = false;
 	e->pending = FILES_NOTHING;
 	f->rescan = true; /* another of its names may be followed from now on */

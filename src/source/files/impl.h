@@ -80,6 +80,19 @@ struct files_entry {
 	struct app_copy by; /* whose doing it is; without its data */
 };
 
+/*
+ * Of code sites: a file that was left while it had names, for the guest forgot the one it was followed by: what was
+ * told of it. The guest opens it again, and may write, before it is found; where not even its directory was known any more
+ * (an anchor, traps.h), without a trap.
+ */
+struct files_left {
+	uint64_t mnt, ino, generation; /* ino 0: it was found again */
+	struct dcache_state state;
+	uint64_t told;
+	int64_t last_login;
+	bool fresh, touched, mapped;
+};
+
 struct files {
 	struct source s;
 	const struct guest *g;
@@ -100,6 +113,8 @@ struct files {
 	bool over, told_over;     /* more than FILES_MAX */
 	bool trapped;             /* by code sites: */
 	struct files_traps traps;
+	struct files_left left[FILES_MAX]; /* the last of them, one after the other */
+	unsigned lefts;                    /* so many there were */
 	struct files_key passed[FILES_KNOWN]; /* that were looked for, and are none that is followed */
 	const struct app_copy *doer; /* whose doing it is that is being told; NULL: whoever has it locked, or runs */
 	struct {                     /* what was written, copied at the trap: bytes [at, at + n) of a file */

@@ -156,6 +156,45 @@ static void forgotten(void **state)
 	finish();
 }
 
+/* What was written when the guest had forgotten it, until it was found again, is told late. */
+static void found_again(void **state)
+{
+	struct dcache_found found = {.mnt = B + MNT, .dentry = B + DENTRY, .path = "/var/log", .path_len = 8};
+
+	(void)state;
+	world("log");
+	append_at(0, "one\n", 7);
+	word(DENTRY + 0x30, 0);
+	f.rescan = true;
+	files_trapped_poll(&f, &(struct moment){.now_ms = 1});
+	assert_int_equal(f.n, 0);
+	word(DENTRY + 0x30, B + INODE);
+	size(12);
+	text_at(4, "two\nsix\n", 8);
+	f.pattern = &(const struct span){"/var/log", 8};
+	f.patterns = 1;
+	assert_false(dcache_knot_read(&f.mem, &f.dcache, B + DENTRY, &found.knot));
+	files_adopt(&f, files_add(&f, &found));
+	assert_true(f.e[0].follows);
+	append_at(8, "six\n", 7);
+	assert_int_equal(rig.n, 3);
+	record(1, "", "", "two");
+	assert_int_equal(rig_get(1)->fidelity, RECORD_LATE);
+	record(2, "7", "", "six");
+	/* cut meanwhile, and no trap comes */
+	word(DENTRY + 0x30, 0);
+	f.rescan = true;
+	files_trapped_poll(&f, &(struct moment){.now_ms = 1});
+	word(DENTRY + 0x30, B + INODE);
+	size(0);
+	files_adopt(&f, files_add(&f, &found));
+	for (unsigned i = 0; i < 4; i++)
+		poll_files(true);
+	assert_int_equal(rig.n, 4);
+	record(3, "", "truncate", "cut from 12 to 0 bytes");
+	finish();
+}
+
 /* What no trap told of is told, but not before what may be on its way has come. */
 static void untold(void **state)
 {
@@ -290,6 +329,7 @@ int main(void)
 		cmocka_unit_test(in_the_middle),
 		cmocka_unit_test(found_late),
 		cmocka_unit_test(forgotten),
+		cmocka_unit_test(found_again),
 		cmocka_unit_test(untold),
 		cmocka_unit_test(cut_and_deleted),
 		cmocka_unit_test(logins),
