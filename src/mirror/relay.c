@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+
 #define CHUNK 65536 /* bytes held in each direction */
 #define MEET_MS 10000
 
@@ -57,13 +59,15 @@ static bool move(struct way *w)
 	return n >= 0 || later(n);
 }
 
-/* The one of this process who comes: any on this machine may connect to an abstract socket. */
+/* The one of this process who comes: any on this machine may connect to an abstract socket, without end. */
 static int meet(int listener)
 {
+	const int64_t until = clock_mono_ms() + MEET_MS;
 	struct pollfd p = {.fd = listener, .events = POLLIN};
 	struct ucred who;
+	int64_t left;
 
-	while (poll(&p, 1, MEET_MS) > 0) {
+	while ((left = until - clock_mono_ms()) > 0 && poll(&p, 1, (int)left) > 0) {
 		socklen_t n = sizeof(who);
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
@@ -121,7 +125,8 @@ int relay_listen(char name[RELAY_NAME])
 
 	if (fd < 0)
 		return -errno;
-	if (!bind(fd, (struct sockaddr *)&a, n) && !listen(fd, 4)) {
+	/* A long queue: strangers who fill a short one keep libcurl out, which does not wait. */
+	if (!bind(fd, (struct sockaddr *)&a, n) && !listen(fd, SOMAXCONN)) {
 		n = sizeof(a);
 		if (!getsockname(fd, (struct sockaddr *)&a, &n) && n == sizeof(sa_family_t) + RELAY_NAME && !a.sun_path[0]) {
 			memcpy(name, a.sun_path + 1, RELAY_NAME - 1);
