@@ -91,6 +91,9 @@ void vchan_pump(const struct vchan_lib *lib, struct libxenvchan *c, int fd)
 		fds[0] = (struct pollfd){.fd = lib->event_fd(c), .events = POLLIN};
 		fds[1] = (struct pollfd){.fd = fd,
 			.events = (short)((p.out.at == p.out.n ? POLLIN : 0) | (p.in.at < p.in.n ? POLLOUT : 0))};
+		/* A socket that has to wait for the other end is not asked: its hang-up would be reported without end. */
+		if (!fds[1].events)
+			fds[1].fd = -1;
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			break;
 		/* It waits for an event, and there is one. */

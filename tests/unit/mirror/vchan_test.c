@@ -269,6 +269,13 @@ static void test_socket_ends(void **state)
 	begin(&r);
 	shutdown(r.ours, SHUT_RDWR);
 	end(&r);
+	/* While the ring is full: what was sent before arrives when there is room. */
+	begin(&r);
+	assert_int_equal(send(r.ours, sent, 1000, MSG_NOSIGNAL), 1000);
+	shutdown(r.ours, SHUT_RDWR);
+	far_get(&r, got, 1000);
+	assert_memory_equal(got, sent, 1000);
+	end(&r);
 }
 
 /* A ring whose counters make no sense: the library says so, and that is the end. */
