@@ -45,7 +45,7 @@ BPF_INC := $(shell $(CC) -print-multiarch 2>/dev/null)
 SKEL    := $(BPF:src/%.bpf.c=$(BUILD)/skel/%.skel.h)
 $(BUILD)/skel/%.bpf.o: src/%.bpf.c
 	@mkdir -p $(@D)
-	$(call QUIET,BPF)$(BPF_CC) -target bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Werror -Isrc \
+	$(call QUIET,BPF)$(BPF_CC) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -O2 -g -Wall -Werror -Isrc \
 		$(addprefix -idirafter /usr/include/,$(BPF_INC)) -MMD -MP -c -o $@ $<
 	@llvm-strip -g $@
 $(BUILD)/skel/%.skel.h: $(BUILD)/skel/%.bpf.o
