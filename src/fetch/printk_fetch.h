@@ -142,15 +142,15 @@ FETCH_INLINE int prb_fetch_fast(void *ctx, const struct prb_geometry *g, __u64 e
 	at += g->infos;
 	/* Two constant lengths; the last byte read is the first of dev_info.subsystem. */
 	if (g->head_len == PRB_INFO_HEAD) {
+		c->info_len = PRB_INFO_HEAD;
 		if (FETCH_NEAR(ctx, PRB_NEAR_INFO, head, PRB_INFO_HEAD, at) || (__u8)head[3])
 			return PRB_EBAD;
-		c->info_len = PRB_INFO_HEAD;
 	} else {
+		c->info_len = PRB_INFO_HEAD_CTX;
 		if (g->head_len != PRB_INFO_HEAD_CTX ||
 			FETCH_NEAR(ctx, PRB_NEAR_INFO, head, PRB_INFO_HEAD_CTX, at) ||
 			head[5] << 24 >> 56)
 			return PRB_EBAD;
-		c->info_len = PRB_INFO_HEAD_CTX;
 	}
 	n = head[2] & 0xffff; /* text_len */
 	len = (n + 15ULL) & ~7ULL; /* id and text in whole words, to which the block is padded */

@@ -31,12 +31,12 @@
 	FETCH_MEMBER(ctx, (span), (what), &g->page_offset, (dst), (len), (gva))
 
 /*
- * The guest says in registers and in its memory where to read. It has to be a kernel address: what reads for
- * the kvm backend takes the lower half for addresses of the VMM.
+ * The guest says in registers and in its memory where to read. It has to be in the kernel's half: a program of the
+ * guest cannot write there. (That it is canonical is not asked: what reads looks where it leads, and finds it or not.)
  */
 FETCH_INLINE int app_kernel_address(__u64 gva)
 {
-	return gva >> 56 == 0xff;
+	return __builtin_expect((__s64)gva < 0, 1);
 }
 
 /* A pointer in guest memory, to the kernel, in the object of @span: 0, or negative if it is not readable or points elsewhere. */
@@ -55,7 +55,14 @@ FETCH_INLINE int app_member(void *ctx, const struct app_geometry *g, __u64 span,
 
 FETCH_INLINE int app_pointer(void *ctx, const struct app_geometry *g, __u32 what, __u64 gva, __u64 *p)
 {
-	return app_member(ctx, g, 0, what, gva, p);
+	(void)ctx;
+	(void)g;
+	(void)what;
+	if (APP_READ(what, p, sizeof(*p), gva) || !app_kernel_address(*p)) {
+		*p = 0;
+		return APP_EFAULT;
+	}
+	return 0;
 }
 
 /* The struct path at @gva; @what is the path, and @what + 1 its dentry. */
@@ -173,17 +180,15 @@ FETCH_INLINE void app_fetch_belongings(void *ctx, const struct app_geometry *g, 
 		c->flags |= APP_COPY_NOPARENT;
 }
 
-/* The sender is @task; 0: it is not known. Never fails: c->flags say what could not be read, and that counts for nothing. */
-FETCH_INLINE void app_fetch_task(void *ctx, const struct app_geometry *g, __u64 task, struct app_copy *c)
+/* app_fetch_task(), whose members are read by @span, or each by itself. */
+FETCH_INLINE void app_fetch_task_by(void *ctx, const struct app_geometry *g, __u64 task, __u64 span, struct app_copy *c)
 {
-	__u64 leader, span = 0;
+	__u64 leader;
 
 	(void)ctx;
 	c->task = task;
 	c->loginuid = c->sessionid = APP_ABSENT;
 	c->mm = c->kn = c->parent = c->exe.dentry = 0;
-	if (task)
-		span = FETCH_SPAN(ctx, APP_NEAR_TASK, &g->page_offset, g->t_len, task + g->t_first);
 	if (!task || APP_MEMBER(span, APP_NEAR_TASK, &c->tid, 8, task + g->t_pid) ||
 		APP_MEMBER(span, APP_NEAR_TASK_COMM, c->tcomm, APP_COMM, task + g->t_comm)) {
 		c->task = 0;
@@ -197,6 +202,26 @@ FETCH_INLINE void app_fetch_task(void *ctx, const struct app_geometry *g, __u64 
 	if (g->t_login != APP_ABSENT && APP_MEMBER(span, APP_NEAR_LOGIN, &c->loginuid, 8, task + g->t_login))
 		c->loginuid = c->sessionid = APP_ABSENT;
 	app_fetch_belongings(ctx, g, span, c);
+}
+
+/* Where the members are on two pages. */
+#ifndef FETCH_APART
+#define FETCH_APART(ctx, g, task, c) app_fetch_task_by((ctx), (g), (task), 0, (c))
+#endif
+
+/*
+ * The sender is @task; 0: it is not known. Never fails: c->flags say what could not be read, and that counts for
+ * nothing.
+ */
+FETCH_INLINE void app_fetch_task(void *ctx, const struct app_geometry *g, __u64 task, struct app_copy *c)
+{
+	__u64 span = task ? FETCH_SPAN(ctx, APP_NEAR_TASK, &g->page_offset, g->t_len, task + g->t_first) : 0;
+
+	(void)ctx;
+	if (span)
+		app_fetch_task_by(ctx, g, task, span, c);
+	else
+		FETCH_APART(ctx, g, task, c);
 }
 
 /* The sender: the task that the vCPU runs. */

@@ -25,6 +25,7 @@ struct found {
 	struct kvm_vm *k;
 	unsigned vms;
 	unsigned dropped; /* slots that did not fit */
+	bool scaled; /* a vCPU's TSC is not the host's and an offset */
 };
 
 bool kvm_add_slot(struct ram *ram, const struct scan_rec *r)
@@ -78,6 +79,7 @@ static int take(void *ctx, const struct scan_rec *r)
 		break;
 	case SCAN_VCPU:
 		f->k->flags |= r->vcpu.flags;
+		f->scaled |= !tsc_unscaled(r->vcpu.tsc_ratio);
 		break;
 	}
 	return 0;
@@ -319,7 +321,7 @@ int kvm_open(struct kvm_vm *k, const char *target, struct err *e)
 		return r;
 	if (!bytes)
 		bytes = RING_TOTAL / (k->t.vcpus ? k->t.vcpus : 1);
-	vm = (struct hook_vm){k->kvm, k->creator, k->t.vcpus};
+	vm = (struct hook_vm){k->kvm, k->creator, k->t.vcpus, !f.scaled};
 	r = hook_load(&k->hook, &vm, bytes, e);
 	if (r)
 		return r;

@@ -143,7 +143,8 @@ int kvm_fetch_set(struct kvm_vm *k, struct kvm_site *s, const uint8_t *arg, stru
 	memcpy(b->args[spare].bytes, arg, HOOK_ARG_MAX);
 	b->args[spare].filter = filter;
 	if (s->fetch->id == FETCH_UNIX || s->fetch->id == FETCH_FILES)
-		memcpy(b->vcpu_gs, k->gs, sizeof(b->vcpu_gs));
+		for (unsigned v = 0; v < k->hook.vcpus; v++)
+			hook_set_gs(&k->hook, v, k->gs[v]);
 	if (s->fetch->id == FETCH_PRINTK)
 		b->args[spare].state[0] = ((const struct prb_geometry *)arg)->first_id - 1;
 	s->arg = spare;

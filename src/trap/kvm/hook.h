@@ -10,13 +10,16 @@
 #include <stdint.h>
 
 #include "trap/kvm/gate.h"
+#include "trap/kvm/tsc.h"
 #include "trap/kvm/bpf/hook_rec.h"
 #include "util/err.h"
 
+struct bpf_program;
 struct hook_bpf; /* generated */
 
 struct hook {
 	struct hook_bpf *skel;
+	struct bpf_program *prog; /* of @skel, the one that is loaded */
 	uint64_t kvm;
 	struct gate gate; /* through which the program is called */
 	/* The verifier refused reads without a call, though the kernel has bpf_rdonly_cast(): a copy takes half as long again. */
@@ -27,11 +30,14 @@ struct hook {
 	 * second it never holds the VM.
 	 */
 	int worker_life, guardian_life;
-	const uint8_t *bytes; /* the rings, mapped: one each @stride bytes */
-	size_t bytes_len, stride;
+	uint8_t *rings; /* mapped: a struct hook_ring with its bytes each @stride bytes */
+	size_t rings_len, stride;
 	unsigned vcpus;
 	uint32_t size; /* bytes per vCPU, a power of 2 */
 	uint64_t *seen_full, *seen_fail; /* per vCPU: counters told already */
+	unsigned rip_ahead; /* how far RIP still is from the end of the instruction when the program runs */
+	struct tsc tsc;
+	bool has_tsc; /* a copy's time is the host's TSC, else CLOCK_MONOTONIC's nanoseconds */
 	int last; /* vCPU whose copy was handed out and is not released yet, or -1 */
 	uint64_t last_len; /* what it takes in the ring */
 	/* Of the ring buffer by which the program wakes the worker: its positions (linux/bpf.h). */
@@ -43,6 +49,7 @@ struct hook_vm {
 	uint64_t kvm;
 	uint32_t creator;
 	unsigned vcpus;
+	bool tsc; /* its vCPUs' TSC runs as fast as the host's */
 };
 
 void hook_init(struct hook *h);
@@ -57,11 +64,15 @@ int hook_attach(struct hook *h, struct err *e);
 /* Also of what is not loaded. Takes the VM out of the gate unless the guardian is to (gate.h). */
 void hook_unload(struct hook *h);
 
+/* GS.base of vCPU @v in the guest's kernel (0: not known). The VM is stopped. */
+void hook_set_gs(struct hook *h, unsigned v, uint64_t gs);
+
 /*
- * Put these @n sites into the program's table; those that were there go. The VM is stopped. false: they do not
+ * Put these @n sites, of which RIP is the end of the instruction, into the program's table; those that were there go.
+ * @sites is altered. The VM is stopped. false: they do not
  * fit, and nothing was changed.
  */
-bool hook_publish(struct hook *h, const struct hook_site *sites, unsigned n);
+bool hook_publish(struct hook *h, struct hook_site *sites, unsigned n);
 
 /*
  * An odd number with which no two of these sites have one place (hook_rec.h), tried from @seed on; 0: there
@@ -71,6 +82,8 @@ uint64_t hook_seed(const struct hook_site *sites, unsigned n, uint64_t seed);
 
 /* The oldest copy not taken yet, or NULL. Valid until the next call; *@vcpu says whose. */
 const struct hook_copy *hook_next(struct hook *h, unsigned *vcpu);
+/* When it was made: host clock, microseconds since the epoch. */
+int64_t hook_time_us(const struct hook *h, const struct hook_copy *c);
 /* Events not copied since the last call, for want of room (*@full) or of readable memory (*@fail). */
 bool hook_lost(struct hook *h, uint64_t *full, uint64_t *fail);
 /* A descriptor that becomes readable when a copy wants the VM to stand still (HOOK_HELD); and: it was seen. */

@@ -123,12 +123,6 @@ static void limit_hold(struct trap *t, unsigned ms)
 	b->may_hold = ms != 0;
 }
 
-/* Host clock, microseconds, of a CLOCK_MONOTONIC time. */
-static int64_t wall_us(uint64_t mono_ns)
-{
-	return clock_offset_us(CLOCK_MONOTONIC) + (int64_t)(mono_ns / 1000);
-}
-
 /*
  * Copies wait for which the program has stopped the VM: now all of its threads are to stand, so that none of
  * them is let go with another's hold, and for as long as the copies need.
@@ -180,7 +174,7 @@ static bool take_copy(struct kvm_vm *k, struct trap_event *ev)
 	ev->owner = (uint32_t)(c->who >> 32);
 	ev->tag = (uint32_t)c->who;
 	ev->vcpu = vcpu;
-	ev->time_us = wall_us(c->time_ns);
+	ev->time_us = hook_time_us(&k->hook, c);
 	ev->data = c + 1;
 	ev->len = c->len;
 	if (c->flags & HOOK_REGS && !run_again(k, c, vcpu, ev)) {

@@ -166,7 +166,7 @@ static const uint8_t planted[] = {0x0f, 0x1f, 0x00, 0x0f, 0x08};
 /* Where the program looks for a trap at @off, and what it finds. */
 static const struct hook_site *known(uint64_t off)
 {
-	const struct hook_site *s = &bss.sites[hook_place(TEXT_GVA + off + SITE_LEN, bss.site_seed)];
+	const struct hook_site *s = &bss.sites.at[hook_place(TEXT_GVA + off + SITE_LEN, bss.sites.seed)];
 
 	return s->rip == TEXT_GVA + off + SITE_LEN ? s : NULL;
 }

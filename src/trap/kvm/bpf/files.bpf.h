@@ -20,10 +20,11 @@ static struct files_key files_known[FILES_KNOWN];
 static __always_inline long files_fast(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a,
 	struct files_copy *c, bool cast)
 {
-	struct unix_ctx ctx = {v, cache, true, cast};
+	const struct far far = {v, v->kvm};
+	struct unix_ctx ctx = {&far, cache, true, cast};
 	int r = files_fetch(&ctx, (const struct files_geometry *)a->bytes, &cache->regs, c);
 
-	return direct_end(v, cache) && !r ? (long)files_copy_size(c) : -1;
+	return direct_end(&far, cache) && !r ? (long)files_copy_size(c) : -1;
 }
 
 static __noinline long files_by_loads(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a,
@@ -58,21 +59,19 @@ static __noinline bool files_hold(struct hook_ring *r, const struct hook_arg *a,
 
 /* For the copy @c in @r: bytes written, or negative. */
 static __always_inline long files_take(struct kvm_vcpu *v, struct hook_ring *r, struct hook_arg *a, struct hook_copy *c,
-	__u32 idx)
+	bool cast)
 {
-	struct hook_cache *cache = bpf_map_lookup_elem(&caches, &idx);
+	struct hook_cache *cache = &r->cache;
 	struct files_copy *out = (struct files_copy *)(c + 1);
 	long len;
 
-	if (!cache)
-		return -1;
 	cache->regs.rdi = v->arch.regs[VCPU_REGS_RDI];
 	cache->regs.rsi = v->arch.regs[VCPU_REGS_RSI];
 	cache->regs.rdx = v->arch.regs[VCPU_REGS_RDX];
 	cache->regs.rax = v->arch.regs[VCPU_REGS_RAX];
-	cache->regs.gs = vcpu_gs[idx & (HOOK_VCPUS_MAX - 1)];
+	cache->regs.gs = r->gs;
 	cache->regs.cr3 = v->arch.cr3;
-	len = has_cast ? files_by_loads(v, cache, a, out) : files_by_calls(v, cache, a, out);
+	len = cast ? files_by_loads(v, cache, a, out) : files_by_calls(v, cache, a, out);
 	if (len >= 0) {
 		if (files_hold(r, a, out))
 			c->flags = HOOK_HELD;

@@ -23,7 +23,7 @@
 
 /* A planted site. */
 struct hook_site {
-	__u64 rip; /* after the trap's instruction: the site + 5; 0: none is here */
+	__u64 rip; /* as the program finds it: behind the trap's instruction, or at it (gate.h, gate_at_entry()); 0: none */
 	__u64 who; /* owner and tag, as one word (hook_who()) */
 	__u32 fetch; /* enum fetch_id */
 	__u32 arg; /* index into the arguments */
@@ -97,8 +97,9 @@ struct hook_cache {
 };
 
 /*
- * One vCPU's ring: the vCPU is its only producer, the worker its only consumer, so that neither a
- * lock nor an atomic operation is needed; x86 keeps stores in order.
+ * One vCPU's ring, whose bytes follow: the vCPU is its only producer, the worker its only consumer, so that neither a
+ * lock nor an atomic operation is needed; x86 keeps stores in order. In the same place, so that it is looked up once,
+ * what else there is of a vCPU.
  */
 struct hook_ring {
 	__u64 head; /* bytes written so far, by the vCPU */
@@ -109,6 +110,8 @@ struct hook_ring {
 	/* Of the vCPU alone: the pages it read last, true as long as the VM's mmu_invalidate_seq is still seq. */
 	__u64 seq;
 	struct hook_near near[FETCH_NEAR_MAX];
+	__u64 gs; /* GS.base in the guest's kernel; 0: not known. By the worker, the VM being stopped */
+	struct hook_cache cache;
 };
 
 struct hook_stats {
@@ -122,7 +125,7 @@ struct hook_stats {
 
 /* A copy: this, then `len` bytes that the site's fetcher wrote. The next begins at a multiple of 8. */
 struct hook_copy {
-	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 time; /* when: of CLOCK_MONOTONIC, in ns, or of the host's TSC (hook.h) */
 	__u64 who; /* the site's */
 	__u32 len;
 	__u32 flags; /* enum hook_copy_flags */

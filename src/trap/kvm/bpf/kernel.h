@@ -93,6 +93,10 @@ struct kvm_vcpu_arch {
 	unsigned long cr0, cr3, cr4;
 	__u64 efer;
 	bool guest_state_protected;
+	/* The guest's TSC when it was left, and how it is made of the host's: scaled, then the offset added. */
+	__u64 last_guest_tsc;
+	__u64 l1_tsc_offset;
+	__u64 l1_tsc_scaling_ratio;
 };
 
 struct kvm_vcpu_stat {

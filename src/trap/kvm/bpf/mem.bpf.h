@@ -24,6 +24,11 @@ static __always_inline long near_copy(void *ctx, __u32 what, void *dst, __u64 le
 
 #define PAGE 4096ULL
 
+/* So that the compiler has what is rare pay for there being few registers that outlast a call. */
+#define MOSTLY(x) __builtin_expect(!!(x), 1)
+/* What is kept, and not computed again and again, or in another way. */
+#define KEPT(p) asm volatile("" : "+r"(p))
+
 /* Written by the worker, the VM being stopped. */
 struct hook_slot slots[HOOK_SLOTS_MAX];
 struct hook_page pages[HOOK_PAGES];
@@ -183,11 +188,17 @@ static __always_inline long direct_copy(bool cast, void *dst, __u64 len, __u64 a
 {
 	const __u64 *from;
 
-	if (!cast || !__builtin_constant_p(len) || len > CAST_MAX || (len % 8 && len != 4))
+	if (!cast || !__builtin_constant_p(len) || len > CAST_MAX || (len % 8 && len != 4)) {
+		KEPT(dst); /* which is part of something: one register for both */
 		return bpf_probe_read_kernel(dst, len, (void *)at);
+	}
 	from = bpf_rdonly_cast((const void *)at, bpf_core_type_id_kernel(struct pt_regs));
-	if (len == 4)
-		*(__u32 *)dst = *(const __u32 *)from;
+	if (len == 4) {
+		__u32 word = *(const __u32 *)from;
+
+		KEPT(word); /* or one load may be made of this and of another from the stack, which the verifier refuses */
+		*(__u32 *)dst = word;
+	}
 #pragma unroll
 	for (int i = 0; i < CAST_MAX / 8; i++)
 		if (i < (int)(len / 8))
@@ -195,10 +206,16 @@ static __always_inline long direct_copy(bool cast, void *dst, __u64 len, __u64 a
 	return 0;
 }
 
+/* What is wanted rarely, or at the end once more: in memory, so that more registers that outlast a call are left. */
+struct far {
+	struct kvm_vcpu *volatile v;
+	const struct kvm *volatile kvm;
+};
+
 struct near_ctx {
-	struct kvm_vcpu *v;
+	struct kvm_vcpu *v; /* NULL: only what lies where it lay the last time */
 	struct hook_ring *r;
-	bool cast; /* has_cast, asked for once */
+	bool cast; /* has_cast */
 };
 
 /* Find @page, and remember. Not inlined: it is rare. */
@@ -214,7 +231,10 @@ static __noinline bool near_find(struct kvm_vcpu *v, struct hook_near *n, __u64 
 	return n->at;
 }
 
-/* FETCH_NEAR, @ctx being a struct near_ctx: what lies in one page, from the host's direct map; what is in the VMM's addresses from there at worst. */
+/*
+ * FETCH_NEAR, @ctx being a struct near_ctx: what lies in one page, from the host's direct map; what is in the VMM's
+ * addresses from there at worst.
+ */
 static __always_inline long near_copy(void *ctx, __u32 what, void *dst, __u64 len, __u64 at)
 {
 	const struct near_ctx *c = ctx;
@@ -222,6 +242,8 @@ static __always_inline long near_copy(void *ctx, __u32 what, void *dst, __u64 le
 	__u64 in = at - n->page;
 
 	if (in > PAGE - len) {
+		if (!c->v)
+			return -1;
 		in = at & (PAGE - 1);
 		if (in > PAGE - len || !near_find(c->v, n, at - in))
 			return (__s64)at < 0 ? -1 : bpf_probe_read_user(dst, len, (void *)at);
@@ -252,24 +274,27 @@ static __always_inline __u64 invalidate_seq(const struct kvm *kvm)
 	return 0;
 }
 
-/* A host's kernel that has neither is believed nothing: there the long way is the only one. */
-static __always_inline bool invalidating(const struct kvm *kvm)
+/*
+ * After a row of reads by what is remembered: does it count? @seq was KVM's before any of the remembered pages was
+ * looked up. A host's kernel that has neither is believed nothing: there the long way is the only one.
+ */
+static __always_inline bool near_true(const struct kvm *kvm, __u64 seq)
 {
+	asm volatile("" ::: "memory");
 	if (bpf_core_field_exists(kvm->mmu_invalidate_in_progress))
-		return FAR_MEMBER(kvm, mmu_invalidate_in_progress) != 0;
+		return !FAR_MEMBER(kvm, mmu_invalidate_in_progress) && FAR_MEMBER(kvm, mmu_invalidate_seq) == seq;
 	if (bpf_core_field_exists(kvm->mmu_notifier_count))
-		return FAR_MEMBER(kvm, mmu_notifier_count) != 0;
-	return true;
+		return !FAR_MEMBER(kvm, mmu_notifier_count) && FAR_MEMBER(kvm, mmu_notifier_seq) == seq;
+	return false;
 }
 
 /*
- * After a row of reads by what is remembered: does it count? *@seq was KVM's before any of the remembered pages was looked
- * up. False: the caller has to forget them, and *@seq is the one for what is looked up from now on.
+ * The same, for what is rare. False: the caller has to forget the pages, and *@seq is the one for what is looked up
+ * from now on. (What was not true does not become so again: seq counts up before in_progress goes back.)
  */
 static __always_inline bool near_end(const struct kvm *kvm, __u64 *seq)
 {
-	asm volatile("" ::: "memory");
-	if (!invalidating(kvm) && invalidate_seq(kvm) == *seq)
+	if (near_true(kvm, *seq))
 		return true;
 	stats.moved++;
 	*seq = invalidate_seq(kvm);

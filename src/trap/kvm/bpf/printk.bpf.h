@@ -11,29 +11,31 @@
 
 #include "fetch/printk_fetch.h"
 
-/* The short way. False: nothing of it counts. */
-static __always_inline bool printk_fast(struct kvm_vcpu *v, const struct kvm *kvm, struct hook_ring *r, struct hook_arg *a,
-	struct prb_copy *c)
+/*
+ * What was copied does not count, or nothing was: the short way once more, looking for pages that are others than the
+ * last time. Bytes written to @c, or negative. (This and the next are not inlined: they are rare, and would cost
+ * printk_take() its registers. They are two, as all that call each other have 512 bytes of stack.)
+ */
+static __noinline long printk_seek(struct kvm_vcpu *v, struct hook_ring *r, struct hook_arg *a, struct prb_copy *c)
 {
-	struct near_ctx ctx = {v, r, has_cast};
-	bool copied = !prb_fetch_fast(&ctx, (struct prb_geometry *)a->bytes, v->arch.regs[VCPU_REGS_RDI], &a->state[0], c);
+	struct near_ctx near = {v, r, has_cast};
 
-	/* Also if not: what stood on a page that is another's by now may have been the reason. */
-	if (near_end(kvm, &r->seq)) {
-		if (!copied)
-			r->near[PRB_NEAR_FRAME].page = 0; /* the guest's own page table may have changed */
-		return copied;
+	/* Also if nothing was copied: what stood on a page that is another's by now may have been the reason. */
+	if (!near_end(v->kvm, &r->seq))
+		for (int i = 0; i < FETCH_NEAR_MAX; i++)
+			r->near[i].page = 0;
+	if (prb_fetch_fast(&near, (struct prb_geometry *)a->bytes, v->arch.regs[VCPU_REGS_RDI], &a->state[0], c)) {
+		r->near[PRB_NEAR_FRAME].page = 0; /* the guest's own page table may have changed */
+		return -1;
 	}
-	for (int i = 0; i < FETCH_NEAR_MAX; i++)
-		r->near[i].page = 0;
-	return false;
+	if (!near_true(v->kvm, r->seq)) /* which the next time finds too, and forgets them */
+		return -1;
+	a->state[0] = c->id;
+	return prb_copy_size(c);
 }
 
-/*
- * The long way, and once more if a remembered translation of the stack's page may have been the reason
- * why it led nowhere. Not inlined: it is rare, and would cost the short way its registers.
- */
-static __noinline int printk_slow(struct kvm_vcpu *v, struct hook_arg *a, struct prb_copy *c)
+/* The long way, and once more if a remembered translation of the stack's page may have been why it led nowhere. */
+static __noinline long printk_slow(struct kvm_vcpu *v, struct hook_arg *a, struct prb_copy *c)
 {
 	struct prb_geometry *g = (struct prb_geometry *)a->bytes;
 	struct cpu cpu = {v->arch.cr3, v->arch.cr4};
@@ -48,19 +50,25 @@ static __noinline int printk_slow(struct kvm_vcpu *v, struct hook_arg *a, struct
 		stats.stale++;
 		err = prb_fetch_commit(&cpu, g, entry, c);
 	}
-	if (!err && (__s64)((c->id - a->state[0]) << 2) > 0)
+	if (err)
+		return -1;
+	if ((__s64)((c->id - a->state[0]) << 2) > 0)
 		a->state[0] = c->id;
-	return err;
+	return prb_copy_size(c);
 }
 
-/* Bytes written to @c, or negative: nothing could be followed. */
-static __always_inline long printk_run(struct kvm_vcpu *v, const struct kvm *kvm, struct hook_ring *r,
-	struct hook_arg *a, struct prb_copy *c)
+/* Bytes written to @c, or negative: nothing could be followed. @cast: has_cast. */
+static __always_inline long printk_take(const struct far *far, __u64 entry, struct hook_ring *r, struct hook_arg *a,
+	struct prb_copy *c, bool cast)
 {
-	if (printk_fast(v, kvm, r, a, c))
-		a->state[0] = c->id;
-	else if (printk_slow(v, a, c))
-		return -1;
+	struct near_ctx near = {NULL, r, cast};
+	long len;
+
+	if (prb_fetch_fast(&near, (struct prb_geometry *)a->bytes, entry, &a->state[0], c) || !near_true(far->kvm, r->seq)) {
+		len = printk_seek(far->v, r, a, c);
+		return len < 0 ? printk_slow(far->v, a, c) : len;
+	}
+	a->state[0] = c->id;
 	return prb_copy_size(c);
 }
 

@@ -16,19 +16,18 @@ const volatile __u64 ring_mask;
 /* A ring with so many bytes taken stops the VM, if holding is wanted; and with so many it takes no more. */
 const volatile __u64 high_water, full_water;
 
-struct hook_ring rings[HOOK_VCPUS_MAX];
 __u32 may_hold; /* by the worker: stop the VM rather than lose */
 __u32 max_hold_ms; /* for the guardian */
 __u64 held_ns;  /* when the VM was stopped; the guardian lets it go and sets 0 */
 
-/* A ring for each vCPU, and room behind it for a copy that begins at its end (sizes: hook.c). */
+/* For each vCPU a struct hook_ring, its bytes, and room behind them for a copy that begins at their end (hook.c). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
-	__uint(value_size, HOOK_SLACK);
-} copies SEC(".maps");
+	__uint(value_size, sizeof(struct hook_ring) + HOOK_SLACK);
+} rings SEC(".maps");
 
 /*
  * Maps without contents: the worker and the guardian have one descriptor each, so the kernel's count of

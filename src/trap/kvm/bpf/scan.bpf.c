@@ -123,6 +123,9 @@ static __always_inline void emit_vcpu(struct seq_file *seq, struct kvm_vcpu *v, 
 	else
 		r.vcpu.rip = BPF_CORE_READ(v, arch.regs[VCPU_REGS_RIP]);
 	r.vcpu.exits = BPF_CORE_READ(v, stat.exits);
+	if (bpf_core_field_exists(v->arch.l1_tsc_scaling_ratio) && bpf_core_field_exists(v->arch.last_guest_tsc) &&
+		bpf_core_field_exists(v->arch.l1_tsc_offset))
+		r.vcpu.tsc_ratio = BPF_CORE_READ(v, arch.l1_tsc_scaling_ratio);
 	if (bpf_core_field_exists(v->arch.guest_state_protected)) {
 		BPF_CORE_READ_INTO(&b, v, arch.guest_state_protected);
 		if (b)

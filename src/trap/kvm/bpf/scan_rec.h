@@ -54,6 +54,7 @@ struct scan_rec {
 			__u32 id; /* of its local APIC */
 			__u64 cr0, cr3, cr4, efer, rip;
 			__u64 exits; /* from the guest, since the vCPU was made */
+			__u64 tsc_ratio; /* arch.l1_tsc_scaling_ratio; 0: this kernel does not tell when the guest was left */
 		} vcpu;
 	};
 };

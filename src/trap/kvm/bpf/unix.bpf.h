@@ -14,7 +14,7 @@
 #include "trap/kvm/bpf/ring.bpf.h"
 
 struct unix_ctx {
-	struct kvm_vcpu *v;
+	const struct far *far;
 	struct hook_cache *cache;
 	bool near; /* by what is remembered; these two are constants wherever they are asked for, */
 	bool cast; /* and this is has_cast */
@@ -26,27 +26,30 @@ static __always_inline long direct_read(const struct unix_ctx *c, __u32 what, co
 
 static __always_inline __u64 direct_span(const struct unix_ctx *c, __u32 what, const __u64 *base, __u64 len, __u64 gva);
 #define FETCH_SPAN(ctx, what, base, len, gva) direct_span((ctx), (what), (base), (len), (gva))
-static __always_inline long direct_member(const struct unix_ctx *c, __u64 span, __u32 what, const __u64 *base, void *dst,
-	__u64 len, __u64 gva);
+static __always_inline long direct_member(const struct unix_ctx *c, __u64 span, __u32 what, const __u64 *base,
+	void *dst, __u64 len, __u64 gva);
 #define FETCH_MEMBER(ctx, span, what, base, dst, len, gva) \
 	direct_member((ctx), (span), (what), (base), (dst), (len), (gva))
+
+struct app_geometry;
+struct app_copy;
+static __noinline void unix_apart(struct kvm_vcpu *v, struct hook_cache *cache, const struct app_geometry *g,
+	__u64 task, struct app_copy *c);
+/* By what is remembered: not inlined, so that for most tasks it is known that there is a span. */
+#define FETCH_APART(ctx, g, task, c)                                                                \
+	({                                                                                           \
+		const struct unix_ctx *x = (ctx);                                                     \
+		if (x->near)                                                                          \
+			unix_apart(x->far->v, x->cache, (g), (task), (c));                            \
+		else                                                                                  \
+			app_fetch_task_by((ctx), (g), (task), 0, (c));                                \
+	})
 
 #include "fetch/unix_fetch.h"
 
 /* What a filter reads on its way, behind what the fetcher does. */
 #define NEAR_FILTER APP_NEAR_END
 _Static_assert(NEAR_FILTER + HOOK_HOPS_MAX < HOOK_THINGS, "a place for each thing");
-
-/* GS.base of each vCPU in the guest's kernel; 0: not known. Written by the worker, the VM being stopped. */
-__u64 vcpu_gs[HOOK_VCPUS_MAX];
-
-/* One for each vCPU. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct hook_cache);
-} caches SEC(".maps");
 
 /* Find @page of the direct map that begins at @base, and remember it in @n. */
 static __noinline bool direct_find(struct kvm_vcpu *v, struct hook_near *n, __u64 base, __u64 page)
@@ -88,9 +91,9 @@ static __always_inline long direct_read(const struct unix_ctx *c, __u32 what, co
 	__u64 at;
 
 	if (c->near) {
-		if (gva - n->page <= PAGE - len)
+		if (MOSTLY(gva - n->page <= PAGE - len))
 			return direct_copy(c->cast, dst, len, gva - n->page + n->at);
-		at = (gva & (PAGE - 1)) <= PAGE - len ? direct_seek(c->v, c->cache, n, *base, gva) : 0;
+		at = (gva & (PAGE - 1)) <= PAGE - len ? direct_seek(c->far->v, c->cache, n, *base, gva) : 0;
 		if (at)
 			return direct_copy(c->cast, dst, len, at);
 	}
@@ -104,27 +107,37 @@ static __always_inline __u64 direct_span(const struct unix_ctx *c, __u32 what, c
 	struct hook_near *n = &c->cache->thing[what];
 	__u64 in = gva & (PAGE - 1), at;
 
-	if (!c->near || in + len > PAGE)
+	if (!c->near || !MOSTLY(in + len <= PAGE))
 		return 0;
-	if (gva - in == n->page)
+	if (MOSTLY(gva - in == n->page))
 		return n->at - n->page;
-	at = direct_seek(c->v, c->cache, n, *base, gva);
+	at = direct_seek(c->far->v, c->cache, n, *base, gva);
 	return at ? at - gva : 0;
 }
 
-static __always_inline long direct_member(const struct unix_ctx *c, __u64 span, __u32 what, const __u64 *base, void *dst,
-	__u64 len, __u64 gva)
+static __always_inline long direct_member(const struct unix_ctx *c, __u64 span, __u32 what, const __u64 *base,
+	void *dst, __u64 len, __u64 gva)
 {
-	return span ? direct_copy(c->cast, dst, len, gva + span) : direct_read(c, what, base, dst, len, gva);
+	/* An sk_buff lies on one page, as it is aligned; if one did not, there is the VMM's mapping. */
+	if (c->near && what <= APP_NEAR_SKB_END && !span)
+		return -1;
+	return MOSTLY(span) ? direct_copy(c->cast, dst, len, gva + span) : direct_read(c, what, base, dst, len, gva);
 }
 
-/* Does what was read count? If not, pages may be elsewhere by now, and it is forgotten where the things were. */
-static __always_inline bool direct_end(struct kvm_vcpu *v, struct hook_cache *cache)
+/* What was read does not count: pages may be elsewhere by now, and it is forgotten where the things were. */
+static __noinline void direct_forget(struct kvm_vcpu *v, struct hook_cache *cache)
 {
-	if (near_end(v->kvm, &cache->seq))
-		return true;
+	near_end(v->kvm, &cache->seq);
 	for (int i = 0; i < HOOK_THINGS; i++)
-		cache->thing[i].page = 0;
+		cache->thing[i] = (struct hook_near){0};
+}
+
+/* Does what was read count? */
+static __always_inline bool direct_end(const struct far *far, struct hook_cache *cache)
+{
+	if (near_true(far->kvm, cache->seq))
+		return true;
+	direct_forget(far->v, cache);
 	return false;
 }
 
@@ -158,32 +171,34 @@ static __always_inline bool unix_wanted(const struct unix_ctx *c, const struct h
 /* Does the filter leave this time out? */
 static __noinline bool unix_unwanted(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a)
 {
-	struct unix_ctx c = {v, cache, true, has_cast};
+	const struct far far = {v, v->kvm};
+	struct unix_ctx c = {&far, cache, true, has_cast};
 	bool wanted = unix_wanted(&c, a, &cache->regs);
 
-	return direct_end(v, cache) && !wanted;
+	return direct_end(&far, cache) && !wanted;
 }
 
-/* Bytes written to @c; negative: nothing could be followed, or a page was taken away meanwhile. By what is remembered of the pages. */
-static __always_inline long unix_fast(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a,
+static __noinline void unix_apart(struct kvm_vcpu *v, struct hook_cache *cache, const struct app_geometry *g,
+	__u64 task, struct app_copy *c)
+{
+	const struct far far = {v, v->kvm};
+	struct unix_ctx ctx = {&far, cache, true, has_cast};
+
+	app_fetch_task_by(&ctx, g, task, 0, c);
+}
+
+/*
+ * By what is remembered of the pages. Bytes written to @c; negative: nothing could be followed, or a page was taken
+ * away meanwhile.
+ */
+static __always_inline long unix_fast(const struct far *far, struct hook_cache *cache, const struct hook_arg *a,
 	struct app_copy *c, bool cast)
 {
-	struct unix_ctx ctx = {v, cache, true, cast};
+	struct unix_ctx ctx = {far, cache, true, cast};
 	int r = app_fetch(&ctx, (const struct app_geometry *)a->bytes, &cache->regs, c);
 
 	/* Also if it failed: what stood on a page that is another's by now may have been the reason. */
-	return direct_end(v, cache) && !r ? (long)app_copy_size(c) : -1;
-}
-
-/* The verifier sees one of the two only; in neither has_cast is asked for with every read. */
-static __noinline long unix_by_loads(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a, struct app_copy *c)
-{
-	return unix_fast(v, cache, a, c, true);
-}
-
-static __noinline long unix_by_calls(struct kvm_vcpu *v, struct hook_cache *cache, const struct hook_arg *a, struct app_copy *c)
-{
-	return unix_fast(v, cache, a, c, false);
+	return direct_end(far, cache) && !r ? (long)app_copy_size(c) : -1;
 }
 
 /* The same by the VMM's mapping: rare. */
@@ -208,28 +223,27 @@ static __always_inline void unix_more_regs(const struct kvm_vcpu *v, struct fetc
  * The message and its sender, for the copy @c in @r: bytes written, UNIX_UNWANTED or negative. What is not wholly in the copy,
  * or could not be followed (the host swapped it out), user space takes from the guest's memory, the VM being held.
  */
-static __always_inline long unix_take(struct kvm_vcpu *v, struct hook_ring *r, struct hook_arg *a, struct hook_copy *c,
-	__u32 idx)
+static __always_inline long unix_take(const struct far *far, struct hook_ring *r, struct hook_arg *a,
+	struct hook_copy *c, bool cast)
 {
-	struct hook_cache *cache = bpf_map_lookup_elem(&caches, &idx);
+	struct hook_cache *cache = &r->cache;
+	struct kvm_vcpu *v = far->v;
 	struct app_copy *out = (struct app_copy *)(c + 1);
 	long len;
 
-	if (!cache)
-		return -1;
 	cache->regs.rdi = v->arch.regs[VCPU_REGS_RDI];
 	cache->regs.rsi = v->arch.regs[VCPU_REGS_RSI];
 	if (((const struct app_geometry *)a->bytes)->at != APP_AT_QUEUE || a->filter.hops)
 		unix_more_regs(v, &cache->regs);
 	if (a->filter.hops && unix_unwanted(v, cache, a))
 		return UNIX_UNWANTED;
-	cache->regs.gs = vcpu_gs[idx & (HOOK_VCPUS_MAX - 1)];
+	cache->regs.gs = r->gs;
 	cache->regs.cr3 = v->arch.cr3;
-	len = has_cast ? unix_by_loads(v, cache, a, out) : unix_by_calls(v, cache, a, out);
+	len = unix_fast(far, cache, a, out, cast);
 	if (len < 0)
 		len = unix_slow(cache, a, out);
 	if (len < 0 && hold_for_copy(r)) {
-		unix_more_regs(v, &cache->regs);
+		unix_more_regs(far->v, &cache->regs);
 		__builtin_memcpy(out, &cache->regs, sizeof(cache->regs));
 		c->flags = HOOK_HELD | HOOK_REGS;
 		len = sizeof(cache->regs);
