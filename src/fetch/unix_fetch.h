@@ -215,9 +215,11 @@ FETCH_INLINE void app_fetch_task_by(void *ctx, const struct app_geometry *g, __u
  */
 FETCH_INLINE void app_fetch_task(void *ctx, const struct app_geometry *g, __u64 task, struct app_copy *c)
 {
-	__u64 span = task ? FETCH_SPAN(ctx, APP_NEAR_TASK, &g->page_offset, g->t_len, task + g->t_first) : 0;
+	__u64 span = 0;
 
 	(void)ctx;
+	if (task)
+		span = FETCH_SPAN(ctx, APP_NEAR_TASK, &g->page_offset, g->t_len, task + g->t_first);
 	if (span)
 		app_fetch_task_by(ctx, g, task, span, c);
 	else
