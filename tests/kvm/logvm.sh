@@ -15,19 +15,7 @@ prepare() {
 	for m in vhost_iotlb vhost vsock vmw_vsock_virtio_transport_common vhost_vsock; do
 		[ ! -e $m.ko ] || [ -d "/sys/module/$m" ] || insmod $m.ko || return
 	done
-	mv lib*.so.* /usr/lib/x86_64-linux-gnu/
-	mv mke2fs /bin/
-	mkdir -p build /var/tmp && tar -xf image.tar -C build && mv build/image build/logvm
-}
-log() { # COMMAND [ARGUMENT...]: by the log VM's URL and web01's certificate
-	./logvisor "$@" --mirror-client "$dir/vm/config/clients/web01"
-}
-caught_up() {
-	./logvisor list -o json | grep -Eq '"cosigned":[1-9][0-9]*,.*"behind":0,.*"trouble":""'
-}
-same() {
-	./logvisor show web01 --no-pager -o export >"$dir/here"
-	log show web01 --from "$url" --no-pager -o export >"$dir/there" && cmp "$dir/here" "$dir/there"
+	logvm_unpack
 }
 
 scene_vsock() {
@@ -46,10 +34,10 @@ scene_vsock() {
 	ok 'a worker follows again' settled web01
 	guest web01 'lab hello 0 1000'
 	ok 'the guest floods, all is captured' settled web01
-	ok 'all of it is cosigned by the log VM' within 60 caught_up || ./logvisor list | sed 's/^/# /'
+	ok 'all of it is cosigned by the log VM' within 60 logvm_caught_up || ./logvisor list | sed 's/^/# /'
 	ok 'the worker ends' detach_worker "$worker" || sed 's/^/# /' "$dir/web01.log"
-	ok 'the log VM has what the host has' same
-	log verify web01 --mirror "$url" >"$dir/verify"
+	ok 'the log VM has what the host has' logvm_same
+	logvm_as_client verify web01 --mirror "$url" >"$dir/verify"
 	is 'and says so' $? 0
 	sed 's/^/# /' "$dir/verify"
 	kill -TERM "$logvm"

@@ -40,6 +40,27 @@ logvm_kill() {
 	wait "$logvm" 2>/dev/null
 }
 
+# logvm_unpack: in a nested host, what tests/kvm/logvm_test and tests/xen/logvm_test brought there: mke2fs, the image.
+logvm_unpack() {
+	mv lib*.so.* /usr/lib/x86_64-linux-gnu/
+	mv mke2fs /bin/
+	mkdir -p build /var/tmp && tar -xf image.tar -C build && mv build/image build/logvm
+}
+
+# logvm_as_client COMMAND [ARGUMENT...]: logvisor with web01's certificate for the log VM "vm".
+logvm_as_client() {
+	./logvisor "$@" --mirror-client "$dir/vm/config/clients/web01"
+}
+# Is all cosigned, by what list says? (There is no jq in a nested host.)
+logvm_caught_up() {
+	./logvisor list -o json | grep -Eq '"cosigned":[1-9][0-9]*,.*"behind":0,.*"trouble":""'
+}
+# Is web01's ledger at $url what it is here?
+logvm_same() {
+	./logvisor show web01 --no-pager -o export >"$dir/here"
+	logvm_as_client show web01 --from "$url" --no-pager -o export >"$dir/there" && cmp "$dir/here" "$dir/there"
+}
+
 # logvm_cleanup: whatever still runs ends.
 # shellcheck disable=SC2317
 logvm_cleanup() {

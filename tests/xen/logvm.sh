@@ -14,9 +14,7 @@ trap 'logvm_cleanup; e2e_cleanup' EXIT
 prepare() {
 	insmod ./loop.ko || return
 	insmod ./xen-blkback.ko || return
-	mv lib*.so.* /usr/lib/x86_64-linux-gnu/
-	mv mke2fs /bin/
-	mkdir -p build /var/tmp /etc/xen/scripts && tar -xf image.tar -C build && mv build/image build/logvm
+	logvm_unpack && mkdir -p /etc/xen/scripts || return
 	# What Debian's script of that name does for a block device.
 	cat >/etc/xen/scripts/block <<-'S'
 		#!/bin/sh
@@ -27,19 +25,9 @@ prepare() {
 	S
 	chmod 755 /etc/xen/scripts/block
 }
-log() { # COMMAND [ARGUMENT...]: by the log VM's URL and web01's certificate
-	./logvisor "$@" --mirror-client "$dir/vm/config/clients/web01"
-}
 # The emulated SVM wants guests off Domain 0's processor (tests/lab/xenhost.sh).
 more() {
 	printf 'cpus = "all,^0"\ntsc_mode = "native"\n' >"$dir/vm/xl.more"
-}
-caught_up() {
-	./logvisor list -o json | grep -Eq '"cosigned":[1-9][0-9]*,.*"behind":0,.*"trouble":""'
-}
-same() {
-	./logvisor show web01 --no-pager -o export >"$dir/here"
-	log show web01 --from "$url" --no-pager -o export >"$dir/there" && cmp "$dir/here" "$dir/there"
 }
 domain() {
 	xl list | awk '$1 ~ /^logvm-/ { print $1 }'
@@ -70,17 +58,17 @@ scene_vchan() {
 	ok 'a worker follows again' settled web01
 	guest web01 'lab hello 0 1000'
 	ok 'the guest logs, all is captured' settled web01
-	ok 'all of it is cosigned by the log domain' within 60 caught_up || tell
+	ok 'all of it is cosigned by the log domain' within 60 logvm_caught_up || tell
 	xl destroy "$name"
 	ok 'the log domain dies, and that is told' within 60 ended "$logvm"
 	guest web01 'lab hello 1000 100'
 	ok 'capture goes on' settled web01
 	detach_worker "$worker"
 	ok 'the log domain starts again' logvm_start vm || tell
-	log push web01 --mirror "$url" >"$dir/push" 2>&1
+	logvm_as_client push web01 --mirror "$url" >"$dir/push" 2>&1
 	is 'the rest is cosigned' $? 0 || sed 's/^/# /' "$dir/push"
-	ok 'the log domain has what the host has' same
-	log verify web01 --mirror "$url" >"$dir/verify"
+	ok 'the log domain has what the host has' logvm_same
+	logvm_as_client verify web01 --mirror "$url" >"$dir/verify"
 	is 'and verify says so' $? 0
 	sed 's/^/# /' "$dir/verify"
 	kill -TERM "$logvm"
