@@ -254,15 +254,6 @@ int xen_arm_unpause(struct xen_arm *a)
 	return r;
 }
 
-static bool any_site(const struct xen_arm *a)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < XEN_SITES_MAX; i++)
-		any |= a->claim.c->site[i].used;
-	return any;
-}
-
 int xen_arm_begin(struct xen_arm *a)
 {
 	int r = a->claim.locked ? 0 : xen_claim_lock(&a->claim);
@@ -335,7 +326,7 @@ int xen_arm_plant(struct xen_arm *a, const struct xen_want *w)
 		xen_arm_unpause(a);
 	}
 	close(fd);
-	if (r && a->ring.page && !any_site(a))
+	if (r && a->ring.page && !xen_claim_sites(&a->claim))
 		xen_arm_end(a);
 	return r;
 }
@@ -353,17 +344,6 @@ static void drain(struct xen_arm *a)
 	a->lib->monitor_resume(a->xch, a->dom->id);
 }
 
-static void restore_all(struct xen_arm *a)
-{
-	int fd = xen_mem_open(a->dom->id, NULL);
-
-	for (uint32_t i = 0; fd >= 0 && i < XEN_SITES_MAX; i++)
-		if (a->claim.c->site[i].used)
-			xen_claim_restore(&a->claim, &a->claim.c->site[i], fd);
-	if (fd >= 0)
-		close(fd);
-}
-
 int xen_arm_unplant(struct xen_arm *a, uint32_t site)
 {
 	int fd, r;
@@ -378,7 +358,7 @@ int xen_arm_unplant(struct xen_arm *a, uint32_t site)
 	}
 	if (fd >= 0)
 		close(fd);
-	if (!any_site(a))
+	if (!xen_claim_sites(&a->claim))
 		xen_arm_end(a);
 	return r;
 }
@@ -388,7 +368,7 @@ void xen_arm_end(struct xen_arm *a)
 	if (!a->ring.page)
 		return;
 	if (!xen_arm_pause(a)) {
-		restore_all(a);
+		xen_claim_restore_all(&a->claim);
 		a->lib->monitor_descriptor_access(a->xch, a->dom->id, false);
 		drain(a);
 		a->claim.c->armed = a->lib->monitor_disable(a->xch, a->dom->id) && errno != ESRCH;

@@ -79,16 +79,21 @@ void xen_claim_begin(struct xen_claimed *k, const struct xen_dom *d)
 	memcpy(k->c->magic, magic, sizeof(magic));
 }
 
-bool xen_claim_any(const struct xen_claimed *k)
+bool xen_claim_sites(const struct xen_claimed *k)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < XEN_SITES_MAX; i++)
+		any |= k->c->site[i].used;
+	return any;
+}
+
+/* Is there anything to undo? */
+static bool any(const struct xen_claimed *k)
 {
 	const struct xen_claim *c = k->c;
-	bool any = c->armed || c->held;
 
-	if (memcmp(c->magic, magic, sizeof(magic)) != 0)
-		return false;
-	for (unsigned i = 0; i < XEN_SITES_MAX; i++)
-		any |= c->site[i].used;
-	return any;
+	return !memcmp(c->magic, magic, sizeof(magic)) && (c->armed || c->held || xen_claim_sites(k));
 }
 
 int xen_claim_restore(const struct xen_claimed *k, struct xen_claim_site *s, int fd)
@@ -103,13 +108,15 @@ int xen_claim_restore(const struct xen_claimed *k, struct xen_claim_site *s, int
 	return r;
 }
 
-static int restore_all(struct xen_claimed *k)
+int xen_claim_restore_all(struct xen_claimed *k)
 {
 	int fd = xen_mem_open(k->c->domid, NULL), r = fd < 0 ? fd : 0;
 
-	for (unsigned i = 0; !r && i < XEN_SITES_MAX; i++)
-		if (k->c->site[i].used)
-			r = xen_claim_restore(k, &k->c->site[i], fd);
+	for (unsigned i = 0; fd >= 0 && i < XEN_SITES_MAX; i++) {
+		int one = k->c->site[i].used ? xen_claim_restore(k, &k->c->site[i], fd) : 0;
+
+		r = r ? r : one;
+	}
 	if (fd >= 0)
 		close(fd);
 	return r;
@@ -128,7 +135,7 @@ int xen_claim_heal(struct xen_claimed *k, const struct xen_lib *l, void *xch)
 	struct xen_dom d;
 	int r, bytes;
 
-	if (!xen_claim_any(k))
+	if (!any(k))
 		return 0;
 	r = xen_get(l, xch, c->domid, &d, NULL);
 	if (r == -ESRCH || (!r && (memcmp(d.uuid, c->uuid, sizeof(c->uuid)) != 0 || d.dying))) {
@@ -140,7 +147,7 @@ int xen_claim_heal(struct xen_claimed *k, const struct xen_lib *l, void *xch)
 	if (c->armed && !xen_ring_heeded(l, xch, c->domid, c->remote))
 		r = xen_ring_free(l, xch, c->domid, d.vcpus);
 	c->armed = c->armed && r;
-	bytes = restore_all(k);
+	bytes = xen_claim_restore_all(k);
 	for (c->held = c->held < HELD_MAX ? c->held + 1 : HELD_MAX; c->held; c->held--)
 		l->unpause(xch, c->domid);
 	return r ? r : bytes;

@@ -48,8 +48,8 @@ int xen_claim_lock(struct xen_claimed *k);
 /* A new claim, on @d, of nothing. The claim is locked. */
 void xen_claim_begin(struct xen_claimed *k, const struct xen_dom *d);
 
-/* Is there anything to undo? */
-bool xen_claim_any(const struct xen_claimed *k);
+/* Is there a site that is ours? */
+bool xen_claim_sites(const struct xen_claimed *k);
 
 /*
  * Undo all that is claimed, of a domain that runs or is paused: the ring is freed, but for one that somebody listens
@@ -60,5 +60,8 @@ int xen_claim_heal(struct xen_claimed *k, const struct xen_lib *l, void *xch);
 
 /* Put the bytes of the site back, if they are ours still; the domain is paused. @fd: of xen_mem_open(). */
 int xen_claim_restore(const struct xen_claimed *k, struct xen_claim_site *s, int fd);
+
+/* The same of all sites that are ours. 0, or the first one's -errno. */
+int xen_claim_restore_all(struct xen_claimed *k);
 
 #endif
