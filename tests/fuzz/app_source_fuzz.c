@@ -7,33 +7,13 @@
  */
 #include <stdint.h>
 
+#include "fuzz/bounded.h"
 #include "unit/source/app_world.h"
-
-#define READS_MAX 8000000
-
-static int read_world(void *ctx, uint64_t gva, void *buf, size_t len)
-{
-	if (world_ram.reads > READS_MAX)
-		abort();
-	return arena_read(ctx, gva, buf, len);
-}
-
-static int emit(void *ctx, struct record *r, struct err *e)
-{
-	static char leaf[RECORD_LEAF_MAX];
-
-	(void)ctx;
-	(void)e;
-	r->host = span_of("vm");
-	if (record_encode(r, leaf, sizeof(leaf)) <= 0)
-		abort();
-	return 0;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct source_sink sink = {.emit = emit};
-	const struct fetch_mem guest = {.read = read_world, .ctx = &world_ram};
+	static const struct source_sink sink = {.emit = bounded_emit};
+	const struct fetch_mem guest = {.read = bounded_read, .ctx = &world_ram};
 	struct fetch_regs regs = {.rdi = B + WORLD_SOCK + 56, .rsi = B + WORLD_SKB, .gs = B + WORLD_GS};
 	const uint8_t *end = data + size;
 	uint8_t kind;

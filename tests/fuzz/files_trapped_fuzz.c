@@ -7,32 +7,12 @@
 #include <stdint.h>
 
 #include "fetch/files.h"
+#include "fuzz/bounded.h"
 #include "unit/source/files_world.h"
-
-#define READS_MAX 8000000
-
-static int read_world(void *ctx, uint64_t gva, void *buf, size_t len)
-{
-	if (a.reads > READS_MAX)
-		abort();
-	return arena_read(ctx, gva, buf, len);
-}
-
-static int emit(void *ctx, struct record *r, struct err *e)
-{
-	static char leaf[RECORD_LEAF_MAX];
-
-	(void)ctx;
-	(void)e;
-	r->host = span_of("vm");
-	if (record_encode(r, leaf, sizeof(leaf)) <= 0)
-		abort();
-	return 0;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct source_sink sink = {.emit = emit};
+	static const struct source_sink sink = {.emit = bounded_emit};
 	static struct files_copy c;
 	const struct moment m = {.now_ms = 1, .emptied = true};
 	struct fetch_regs regs = {.rdi = B + 0x6000, .rsi = B + DENTRY, .rdx = 1, .rax = 4, .gs = B + 0x7000};
@@ -45,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	kind = *data++;
 	world_begin(kind & 1 ? "log" : "wtmp", &sink);
-	f.mem.read = read_world;
+	f.mem.read = bounded_read;
 	f.trapped = true;
 	f.rescan_ms = INT64_MAX;
 	f.dcache.i_ino = 0x60;
