@@ -72,6 +72,23 @@ static uint64_t word_of(const struct files *f, uint64_t gva, size_t len)
 	return f->mem.read(f->mem.ctx, gva, &v, len) ? 0 : v;
 }
 
+/* Which of the inodes that had this memory it is. */
+static void identify(const struct files *f, struct files_entry *e)
+{
+	e->ino = word_of(f, e->knot.inode + f->dcache.i_ino, 8);
+	e->generation = word_of(f, e->knot.inode + f->dcache.i_generation, 4);
+}
+
+bool files_is_same(const struct files *f, const struct files_entry *e)
+{
+	struct files_entry now = {.knot = e->knot};
+
+	if (!e->knot.inode)
+		return true;
+	identify(f, &now);
+	return now.ino == e->ino && now.generation == e->generation;
+}
+
 static void remember(struct files *f, const struct files_entry *e)
 {
 	if (f->trapped && e->state.nlink)
@@ -104,6 +121,7 @@ void files_adopt(struct files *f, struct files_entry *e)
 {
 	const mode_t mode = mode_of(f, e->knot.inode);
 
+	identify(f, e);
 	e->dir = S_ISDIR(mode);
 	if (e->dir) {
 		e->first = 0;
@@ -120,8 +138,6 @@ void files_adopt(struct files *f, struct files_entry *e)
 	e->n_told = 0;
 	e->mapped = false;
 	e->shrinking = 0;
-	e->ino = word_of(f, e->knot.inode + f->dcache.i_ino, 8);
-	e->generation = word_of(f, e->knot.inode + f->dcache.i_generation, 4);
 	e->fresh = true;
 	e->touched = e->heard = false;
 	e->doubt = FILES_DIFFERS; /* until it is no more fresh */
@@ -242,7 +258,7 @@ static bool lives(struct files *f, const struct files_entry *e)
 	struct dcache_knot now;
 
 	return !e->dead && e->follows && !dcache_knot_read(&f->mem, &f->dcache, e->dentry, &now) &&
-		now.inode == e->knot.inode;
+		now.inode == e->knot.inode && files_is_same(f, e);
 }
 
 /* ---- anchors ---- */

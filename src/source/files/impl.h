@@ -66,8 +66,9 @@ struct files_entry {
 	uint32_t told_uid[FILES_TOLD_MAX]; /* ... and whose were of that very second */
 	unsigned n_told;
 
+	uint64_t ino, generation; /* which of those that had this inode's memory it is */
+
 	/* Of code sites: */
-	uint64_t ino, generation; /* which of the files that had this inode's memory it is */
 	bool fresh;   /* nothing came of it since it was found: what it has may be what is about to come */
 	bool touched; /* something came, and its time has not been looked at since */
 	enum files_doubt { FILES_SURE, FILES_DIFFERS, FILES_OVERDUE } doubt; /* it is not as what came of it says ... */
@@ -148,6 +149,8 @@ struct files_entry *files_of_inode(struct files *f, uint64_t inode);
 /* find.c: the file behind @e, if it is one that is wanted, is followed from now on. */
 void files_adopt(struct files *f, struct files_entry *e);
 void files_leave(struct files *f, struct files_entry *e);
+/* find.c: is the inode of @e's knot that which @e was found with, and not another in the same memory? */
+bool files_is_same(const struct files *f, const struct files_entry *e);
 void files_free(struct files *f);
 
 /* look.c: what changed of @e since it was seen last; @rung: at a stop. */

@@ -183,10 +183,14 @@ static void look_knot(struct files *f, struct files_entry *e, enum record_fideli
 	const struct dcache_knot was = e->knot;
 	struct dcache_knot now;
 	uint64_t dir;
+	bool same;
 
-	if (dcache_knot_read(&f->mem, &f->dcache, e->dentry, &now) || !memcmp(&now, &was, sizeof(now)))
+	if (dcache_knot_read(&f->mem, &f->dcache, e->dentry, &now))
 		return;
-	if (now.inode != was.inode) {
+	same = now.inode == was.inode && files_is_same(f, e);
+	if (same && !memcmp(&now, &was, sizeof(now)))
+		return;
+	if (!same) {
 		files_leave(f, e);
 		e->knot = now;
 		e->dead = now.parent != was.parent || now.name != was.name || now.hash_len != was.hash_len;

@@ -72,13 +72,17 @@ static void renew(struct files *f)
 		struct files_entry *e = &f->e[i];
 		struct dcache_knot now, was = e->knot;
 		uint32_t seq;
-		bool moved;
+		bool moved, same;
 
 		if (f->mem.read(f->mem.ctx, e->dentry + f->dcache.seq, &seq, sizeof(seq)) || seq & 1 ||
-			dcache_knot_read(&f->mem, &f->dcache, e->dentry, &now) || !memcmp(&now, &was, sizeof(now)))
+			dcache_knot_read(&f->mem, &f->dcache, e->dentry, &now))
+			continue;
+		/* Both the name's memory and the inode's may be another's by now, of the next that was made. */
+		same = now.inode == was.inode && files_is_same(f, e);
+		if (same && !memcmp(&now, &was, sizeof(now)))
 			continue;
 		moved = now.parent != was.parent || now.name != was.name || now.hash_len != was.hash_len;
-		if (now.inode != was.inode) {
+		if (!same) {
 			files_leave(f, e);
 			e->dead = moved;
 			e->dir = false;

@@ -156,6 +156,27 @@ static void forgotten(void **state)
 	finish();
 }
 
+/* The memory of a name and of its inode goes to the next that are made, at once: that is no renaming. */
+static void used_again(void **state)
+{
+	static const char *const as[] = {"new", "log"};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		world("log");
+		append_at(0, "one\n", 7);
+		name(DENTRY, PARENT, as[i]);
+		word(INODE + 0x60, 6);
+		size(43);
+		f.rescan = true;
+		files_trapped_poll(&f, &(struct moment){.now_ms = 1});
+		out();
+		assert_int_equal(f.n, 0);
+		assert_int_equal(rig.n, 1);
+		finish();
+	}
+}
+
 /* What was written when the guest had forgotten it, until it was found again, is told late. */
 static void found_again(void **state)
 {
@@ -328,6 +349,7 @@ int main(void)
 		cmocka_unit_test(appended),
 		cmocka_unit_test(in_the_middle),
 		cmocka_unit_test(found_late),
+		cmocka_unit_test(used_again),
 		cmocka_unit_test(forgotten),
 		cmocka_unit_test(found_again),
 		cmocka_unit_test(untold),
