@@ -379,7 +379,8 @@ static void overdue(struct files *f, struct files_entry *e, const struct dcache_
 	if (now->size > e->state.size) {
 		grown(f, e, now->size, RECORD_LATE);
 	} else if (now->size < e->state.size) {
-		files_shrunk(f, e, now->size, RECORD_LATE);
+		if (now->nlink) /* else it is the end of a file that nobody has open (tmpfs); who cuts one that is, is trapped */
+			files_shrunk(f, e, now->size, RECORD_LATE);
 	} else if (writers > 0 && !e->mapped) {
 		files_tell(f, e, RECORD_LATE, "mmap", span_of(mapped), (struct span){NULL, 0});
 		e->mapped = true;
@@ -398,6 +399,10 @@ static bool doubt(struct files *f, struct files_entry *e, const struct moment *m
 	const bool heard = e->heard;
 
 	e->heard = false;
+	if (!files_is_same(f, e)) {
+		f->rescan = true;
+		return false;
+	}
 	if (dcache_state_read(&f->mem, &f->dcache, e->knot.inode, &now))
 		return false;
 	if (heard || e->doubt == FILES_SURE || (!e->fresh && !differs(e, &now))) {

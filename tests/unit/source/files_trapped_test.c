@@ -283,6 +283,18 @@ static void cut_and_deleted(void **state)
 	record(2, "8", "unlink", "deleted, with 1 bytes");
 	append_at(1, "after\n", 7);
 	record(3, "7", "", "after");
+	/* closed at last */
+	size(0);
+	for (unsigned i = 0; i < 8; i++)
+		poll_files(true);
+	assert_int_equal(rig.n, 4);
+	/* another has its memory */
+	arena_u32(&a, B + INODE + 0x48, 1);
+	word(INODE + 0x60, 6);
+	size(9);
+	for (unsigned i = 0; i < 8; i++)
+		poll_files(true);
+	assert_int_equal(rig.n, 4);
 	finish();
 }
 
