@@ -136,7 +136,7 @@ scene_migration() {
 	}
 	ok 'it arrives' start_vm b --smp 2 --no-wait -- -incoming "exec:cat $dir/state"
 	ok 'it runs' within 120 running
-	ok 'the guest answers' guest b true
+	ok 'the guest answers' answers b
 	attach_as a b
 	ok 'a worker attaches' within 60 following a 1
 	ok 'and goes on where the ledger stopped' grep -q 'where the ledger stopped' "$dir/a.log"

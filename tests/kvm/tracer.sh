@@ -70,7 +70,7 @@ scene_over() {
 	ok 'and traps' within 20 works
 	guest vm "echo prb_final_commit >$t/set_ftrace_filter && echo function >$t/current_tracer" >"$dir/out" 2>&1
 	echo "# the guest says: $(tail -n 1 "$dir/out")"
-	ok 'the guest answers' guest vm true
+	ok 'the guest answers' answers vm
 	ok "the guest's ftrace complains, and that is stored" within 20 stored vm 'ftrace bug'
 	ok 'a hundred records, each once' hello 0
 	ok 'the trap still works' within 20 works

@@ -201,7 +201,7 @@ scene_fire() {
 	done
 	is 'attached and detached while two vCPUs log' "$gone" "$cycles"
 	guest vm 'killall lab' >/dev/null
-	ok 'the guest answers' guest vm true
+	ok 'the guest answers' answers vm
 	ok 'the guest is sound' sound
 	is 'and has not rebooted' "$(boot_id vm)" "$boot"
 	ok 'verify' ./logvisor verify vm

@@ -65,6 +65,18 @@ qmp() {
 	} | socat -t 0.1 - "UNIX-CONNECT:$dir/$1/qmp" >"$dir/qmp"
 	grep '"id": "asked"' "$dir/qmp" | grep '"return"'
 }
+# answers NAME: does the guest? If not, two comments, a second apart, say where its vCPUs are and whether they run.
+answers() {
+	guest "$1" true && return
+	for e2e_look in 1 2; do
+		sleep 1
+		qmp "$1" human-monitor-command '{"command-line":"info registers -a"}' | sed 's/\\r\\n/\n/g' |
+			sed -n 's/.*\(RIP=[^ ]* RFL=[^ ]*\).*\(HLT=.\).*/\1 \2/p' | tr '\n' ' ' | sed 's/^/# /'
+		sed 's/.*) //' /proc/"$(cat "$dir/$1/pid")"/task/*/stat | cut -d' ' -f1,12,13 | tr '\n' ' '
+		echo
+	done
+	false
+}
 # hmp NAME LINE: a line of QEMU's monitor for people; fails when it says anything.
 hmp() {
 	qmp "$1" human-monitor-command "{\"command-line\":\"$2\"}" >"$dir/hmp"
