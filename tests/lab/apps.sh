@@ -25,16 +25,16 @@ in_trixie() {
 	"scene_$1"
 }
 
-# inside NAME SCRIPT: run a script of several lines in the guest.
+# inside NAME SCRIPT: run a script of several lines in the guest. (In a nested host, on a busy machine, a login takes minutes.)
 inside() {
-	guest "$1" "eval \"\$(echo $(printf '%s' "$2" | base64 -w 0) | base64 -d)\""
+	tests/lab/vm run -t 1200 "$dir/$1" "eval \"\$(echo $(printf '%s' "$2" | base64 -w 0) | base64 -d)\""
 }
 
 # follow NAME [attach's options]: attach, until what programs log arrives; from there on all is to be in the ledger.
 # $begin is a message that stands where that is.
 begin='' apps_begins=0
 follow() {
-	attach "$@"
+	attach "$@" --max-hold=10m # whatever slows the worker down on KVM
 	within 120 apps_begun "$1" && return
 	sed 's/^/# /' "$dir/$1.log"
 	return 1
@@ -43,7 +43,7 @@ follow() {
 apps_begun() {
 	apps_begins=$((apps_begins + 1))
 	begin="begin-$$-$apps_begins-"
-	guest "$1" "logger -t lab $begin" || return
+	apps_since=$(guest "$1" "date +%s && logger -t lab $begin") || return
 	apps_left=20
 	until stored "$1" "$begin"; do
 		apps_left=$((apps_left - 1))
@@ -93,17 +93,17 @@ apps_within() {
 journal_kept() {
 	apps_fields='[._TRANSPORT, ._PID, ._UID, ._GID,
 		(.MESSAGE | if type == "string" then sub("^\\s+"; "") | sub("\\s+$"; "") else . end)]'
-	tests/lab/vm take "$dir/$1" "$dir/journal" 'journalctl --sync; journalctl -a -o json --no-pager | /lab/lab out'
+	apps_journal="journalctl -aq -S @$apps_since -o json --output-fields=_TRANSPORT,_PID,_UID,_GID,MESSAGE"
+	tests/lab/vm take -t 1200 "$dir/$1" "$dir/journal" "journalctl --sync; $apps_journal | sed -n '/$begin/,\$p' | /lab/lab out"
 	arrived "$1"
-	sed -n "/$begin/,\$p" "$dir/journal" |
-		jq -c "select(._TRANSPORT | IN(\"syslog\", \"journal\", \"stdout\")) | $apps_fields" >"$dir/journal.kept"
+	jq -c "select(._TRANSPORT | IN(\"syslog\", \"journal\", \"stdout\")) | $apps_fields" "$dir/journal" >"$dir/journal.kept"
 	json "$1" "select(._TRANSPORT | IN(\"syslog\", \"journal\", \"stdout\")) | $apps_fields | @json" >"$dir/ledger"
 	apps_within "$dir/journal.kept" "$dir/ledger"
 }
 
 # rsyslog_kept NAME: the same for what rsyslog wrote to /var/log/syslog and auth.log since $begin, by tag and text.
 rsyslog_kept() {
-	tests/lab/vm take "$dir/$1" "$dir/syslog" 'cat /var/log/syslog /var/log/auth.log | /lab/lab out'
+	tests/lab/vm take -t 1200 "$dir/$1" "$dir/syslog" 'cat /var/log/syslog /var/log/auth.log | /lab/lab out'
 	arrived "$1"
 	apps_at=$(sed -n "/$begin/{s/ .*//p;q;}" "$dir/syslog")
 	# TIME HOST TAG[PID]: TEXT
@@ -117,7 +117,7 @@ rsyslog_kept() {
 # audit_kept NAME: the same for auditd's log, but for what auditd itself says (types DAEMON_...) and adds (names). Nor is a
 # record that only ends an event (1320, EOE) in the ledger.
 audit_kept() {
-	tests/lab/vm take "$dir/$1" "$dir/audit" 'cat /var/log/audit/audit.log | /lab/lab out'
+	tests/lab/vm take -t 1200 "$dir/$1" "$dir/audit" 'cat /var/log/audit/audit.log | /lab/lab out'
 	arrived "$1"
 	./logvisor show --no-pager -o raw "$1" | grep -a ' audit \[logvisor@32473 ch="audit"' >"$dir/audit.raw"
 	! grep -aq ' type="1320"' "$dir/audit.raw" || return 1

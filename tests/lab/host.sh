@@ -2,7 +2,8 @@
 # shellcheck disable=SC2154
 # SPDX-License-Identifier: BSD-3-Clause
 # host.sh - the machine of a nested host: what is in it, the emulator and its arguments, a snapshot of it
-# booted. Sourced by tests/lab/nested, which sets $top, $work, $host, $guests, $boot, $cpus, $mem, $icount.
+# booted. Sourced by tests/lab/nested, which sets $top, $work, $host, $guests, $boot, $debian, $cpus, $mem,
+# $icount.
 #
 # A snapshot is taken where tests/lab/nested-init waits for a scene: KVM is loaded, the guests of $boot are at
 # their prompts. Two files: state, and ram, which a scene's machine maps for itself, so that it runs in about
@@ -55,6 +56,8 @@ host_machine() {
 	for program in flock stat tail socat setpriv; do programs="$programs $(command -v $program)"; done
 	# what of this tree is in the host before a scene arrives
 	parts="tests/lab/vm tests/lab/kernel tests/lab/apt.sh build/lab/say build/lab/initramfs"
+	[ -z "$debian" ] || parts="$parts tests/lab/debian"
+	[ -z "$debian" ] || debian_dir=$("$top/tests/lab/debian" image "$debian") || die "no machine of Debian $debian"
 }
 
 # What runs guests: QEMU and KVM.
@@ -90,6 +93,12 @@ host_root() {
 		mkdir -p "$to"
 		cp "$gdir/vmlinuz" "$gdir/release" "$to/"
 	done
+	if [ -n "$debian" ]; then
+		to=$root/lab/build/lab/kernels/debian-$debian
+		mkdir "$to"
+		cp "$debian_dir/initrd" "$to/"
+		qemu-img convert -f raw -O qcow2 "$debian_dir/disk" "$to/disk.qcow2"
+	fi
 	for f in $parts; do install -D "$top/$f" "$root/lab/$f"; done
 	echo "$guests" >"$root/lab/suites"
 	printf '%s\n' "$boot" >"$root/lab/booted"
@@ -109,6 +118,7 @@ host_key() {
 			xargs stat -L -c '%n %s %Y'
 		cd "$top" && cat "$vmm" $parts "$host_init" tests/lab/host.sh tests/lab/xenhost.sh
 		for d in "$kernel_dir" $guest_dirs $xen_dir; do cat "$d/package"; done
+		[ -z "$debian" ] || cat "$debian_dir/key"
 	} 2>&1 | sha256sum | cut -c1-16
 }
 
