@@ -101,7 +101,7 @@ _logvisor() {
 	check-proof) options="--vkey" ;;
 	export) options="--store --tiles --from --mirror-client" ;;
 	push) options="--store --mirror --witness --mirror-client --policy" ;;
-	mirror) options="--config --store --listen --name --host --vkey --origin --days --renew --fingerprint" ;;
+	mirror) options="--config --store --listen --name --host --vkey --origin --days --renew --fingerprint --others" ;;
 	restore) options="--store --vkey --from --mirror-client" ;;
 	logvm) options="--image --disk --mem --cid --port --accel" ;;
 	esac

@@ -24,7 +24,7 @@
 #define CONFIG_DIR "/etc/logvisor-mirror"
 #define STORE_DIR "/var/lib/logvisor-mirror"
 
-enum { CONFIG = OPTION_LONG, LISTEN, KEY_NAME, HOST, VKEY, ORIGIN, DAYS, RENEW, FINGERPRINT };
+enum { CONFIG = OPTION_LONG, LISTEN, KEY_NAME, HOST, VKEY, ORIGIN, DAYS, RENEW, FINGERPRINT, OTHERS };
 
 static const struct cli_option options[] = {
 	{CONFIG, "config", "DIR", "keys, certificates and rights (" CONFIG_DIR ")"},
@@ -39,6 +39,7 @@ static const struct cli_option options[] = {
 	{DAYS, "days", "N", "init, add: how long a certificate is valid (3650)"},
 	{RENEW, "renew", NULL, "init, add: make a new certificate"},
 	{FINGERPRINT, "fingerprint", "SHA256", "revoke: of this certificate only"},
+	{OTHERS, "others", NULL, "revoke: of all but the newest, in CONFIG/clients/NAME"},
 	{0, NULL, NULL, NULL},
 };
 
@@ -83,10 +84,13 @@ static int add(const struct mirror_options *o, const char *name)
 
 static int take_away(const struct mirror_options *o, const char *name)
 {
+	const struct setup_revoke q = {.dir = o->config, .name = name, .fingerprint = o->fingerprint, .others = o->others};
 	struct err e;
 	unsigned n;
 
-	if (setup_revoke(o->config, name, o->fingerprint, &n, &e))
+	if (o->fingerprint && o->others)
+		return cli_failf("mirror revoke: --fingerprint and --others exclude each other");
+	if (setup_revoke(&q, &n, &e))
 		return cli_fail(&e);
 	if (!n)
 		return cli_failf("%s: no such certificate has rights", name);
@@ -165,6 +169,9 @@ static int take(int c, struct mirror_options *o)
 		return days_of(optarg, &o->days);
 	case RENEW:
 		o->renew = true;
+		return EXIT_OK;
+	case OTHERS:
+		o->others = true;
 		return EXIT_OK;
 	default:
 		o->fingerprint = optarg;

@@ -16,7 +16,7 @@ struct mirror_options {
 	const char *host[MIRROR_HOSTS_MAX];
 	unsigned n_hosts;
 	int days;
-	bool renew;
+	bool renew, others;
 };
 
 /* Serve until a signal. The exit status. */

@@ -88,6 +88,16 @@ static void take_head(struct entries_request *q)
 	q->answered = !q->upload;
 }
 
+/* Is the log its client's still? Else it is answered like one that is not there. */
+static bool allowed(struct entries_request *q)
+{
+	if (table_lets(q->server, q->entry, q->peer))
+		return true;
+	table_log(NULL, &q->answer);
+	q->answered = true;
+	return false;
+}
+
 /* What has become whole. */
 static void take(struct entries_request *q)
 {
@@ -100,7 +110,7 @@ static void take(struct entries_request *q)
 			answer(q, q->upload ? 422 : 400, e.text);
 		} else if (x == WIRE_HEAD) {
 			take_head(q);
-		} else if (x == WIRE_PACKAGE) {
+		} else if (x == WIRE_PACKAGE && allowed(q)) {
 			peer_busy(q->peer, true);
 			q->answered = !upload_package(q->upload, &q->reader.package, &q->answer);
 		}
@@ -164,7 +174,7 @@ void entries_end(struct entries_request *q, struct answer *a)
 {
 	if (!q->answered && !q->upload) {
 		answer(q, 400, "the request ended before its head did");
-	} else if (!q->answered) {
+	} else if (!q->answered && allowed(q)) {
 		upload_end(q->upload, (uint64_t)(clock_wall_us() / 1000000), &q->answer);
 		q->upload = NULL;
 	}

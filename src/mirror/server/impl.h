@@ -80,13 +80,16 @@ struct peer {
 void peers_notify(void *server, struct MHD_Connection *c, void **socket_context,
 	enum MHD_ConnectionNotificationCode code);
 
-/* Whose connection is it? NULL: nobody's who may ask anything. */
+/* Whose connection is it? NULL: nobody's who may ask anything, or may any more. */
 struct peer *peer_of(struct MHD_Connection *c);
 
 /* It has got somewhere, or is done. */
 void peer_busy(struct peer *p, bool busy);
 
 void peers_tick(struct server *s);
+
+/* The rights have changed: connections of a certificate that has none any more are cut off, whatever they are about. */
+void peers_review(struct server *s);
 
 /* Which server's: GnuTLS gives its callback no context of ours. */
 void peers_server(struct server *s);
@@ -105,6 +108,10 @@ struct origin *table_log(const struct entry *t, struct answer *a);
 
 /* May @p see it? To be asked under the lock. */
 bool table_allows(const struct entry *t, const struct peer *p);
+
+/* The same, not under the lock; and: may it see any log? */
+bool table_lets(struct server *s, const struct entry *t, const struct peer *p);
+bool table_knows(struct server *s, const struct peer *p);
 
 /* ---- request.c ---- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * peers.c - who is at the other end, and for how long. With TLS a client needs a certificate of our authority that
- * some log's rights name, or the handshake fails; which logs these are is asked for with every request, so that
- * a right taken away is gone at once.
+ * some log's rights name, or the handshake fails; which logs these are is asked for with every request, and every
+ * package of one, so that a right taken away is gone at once. Whose last one that was is cut off.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,29 +31,16 @@ static bool fingerprint(gnutls_session_t session, struct hash *out)
 	return true;
 }
 
-/* Does any log's rights name the certificate? */
-static bool named(struct server *s, const struct hash *cert)
-{
-	const struct peer p = {.known = true, .cert = *cert};
-	bool yes = false;
-
-	pthread_rwlock_rdlock(&s->lock);
-	for (size_t i = 0; i < s->n_entries && !yes; i++)
-		yes = table_allows(s->entry[i], &p);
-	pthread_rwlock_unlock(&s->lock);
-	return yes;
-}
-
 /* GnuTLS asks in the handshake, when the client's certificate has come, or none. 0: go on. */
 static int verify(gnutls_session_t session)
 {
 	gnutls_typed_vdata_st purpose = {GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)PURPOSE_CLIENT, 0};
-	struct hash cert;
+	struct peer who = {.known = true};
 	unsigned status = 1;
-	bool sent = fingerprint(session, &cert);
+	bool sent = fingerprint(session, &who.cert);
 
 	if (sent && !tls.gnutls_certificate_verify_peers(session, &purpose, 1, &status) && !status &&
-		named(the_server, &cert))
+		table_knows(the_server, &who))
 		return 0;
 	atomic_fetch_add(&the_server->count[COUNT_HANDSHAKES_REFUSED], 1);
 	/* So that the other side knows what it is about. */
@@ -159,7 +146,16 @@ struct peer *peer_of(struct MHD_Connection *c)
 
 	if (p && !p->all && !p->known)
 		p->known = fingerprint(session_of(c), &p->cert);
-	return p && (p->all || p->known) ? p : NULL;
+	return p && (p->all || (p->known && table_knows(p->server, p))) ? p : NULL;
+}
+
+void peers_review(struct server *s)
+{
+	pthread_mutex_lock(&s->peers_lock);
+	for (struct peer *p = s->peers; p; p = p->next)
+		if (p->known && !p->cut && !table_knows(s, p))
+			cut_off(s, p);
+	pthread_mutex_unlock(&s->peers_lock);
 }
 
 void peer_busy(struct peer *p, bool busy)

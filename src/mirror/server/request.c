@@ -270,7 +270,7 @@ static enum MHD_Result begin(struct server *s, struct MHD_Connection *c, const c
 
 	atomic_fetch_add(&s->count[COUNT_REQUESTS], 1);
 	if (!p)
-		return refuse(s, c, 403, "no client certificate");
+		return refuse(s, c, 403, "no client certificate that has rights");
 	peer_busy(p, true);
 	if (!strcmp(method, MHD_HTTP_METHOD_POST) && !strcmp(url, "/add-checkpoint"))
 		return post(s, c, p, CHECKPOINT, request);
@@ -300,6 +300,8 @@ enum MHD_Result request_handle(void *server, struct MHD_Connection *c, const cha
 	(void)version;
 	if (!*request)
 		return begin(server, c, url, method, request);
+	if (!peer_of(c))
+		return MHD_NO; /* its rights were taken away meanwhile */
 	if (!*n)
 		return *request == &no_body ? answer(server, c, url, method) : finish(server, c, *request);
 	r = *request == &no_body ? MHD_NO : take(*request, data, *n);

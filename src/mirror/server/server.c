@@ -166,6 +166,8 @@ int server_reload(struct server *s, struct err *e)
 
 	if (!r)
 		r = table_update(s, v, n, e);
+	if (!r)
+		peers_review(s);
 	free(v);
 	return r;
 }

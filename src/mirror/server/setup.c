@@ -35,16 +35,36 @@ static int put_away(int dir, const char *name, const char *text, mode_t mode, st
 }
 
 /* One of root's making becomes the server's, who has to read it when root is given up. */
-static int put(int dir, const char *name, const char *text, mode_t mode, struct err *e)
+static int give(int dir, const char *name, struct err *e)
 {
-	int r = put_away(dir, name, text, mode, e);
 	uid_t uid;
 	gid_t gid;
 
 	sandbox_user(&uid, &gid);
-	if (!r && !geteuid() && uid != SANDBOX_UID && fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW))
-		r = trouble(name, -errno, e);
-	return r;
+	if (!geteuid() && uid != SANDBOX_UID && fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW))
+		return trouble(name, -errno, e);
+	return 0;
+}
+
+static int put(int dir, const char *name, const char *text, mode_t mode, struct err *e)
+{
+	int r = put_away(dir, name, text, mode, e);
+
+	return r ? r : give(dir, name, e);
+}
+
+/* What was there before is closed to others again. */
+static int close_to_others(int dir, const char *name, mode_t mode, struct err *e)
+{
+	return fchmodat(dir, name, mode, 0) ? trouble(name, -errno, e) : 0;
+}
+
+/* And it is its maker's again, for the server has no business with it. */
+static int take_back(int dir, const char *name, mode_t mode, struct err *e)
+{
+	if (fchownat(dir, name, geteuid(), getegid(), AT_SYMLINK_NOFOLLOW))
+		return trouble(name, -errno, e);
+	return close_to_others(dir, name, mode, e);
 }
 
 /* 1 with *text; 0: there is none; -errno. */
@@ -60,7 +80,7 @@ static int make_dir(int dir, const char *name, mode_t mode, struct err *e)
 {
 	if (mkdirat(dir, name, mode) && errno != EEXIST)
 		return trouble(name, -errno, e);
-	return 0;
+	return close_to_others(dir, name, mode, e);
 }
 
 static int open_dir(const char *dir, bool make, struct err *e)
@@ -98,6 +118,13 @@ static int settle_name(int dir, const char *want, char name[NOTE_NAME_MAX + 1], 
 	return is ? 0 : put(dir, "name", line, 0644, e);
 }
 
+/* Where what is public is, and its secret is not, that was put away or lost: it is not made anew without a word. */
+static int lost(const char *secret, const char *of, const char *what, struct err *e)
+{
+	return err_set(e, ENOENT, "%s is missing, but %s is there: put it back, or remove %s too and it becomes %s", secret,
+		of, of, what);
+}
+
 /* A cosigner's key in @file, if there is none, and its vkey beside it. */
 static int make_cosigner(int dir, const char *file, const char *vkey_file, const char *name, struct err *e)
 {
@@ -107,6 +134,8 @@ static int make_cosigner(int dir, const char *file, const char *vkey_file, const
 	size_t n;
 	int r = get(dir, file, &pem, e);
 
+	if (r == 0 && !faccessat(dir, vkey_file, F_OK, 0))
+		return lost(file, vkey_file, "another mirror", e);
 	if (r == 0) {
 		r = note_key_generate(&pem, &n, e);
 		if (!r) {
@@ -140,6 +169,8 @@ static int make_pair(int dir, const char *cert, const char *key, const struct x5
 		r = get(dir, key, &is_key, e);
 	if (r < 0 || (is && is_key && !again))
 		return r < 0 ? r : 0;
+	if (is && q->kind == X509_AUTHORITY)
+		return lost(key, cert, "another authority, which knows none of the clients", e);
 	r = x509_make(q, &p, e);
 	if (!r)
 		r = (q->kind == X509_AUTHORITY ? put_away : put)(dir, key, p.key, 0600, e);
@@ -178,6 +209,22 @@ static int make_server(int dir, const struct setup_init *q, const char *name, st
 	return r;
 }
 
+/* Whatever was done to them, or an older version did. */
+static int settle_secrets(int dir, struct err *e)
+{
+	static const char *const servers[] = {"key", "witness-key", "server-key.pem"};
+	int r = take_back(dir, "ca-key.pem", 0600, e);
+
+	if (!r)
+		r = take_back(dir, "clients", 0700, e);
+	for (unsigned i = 0; i < sizeof(servers) / sizeof(servers[0]) && !r; i++) {
+		r = give(dir, servers[i], e);
+		if (!r)
+			r = close_to_others(dir, servers[i], 0600, e);
+	}
+	return r;
+}
+
 int setup_init(const struct setup_init *q, struct err *e)
 {
 	char name[NOTE_NAME_MAX + 1], witness[NOTE_NAME_MAX + sizeof(CONFIG_WITNESS)], ca_name[NOTE_NAME_MAX + 16];
@@ -200,7 +247,9 @@ int setup_init(const struct setup_init *q, struct err *e)
 		r = make_server(dir, q, name, e);
 	if (!r)
 		r = make_dir(dir, "rights", 0755, e);
-	return r ? r : make_dir(dir, "clients", 0700, e);
+	if (!r)
+		r = make_dir(dir, "clients", 0700, e);
+	return r ? r : settle_secrets(dir, e);
 }
 
 /* ---- add ---- */
@@ -243,8 +292,10 @@ static int make_client(int dir, int to, const struct setup_add *q, bool *made, s
 	if (r < 0)
 		return r;
 	*made = !is || q->renew;
+	if (!*made && x509_fingerprint(is, fingerprint))
+		return err_set(e, EINVAL, "clients/%s/client.pem is damaged", q->name);
 	if (!*made)
-		return x509_fingerprint(is, fingerprint) ? err_set(e, EINVAL, "clients/%s/client.pem is damaged", q->name) : 0;
+		return close_to_others(to, "client.pem", 0600, e);
 	r = load_ca(dir, &ca, &ca_key, e);
 	x.ca_cert = ca;
 	x.ca_key = ca_key;
@@ -388,24 +439,47 @@ int setup_add(const struct setup_add *q, struct setup_added *out, struct err *e)
 	return 0;
 }
 
-int setup_revoke(const char *dirname, const char *name, const char *fingerprint, unsigned *n, struct err *e)
+/* The certificate that @q is about. 1 with *out; 0: it names none; -errno. */
+static int which(int dir, const struct setup_revoke *q, struct hash *out, struct err *e)
 {
-	_cleanup_fd_ int dir = open_dir(dirname, false, e);
+	_cleanup_free_ char *is = NULL;
+	char path[RECORD_NAME_MAX + 32];
+	int x;
+
+	if (q->fingerprint)
+		return x509_fingerprint_read(q->fingerprint, out) ? err_set(e, EINVAL,
+			"'%.100s' is not a certificate's fingerprint: 64 hexadecimal digits", q->fingerprint) : 1;
+	if (!q->others)
+		return 0;
+	snprintf(path, sizeof(path), "clients/%s/client.pem", q->name);
+	x = get(dir, path, &is, e);
+	if (x == 0)
+		return err_set(e, ENOENT, "%s is missing; 'logvisor mirror add %s' makes it", path, q->name);
+	if (x > 0 && x509_fingerprint(is, out))
+		return err_set(e, EINVAL, "%s is damaged", path);
+	return x;
+}
+
+int setup_revoke(const struct setup_revoke *q, unsigned *n, struct err *e)
+{
+	_cleanup_fd_ int dir = open_dir(q->dir, false, e);
+	struct hash one;
 	struct rights r;
 	size_t kept = 0;
-	int x = dir < 0 ? dir : load_rights(dir, name, &r, e);
+	int some, x = dir < 0 ? dir : load_rights(dir, q->name, &r, e);
 
 	*n = 0;
 	if (dir >= 0 && x == -ENOENT)
-		return err_set(e, ENOENT, "no log of the name %s is kept here", name);
+		return err_set(e, ENOENT, "no log of the name %s is kept here", q->name);
 	if (x)
 		return x;
+	some = which(dir, q, &one, e);
+	if (some < 0)
+		return some;
 	for (size_t i = 0; i < r.n_clients; i++) {
-		char hex[2 * LEDGER_HASH + 1];
+		const bool is = some && !memcmp(&r.client[i], &one, sizeof(one));
 
-		for (unsigned k = 0; k < LEDGER_HASH; k++)
-			snprintf(hex + 2 * k, 3, "%02x", r.client[i].b[k]);
-		if (fingerprint && strcmp(hex, fingerprint) != 0)
+		if (some && is == q->others)
 			r.client[kept++] = r.client[i];
 		else
 			++*n;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * setup.h - a mirror's configuration made and changed: what config.h reads. Each may be done again: what is there
- * stays, what is missing is made. A key is never made a second time.
+ * stays, what is missing is made, secrets are closed to others. A key is never made a second time, neither when its
+ * public half is there and it is not.
  */
 #ifndef LOGVISOR_MIRROR_SERVER_SETUP_H
 #define LOGVISOR_MIRROR_SERVER_SETUP_H
@@ -43,10 +44,16 @@ struct setup_added {
 
 int setup_add(const struct setup_add *q, struct setup_added *out, struct err *e);
 
+struct setup_revoke {
+	const char *dir, *name;         /* name: of the VM */
+	const char *fingerprint;        /* of one; NULL: all that the VM's log has, or */
+	bool others;                    /* all but the one in clients/NAME */
+};
+
 /*
- * Take the rights of certificates away: of all that VM @name's log has, or of the one of @fingerprint (64
- * hexadecimal digits). The log stays. *@n: how many went. 0; -ENOENT: no such log; or another -errno with @e.
+ * Take the rights of certificates away. The log stays. *@n: how many went. 0; -ENOENT: no such log, or no certificate in
+ * clients/NAME; -EINVAL: not a fingerprint; or another -errno with @e.
  */
-int setup_revoke(const char *dir, const char *name, const char *fingerprint, unsigned *n, struct err *e);
+int setup_revoke(const struct setup_revoke *q, unsigned *n, struct err *e);
 
 #endif

@@ -16,6 +16,27 @@ bool table_allows(const struct entry *t, const struct peer *p)
 	return mine && t->listed;
 }
 
+bool table_lets(struct server *s, const struct entry *t, const struct peer *p)
+{
+	bool yes;
+
+	pthread_rwlock_rdlock(&s->lock);
+	yes = table_allows(t, p);
+	pthread_rwlock_unlock(&s->lock);
+	return yes;
+}
+
+bool table_knows(struct server *s, const struct peer *p)
+{
+	bool yes = false;
+
+	pthread_rwlock_rdlock(&s->lock);
+	for (size_t i = 0; i < s->n_entries && !yes; i++)
+		yes = table_allows(s->entry[i], p);
+	pthread_rwlock_unlock(&s->lock);
+	return yes;
+}
+
 struct entry *table_by_origin(struct server *s, const struct peer *p, struct span origin)
 {
 	struct entry *found = NULL;

@@ -195,3 +195,10 @@ void x509_pair_free(struct x509_pair *p)
 	free(p->key);
 	p->cert = p->key = NULL;
 }
+
+int x509_fingerprint_read(const char *text, struct hash *out)
+{
+	size_t n = 0;
+
+	return OPENSSL_hexstr2buf_ex(out->b, sizeof(out->b), &n, text, ':') && n == sizeof(out->b) ? 0 : -EINVAL;
+}

@@ -34,4 +34,7 @@ void x509_pair_free(struct x509_pair *p);
 /* The fingerprint of the first certificate in @pem. 0, -EINVAL. */
 int x509_fingerprint(const char *pem, struct hash *out);
 
+/* One as people write it: 64 hexadecimal digits, with colons between bytes or without. 0, -EINVAL. */
+int x509_fingerprint_read(const char *text, struct hash *out);
+
 #endif

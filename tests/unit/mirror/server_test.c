@@ -26,6 +26,9 @@ static void say(const char *text)
 	snprintf(said, sizeof(said), "%s", text);
 }
 
+/* Every certificate of "vm". */
+static const struct setup_revoke of_all = {.dir = config, .name = "vm"};
+
 static void add_vm(const char *name, const struct vkey *vkey, bool renew)
 {
 	const struct setup_add q = {.dir = config, .name = name, .vkey = vkey, .days = 10, .renew = renew};
@@ -187,13 +190,12 @@ static void rights_of_others(void **state)
 	assert_string_equal(body, "no such log is known\n");
 	assert_int_equal(get(others, "logs", body), 200);
 	assert_string_equal(body, "other 0 other\n");
-	/* A right that is taken away is gone, on this connection and in the next handshake. */
-	assert_int_equal(setup_revoke(config, "vm", NULL, &n, &e), 0);
+	/* A right that is taken away is gone: the connection is cut off, and the next handshake fails. */
+	assert_int_equal(setup_revoke(&of_all, &n, &e), 0);
 	assert_int_equal(n, 1);
+	assert_int_equal(s->count[COUNT_CUT_OFF], 0);
 	assert_int_equal(server_reload(s, &e), 0);
-	assert_int_equal(get(mine, path, NULL), 404);
-	http_close(mine);
-	mine = client(server_url(s, 1), clients);
+	assert_int_equal(s->count[COUNT_CUT_OFF], 1);
 	{
 		const struct http_request q = {.path = "logs", .max = 1000};
 		struct http_answer a = {0};
@@ -213,6 +215,64 @@ static void rights_of_others(void **state)
 	stop(s);
 	log_rig_close(&g);
 	log_rig_close(&g2);
+}
+
+/*
+ * Taken away in the middle of an upload, by a client that has another log still, so that its connection stays: what came
+ * before is there, what comes after is not, and nothing is cosigned.
+ */
+static void revoked_meanwhile(void **state)
+{
+	struct peer p = {.known = true};
+	struct entries_request *q;
+	struct origin_state st;
+	struct log_rig g;
+	struct server *s;
+	struct answer a;
+	struct http *h;
+	struct err e;
+	char body[400], *data;
+	unsigned gone;
+	size_t n;
+
+	log_rig_open(&g, *state, "host");
+	s = start(*state, &g);
+	log_rig_grow(&g, 1000);
+	h = client(s->listener[0].url, NULL);
+	assert_int_equal(send_checkpoint(h, &g, 0, body), 200);
+	http_close(h);
+	p.server = s;
+	p.cert = s->entry[0]->rights.client[0];
+	data = entries(&g, 0, 1000, 9, &n);
+	q = entries_begin(s, &p, false);
+	assert_non_null(q);
+	entries_feed(q, data, n / 2);
+	assert_int_equal(setup_revoke(&of_all, &gone, &e), 0);
+	assert_int_equal(server_reload(s, &e), 0);
+	entries_feed(q, data + n / 2, n - n / 2);
+	entries_end(q, &a);
+	assert_int_equal(a.status, 404);
+	assert_string_equal(a.body, "no such log is known\n");
+	origin_state(s->entry[0]->origin, &st);
+	assert_int_equal(st.size, 256);
+	assert_int_equal(st.cosigned, 0);
+	/* Or between the last package and the end. */
+	add_vm("vm", NULL, true);
+	assert_int_equal(server_reload(s, &e), 0);
+	p.cert = s->entry[0]->rights.client[0];
+	q = entries_begin(s, &p, false);
+	assert_non_null(q);
+	entries_feed(q, data, n);
+	assert_int_equal(setup_revoke(&of_all, &gone, &e), 0);
+	assert_int_equal(server_reload(s, &e), 0);
+	entries_end(q, &a);
+	assert_int_equal(a.status, 404);
+	origin_state(s->entry[0]->origin, &st);
+	assert_int_equal(st.size, 1000);
+	assert_int_equal(st.cosigned, 0);
+	free(data);
+	stop(s);
+	log_rig_close(&g);
 }
 
 /* Send @raw as it is to the Unix socket, and give the answer's first line. */
@@ -440,6 +500,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		fixture_test(uploads),
 		fixture_test(rights_of_others),
+		fixture_test(revoked_meanwhile),
 		fixture_test(wrong_requests),
 		fixture_test(slow),
 		fixture_test(strangers),
