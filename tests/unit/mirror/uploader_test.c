@@ -44,9 +44,27 @@ static void answer(void *ctx, const struct peer_request *q, struct peer_answer *
 	out->n = a.n;
 }
 
-static struct upload_target target_of(const struct peer *p)
+/* The toy, for the log of @ledger, behind @p. */
+static struct upload_target toy_begin(struct peer *p, const char *ledger)
 {
+	toy_open(&toy, "toy.example/m", ledger);
+	assert_int_equal(peer_start(p, NULL), 0);
 	return (struct upload_target){.kind = UPLOAD_MIRROR, .url = p->url, .key = *cosign_key_vkey(toy.key)};
+}
+
+static void toy_end(struct peer *p)
+{
+	peer_stop(p);
+	toy_close(&toy);
+}
+
+static void family_begin(struct uploaders *u, const char *ledger, const struct upload_target *t)
+{
+	struct err e = {""};
+
+	if (uploaders_start(u, "vm", ledger, t, 1, &e))
+		fail_msg("%s", e.text);
+	uploaders_go(u);
 }
 
 /* Wait until the cosigned size beside the ledger is @size. */
@@ -86,9 +104,7 @@ static void test_once(void **state)
 	struct upload_target t;
 
 	fixture_grow(*state, 0, 20000);
-	toy_open(&toy, "toy.example/m", *state);
-	assert_int_equal(peer_start(&p, NULL), 0);
-	t = target_of(&p);
+	t = toy_begin(&p, *state);
 	assert_int_equal(run_once(*state, &t), 0);
 	cosigned_becomes(*state, &t, 20000);
 	assert_int_equal(run_once(*state, &t), 0);
@@ -111,9 +127,7 @@ static void test_state(void **state)
 
 	fixture_grow(*state, 0, 10);
 	d = open(*state, O_RDONLY | O_DIRECTORY);
-	toy_open(&toy, "toy.example/m", *state);
-	assert_int_equal(peer_start(&p, NULL), 0);
-	t = target_of(&p);
+	t = toy_begin(&p, *state);
 	cosigned_id(&t.key, id);
 	toy.lie = TOY_STATUS;
 	assert_int_equal(run_once(*state, &t), 1);
@@ -127,8 +141,7 @@ static void test_state(void **state)
 	assert_int_equal(run_once(*state, &t), 0);
 	assert_int_equal(push_state_get(d, id, &s), 0);
 	assert_string_equal(s.trouble, "");
-	peer_stop(&p);
-	toy_close(&toy);
+	toy_end(&p);
 	close(d);
 }
 
@@ -166,15 +179,10 @@ static void test_family(void **state)
 	struct peer p = {.answer = answer};
 	struct uploaders u;
 	struct upload_target t;
-	struct err e = {""};
 
 	fixture_grow(*state, 0, 300);
-	toy_open(&toy, "toy.example/m", *state);
-	assert_int_equal(peer_start(&p, NULL), 0);
-	t = target_of(&p);
-	if (uploaders_start(&u, "vm", *state, &t, 1, &e))
-		fail_msg("%s", e.text);
-	uploaders_go(&u);
+	t = toy_begin(&p, *state);
+	family_begin(&u, *state, &t);
 	cosigned_becomes(*state, &t, 300);
 	fixture_grow(*state, 300, 700);
 	cosigned_becomes(*state, &t, 700);
@@ -189,8 +197,7 @@ static void test_family(void **state)
 	uploaders_end(&u);
 	cosigned_becomes(*state, &t, 1234);
 	assert_int_equal(toy.entries, 1234);
-	peer_stop(&p);
-	toy_close(&toy);
+	toy_end(&p);
 }
 
 static const char *growing;
@@ -213,22 +220,16 @@ static void test_last_word(void **state)
 	int64_t limit = clock_due_ms() + LIMIT_MS;
 	struct upload_target t;
 	struct uploaders u;
-	struct err e = {""};
 
 	growing = *state;
 	fixture_grow(*state, 0, 200);
-	toy_open(&toy, "toy.example/m", *state);
-	assert_int_equal(peer_start(&p, NULL), 0);
-	t = target_of(&p);
-	if (uploaders_start(&u, "vm", *state, &t, 1, &e))
-		fail_msg("%s", e.text);
-	uploaders_go(&u);
+	t = toy_begin(&p, *state);
+	family_begin(&u, *state, &t);
 	while (!grown && clock_due_ms() < limit)
 		clock_sleep_ms(5);
 	uploaders_end(&u);
 	cosigned_becomes(*state, &t, 345);
-	peer_stop(&p);
-	toy_close(&toy);
+	toy_end(&p);
 }
 
 /* The worker ended before there was a ledger. */
