@@ -44,7 +44,12 @@ scene_exact() {
 	finish
 }
 
-# Paused, renamed, rebooted, saved and restored, powered off: one worker, one ledger.
+# What xl says of its progress has no line's end, and is told only when it fails.
+quietly() {
+	"$@" >"$dir/out" 2>&1 || { tr '\r' '\n' <"$dir/out" | sed 's/^/# /'; return 1; }
+}
+
+# Paused, renamed, rebooted, saved and restored, migrated, powered off: one worker, one ledger.
 scene_life() {
 	begin life --smp 1
 	xl pause web01
@@ -62,13 +67,19 @@ scene_life() {
 	ok "reboot: and its kernel's" stored web01 '^reboot: Restarting system'
 	ok 'reboot: the new boot is stored' settled web01
 	ok 'reboot: the old domain is gone' within 20 no_zombie || xl list | sed 's/^/# /'
-	ok 'save: the domain is saved' xl save web01 "$dir/saved"
+	ok 'save: the domain is saved' quietly xl save web01 "$dir/saved"
 	ok 'save: nothing of it stays' within 20 no_zombie || xl list | sed 's/^/# /'
-	ok 'save: and restored' xl restore "$dir/saved"
+	ok 'save: and restored' quietly xl restore "$dir/saved"
 	rm -f "$dir/saved"
 	ok 'restore: goes on in the same boot' within 60 settled web01 || told
 	is 'restore: two boots so far' "$(./logvisor show --no-pager -o raw web01 | grep -c ' logvisor - boot ')" 2
 	ok 'restore: nothing lost, nothing twice' build/lab/kmsgcmp "$LOGVISOR_STORE/web01"
+	guest web01 'lab hello 0 50'
+	ok 'migrate: the domain is migrated to this host' quietly xl migrate -s '' web01 'xl migrate-receive'
+	ok 'migrate: nothing of it stays' within 20 no_zombie || xl list | sed 's/^/# /'
+	ok 'migrate: goes on in the same boot' within 60 settled web01 || told
+	is 'migrate: two boots so far' "$(./logvisor show --no-pager -o raw web01 | grep -c ' logvisor - boot ')" 2
+	ok 'migrate: nothing lost, nothing twice' build/lab/kmsgcmp "$LOGVISOR_STORE/web01"
 	guest web01 '(usleep 300000; echo last-words-two >/dev/kmsg; poweroff -f) >/dev/null 2>&1 &'
 	ok 'shutdown: the worker ends by itself' within 60 ended "$worker" || told
 	wait "$worker"
