@@ -208,6 +208,7 @@ struct files_entry *files_add(struct files *f, const struct dcache_found *found)
 	if (!e)
 		return NULL;
 	*e = (struct files_entry){.mnt = found->mnt, .dentry = found->dentry, .knot = found->knot, .tag = ++f->tags,
+		.channel = RECORD_FILE,
 		.wanted = files_wanted(f, (struct span){found->path, found->path_len}), .path = strdup(found->path)};
 	if (!e->path) {
 		f->over = true;
@@ -217,9 +218,8 @@ struct files_entry *files_add(struct files *f, const struct dcache_found *found)
 	return e;
 }
 
-static bool visit(void *ctx, const struct dcache_found *found)
+bool files_see(struct files *f, const struct dcache_found *found)
 {
-	struct files *f = ctx;
 	const struct span path = {found->path, found->path_len};
 	const bool wanted = files_wanted(f, path), above = is_above(f, path);
 	struct files_entry *e = files_of_dentry(f, found->dentry);
@@ -250,6 +250,11 @@ static bool visit(void *ctx, const struct dcache_found *found)
 	if (e->dir)
 		dcache_first(&f->mem, &f->dcache, e->dentry, &e->first);
 	return e->dir && above;
+}
+
+static bool visit(void *ctx, const struct dcache_found *found)
+{
+	return files_see(ctx, found);
 }
 
 /* Does the file, or what may become one, go on, although no path leads there? */

@@ -124,6 +124,7 @@ struct files {
 	} given;
 	bool planted, polled;     /* all by polls: there are no watchpoints */
 	bool told_unsited;
+	unsigned unknown;         /* files that were there before, and nothing that is stored of them is in them */
 	unsigned unsited;         /* entries for which there was no watchpoint */
 	bool catch_up;            /* what came while the watchpoints were set */
 	bool rescan;
@@ -143,6 +144,8 @@ void files_rescan(struct files *f);
 bool files_wanted(const struct files *f, struct span path);
 /* find.c: a name that came to be below one of the directories, as @path; NULL: there is no room. */
 struct files_entry *files_add(struct files *f, const struct dcache_found *found);
+/* find.c: a name that is there; true: it is a directory below which there can be what is wanted. */
+bool files_see(struct files *f, const struct dcache_found *found);
 /* find.c: by its dentry, or its inode if it is followed; NULL: there is none. */
 struct files_entry *files_of_dentry(struct files *f, uint64_t dentry);
 struct files_entry *files_of_inode(struct files *f, uint64_t inode);
@@ -152,6 +155,9 @@ void files_leave(struct files *f, struct files_entry *e);
 /* find.c: is the inode of @e's knot that which @e was found with, and not another in the same memory? */
 bool files_is_same(const struct files *f, const struct files_entry *e);
 void files_free(struct files *f);
+
+/* resume.c: files that are stored already go on where they are. */
+void files_resume(struct files *f);
 
 /* look.c: what changed of @e since it was seen last; @rung: at a stop. */
 void files_look(struct files *f, struct files_entry *e, bool rung);

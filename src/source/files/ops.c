@@ -61,6 +61,7 @@ static int files_open(struct source **out, const struct source_start *start, str
 	f->retry_ms = INT64_MAX;
 	f->trapped = !(start->caps & TRAP_WATCH);
 	outbox_init(&f->out, start->sink);
+	f->out.boot = guest_info(f->g)->boot;
 	streams_init_plain(&f->streams, &f->out);
 	r = ask_guest(f, e);
 	if (r) {
@@ -68,6 +69,7 @@ static int files_open(struct source **out, const struct source_start *start, str
 		return r;
 	}
 	files_rescan(f);
+	files_resume(f);
 	snprintf(f->s.desc, sizeof(f->s.desc), "log files");
 	*out = &f->s;
 	return 0;
@@ -246,6 +248,12 @@ static int tell_alerts(struct files *f, struct err *e)
 		snprintf(text, sizeof(text), "more than %d names match the patterns of log files, or too much lies there: "
 			"not all are followed", FILES_MAX);
 		r = outbox_alert(&f->out, f->now_us, "many-files", text, e);
+	}
+	if (!r && f->unknown) {
+		snprintf(text, sizeof(text), "%u files have nothing in them that is stored of them: what was appended to them while "
+			"nobody was attached, if anything, is not known", f->unknown);
+		f->unknown = 0;
+		r = outbox_alert(&f->out, f->now_us, "unseen-files", text, e);
 	}
 	if (!r && f->planted && f->trapped && f->polled && !f->told_unsited) {
 		f->told_unsited = true;

@@ -181,7 +181,7 @@ void files_tell_grown(struct files *f, struct files_entry *e, uint64_t from, uin
 	const uint64_t end = to - from > FILES_GROWN_MAX ? from + FILES_GROWN_MAX : to;
 	uint64_t holes = 0, at = from;
 	size_t n = 0;
-	char text[96];
+	char text[160];
 
 	*empty = true;
 	if (e->channel == RECORD_WTMP || e->channel == RECORD_BTMP) {
@@ -215,5 +215,6 @@ void files_tell_grown(struct files *f, struct files_entry *e, uint64_t from, uin
 		outbox_lost(&f->out, e->channel, 1, "the file grew by more than is read at once");
 	if (holes && e->channel != RECORD_LASTLOG)
 		files_tell(f, e, fid, "extend", (struct span){text, (size_t)snprintf(text, sizeof(text),
+			fid == RECORD_LATE ? "made longer by %" PRIu64 " bytes that the page cache does not have: none, or written past it" :
 			"made longer by %" PRIu64 " bytes without contents", holes)}, (struct span){NULL, 0});
 }

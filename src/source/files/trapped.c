@@ -173,6 +173,21 @@ static void grown(struct files *f, struct files_entry *e, uint64_t to, enum reco
 		files_tell_lastlog(f, e, fid);
 }
 
+static void written_over(struct files *f, struct files_entry *e, uint64_t from, uint64_t to)
+{
+	char text[128];
+	int n;
+
+	files_who(f, e->knot.inode);
+	if (e->channel == RECORD_LASTLOG) {
+		files_tell_lastlog(f, e, RECORD_LIVE);
+		return;
+	}
+	n = snprintf(text, sizeof(text), "%" PRIu64 " bytes at %" PRIu64 " were written over, of %" PRIu64, to - from, from,
+		e->state.size);
+	files_tell(f, e, RECORD_LIVE, "overwrite", (struct span){text, (size_t)n}, (struct span){NULL, 0});
+}
+
 static void written(struct files *f, const struct files_copy *c)
 {
 	struct files_entry *e = written_file(f, c);
@@ -195,10 +210,8 @@ static void written(struct files *f, const struct files_copy *c)
 	f->given.at = from;
 	f->given.n = c->app.n;
 	f->given.p = c->app.data;
-	if (from < e->state.size) {
-		files_who(f, e->knot.inode);
-		files_overwritten(f, e, RECORD_LIVE);
-	}
+	if (from < e->state.size)
+		written_over(f, e, from, to < e->state.size ? to : e->state.size);
 	if (to > e->state.size)
 		grown(f, e, to, RECORD_LIVE);
 	f->given.n = 0;
@@ -278,6 +291,38 @@ static void deleted(struct files *f, uint64_t dentry)
 	e->heard = true;
 }
 
+/* The name @dentry is about to get the file or directory @inode. */
+static void made(struct files *f, uint64_t dentry, uint64_t inode)
+{
+	const struct files_entry *dir = files_of_dentry(f, read_u64(f, dentry + f->dcache.parent));
+	struct dcache_found found = {.dentry = dentry};
+	struct files_entry *e;
+	char path[PATH_LEN_MAX + 16];
+
+	if (!dir) {
+		rescan(f);
+		dir = files_of_dentry(f, read_u64(f, dentry + f->dcache.parent));
+	}
+	if (!dir || !inode || dcache_knot_read(&f->mem, &f->dcache, dentry, &found.knot) ||
+		path_of(&f->mem, &f->paths, dir->mnt, dentry, path, sizeof(path)) <= 0)
+		return;
+	e = files_of_dentry(f, dentry);
+	if (e && e->knot.inode != inode) {
+		files_leave(f, e);
+		e->dir = false;
+	}
+	found.mnt = dir->mnt;
+	found.path = path;
+	found.path_len = strlen(path);
+	found.knot.inode = inode;
+	if (e)
+		e->knot = found.knot;
+	files_see(f, &found);
+	e = files_of_inode(f, inode);
+	if (e && !e->state.size)
+		e->fresh = false;
+}
+
 /* It was elsewhere until now. */
 static void moved_in(struct files *f, uint64_t mnt, uint64_t dentry, const char *path)
 {
@@ -299,6 +344,25 @@ static void moved_in(struct files *f, uint64_t mnt, uint64_t dentry, const char 
 	files_tell(f, e, RECORD_LIVE, "moved-in", span_of(text), (struct span){NULL, 0});
 }
 
+/* A directory, and with it what is below. */
+static void renamed_dir(struct files *f, struct files_entry *dir, const char *path)
+{
+	char *was = strdup(dir->path), below[2 * PATH_LEN_MAX];
+	const size_t n = was ? strlen(was) : 0;
+
+	tell_rename(f, dir, path, RECORD_LIVE);
+	for (unsigned i = 0; was && i < f->n; i++) {
+		const char *old = f->e[i].path;
+
+		if (strncmp(old, was, n) || old[n] != '/')
+			continue;
+		if ((size_t)snprintf(below, sizeof(below), "%s%s", path, old + n) < sizeof(below))
+			set_path(&f->e[i], below);
+	}
+	free(was);
+	f->rescan = true;
+}
+
 /* @dentry is about to get the place and name of @target. */
 static void renamed(struct files *f, uint64_t dentry, uint64_t target, bool victim)
 {
@@ -309,12 +373,15 @@ static void renamed(struct files *f, uint64_t dentry, uint64_t target, bool vict
 
 	if (victim)
 		deleted(f, target);
-	e = found_now(f, inode_of(f, dentry));
+	e = files_of_dentry(f, dentry);
+	e = e && e->dir ? e : found_now(f, inode_of(f, dentry));
 	there = files_of_dentry(f, read_u64(f, target + f->dcache.parent));
 	mnt = e ? e->mnt : there ? there->mnt : 0;
 	if (!mnt || path_of(&f->mem, &f->paths, mnt, target, path, sizeof(path)) <= 0)
 		return;
-	if (e)
+	if (e && e->dir)
+		renamed_dir(f, e, path);
+	else if (e)
 		tell_rename(f, e, path, RECORD_LIVE);
 	else if (files_wanted(f, span_of(path)) && inode_of(f, dentry))
 		moved_in(f, mnt, dentry, path);
@@ -351,6 +418,11 @@ void files_trapped(struct files *f, const struct trap_event *ev)
 	case FILES_TRAP_EXCHANGE:
 		renamed(f, c->rdi, c->rsi, false);
 		renamed(f, c->rsi, c->rdi, false);
+		break;
+	case FILES_TRAP_MAKE:
+	case FILES_TRAP_MAKE_NEW:
+	case FILES_TRAP_MAKE_LASTING:
+		made(f, c->rdi, c->rsi);
 		break;
 	default:
 		break;

@@ -22,6 +22,9 @@ static const struct {
 	[FILES_TRAP_DELETE] = {"d_delete", TRAP_ENTRY, FILES_AT_DENTRY},
 	[FILES_TRAP_MOVE] = {"d_move", TRAP_ENTRY, FILES_AT_DENTRY},
 	[FILES_TRAP_EXCHANGE] = {"d_exchange", TRAP_ENTRY, FILES_AT_DENTRY},
+	[FILES_TRAP_MAKE] = {"d_instantiate", TRAP_ENTRY, FILES_AT_DENTRY},
+	[FILES_TRAP_MAKE_NEW] = {"d_instantiate_new", TRAP_ENTRY, FILES_AT_DENTRY},
+	[FILES_TRAP_MAKE_LASTING] = {"d_make_persistent", TRAP_ENTRY, FILES_AT_DENTRY},
 };
 
 /* What is above a file, a place of which in its inode's list of names is followed first. */
@@ -70,7 +73,7 @@ static void describe(struct files_traps *t, enum files_tag tag, const struct way
 		break;
 	default:
 		f->off[f->hops++] = (int32_t)w->parent;
-		f->both = tag != FILES_TRAP_DELETE;
+		f->both = tag == FILES_TRAP_MOVE || tag == FILES_TRAP_EXCHANGE;
 	}
 }
 

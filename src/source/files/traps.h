@@ -8,6 +8,8 @@
  *               (xfs; fs/iomap/buffered-io.c): what was written is in the page cache, i_size is set, and the inode is locked still
  *   allocated   vfs_fallocate() comes back: the file may be longer
  *   truncated   notify_change() comes back, the inode being locked; a time that was set too
+ *   made        d_instantiate(), d_instantiate_new() or, in 7.2, d_make_persistent() is entered, which gives a name its file;
+ *               so a file of which no trap tells what is written is known from its first byte on
  *   deleted     d_delete() is entered: the name is there still
  *   renamed     d_move() or d_exchange() is entered: names are those of before
  *
@@ -34,7 +36,10 @@ enum files_tag {
 	FILES_TRAP_DELETE,
 	FILES_TRAP_MOVE,
 	FILES_TRAP_EXCHANGE,
-	FILES_TRAPS = 8, /* a site's tag: that, and so many times the number of the set of anchors */
+	FILES_TRAP_MAKE,
+	FILES_TRAP_MAKE_NEW,
+	FILES_TRAP_MAKE_LASTING,
+	FILES_TRAPS = 16, /* a site's tag: that, and so many times the number of the set of anchors */
 };
 
 #define FILES_ANCHORS_MAX TRAP_CLIMB_WORDS

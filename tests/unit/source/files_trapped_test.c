@@ -102,10 +102,10 @@ static void in_the_middle(void **state)
 	world("log");
 	append_at(0, "0123456789\n", 7);
 	write_at(3, "x", 1, 11, 8);
-	record(1, "8", "overwrite", "written to before its end, or its time was set; it has 11 bytes as before");
+	record(1, "8", "overwrite", "1 bytes at 3 were written over, of 11");
 	/* partly */
 	write_at(9, "abc\n", 4, 13, 8);
-	record(2, "8", "overwrite", "written to before its end, or its time was set; it has 11 bytes as before");
+	record(2, "8", "overwrite", "2 bytes at 9 were written over, of 11");
 	record(3, "8", "", "c");
 	rig_is(rig_observed(rig_get(3), "off"), "11");
 	/* behind a hole */
@@ -213,6 +213,135 @@ static void found_again(void **state)
 		poll_files(true);
 	assert_int_equal(rig.n, 4);
 	record(3, "", "truncate", "cut from 12 to 0 bytes");
+	finish();
+}
+
+/* A file that is made is known from its first byte on, whatever tells of what is written. */
+static void made(void **state)
+{
+	const struct dcache_found dir = {.mnt = B + MNT, .dentry = B + PARENT, .path = "/var", .path_len = 4};
+
+	(void)state;
+	world("log");
+	word(DENTRY + 0x30, 0);
+	f.rescan = true;
+	files_trapped_poll(&f, &(struct moment){.now_ms = 1});
+	assert_int_equal(f.n, 0);
+	f.pattern = &(const struct span){"/var/log", 8};
+	f.patterns = 1;
+	size(0);
+	files_add(&f, &dir)->dir = true;
+	memset(&c, 0, offsetof(struct files_copy, app.data));
+	c.rdi = B + DENTRY;
+	c.rsi = B + INODE;
+	trap(FILES_TRAP_MAKE_NEW);
+	assert_int_equal(f.n, 2);
+	assert_true(f.e[1].follows);
+	word(DENTRY + 0x30, B + INODE);
+	size(4);
+	text_at(0, "one\n", 4);
+	for (unsigned i = 0; i < 4; i++)
+		poll_files(true);
+	assert_int_equal(rig.n, 1);
+	record(0, "", "", "one");
+	assert_int_equal(rig_get(0)->fidelity, RECORD_LATE);
+	/* what is written past the page cache */
+	word(NODE + 40, 0);
+	size(8);
+	for (unsigned i = 0; i < 4; i++)
+		poll_files(true);
+	assert_int_equal(rig.n, 2);
+	rig_is(rig_observed(rig_get(1), "op"), "extend");
+	rig_is(rig_get(1)->msg, "made longer by 4 bytes that the page cache does not have: none, or written past it");
+	/* the same that was there before, by another link */
+	word(DENTRY + 0x30, 0);
+	c.rsi = B + INODE + 0x1000;
+	trap(FILES_TRAP_MAKE);
+	assert_false(f.e[1].follows);
+	c.rsi = B + INODE;
+	trap(FILES_TRAP_MAKE);
+	assert_true(f.e[1].follows);
+	assert_int_equal(f.e[1].state.size, 8);
+	assert_int_equal(rig.n, 2);
+	finish();
+}
+
+/* What is below a directory that is renamed has its new path at once. */
+static void directory(void **state)
+{
+	const struct dcache_found dir = {.mnt = B + MNT, .dentry = B + PARENT, .path = "/var", .path_len = 4};
+
+	(void)state;
+	world("log");
+	append_at(0, "one\n", 7);
+	files_add(&f, &dir)->dir = true;
+	name(0x3600, ROOT, "else");
+	c.rdi = B + PARENT;
+	c.rsi = B + 0x3600;
+	c.app.pid = c.app.tid = 8;
+	trap(FILES_TRAP_MOVE);
+	record(1, "8", "rename", "renamed to /else");
+	rig_is(rig_observed(rig_get(1), "file"), "/var");
+	rig_is(rig_observed(rig_get(1), "to"), "/else");
+	append_at(4, "two\n", 7);
+	rig_is(rig_observed(rig_get(2), "file"), "/else/log");
+	assert_int_equal(rig.n, 3);
+	finish();
+}
+
+/* ---- going on ---- */
+
+static int recall(void *ctx, enum record_channel channel, source_known known, void *known_ctx, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	for (unsigned i = rig.n; i-- > 0;) {
+		const struct record *r = rig_get(i);
+
+		if (r->channel == channel &&
+			known(known_ctx, &(struct source_stored){.boot = "0123456789abcdef", .r = r}))
+			break;
+	}
+	return 0;
+}
+static const struct source_sink recalls = {.emit = rig_emit, .recall = recall};
+
+/* Where @end is the end of what is stored, or UINT64_MAX: nothing of it is known. */
+static void goes_on(const char *boot, uint64_t end)
+{
+	f.out.sink = &recalls;
+	f.out.boot = boot;
+	f.unknown = 0;
+	f.e[0].state.size = 20;
+	f.e[0].fresh = true;
+	files_resume(&f);
+	assert_int_equal(f.e[0].state.size, end == UINT64_MAX ? 20 : end);
+	assert_int_equal(f.e[0].fresh, end == UINT64_MAX);
+}
+
+/* Another worker follows what is stored already. */
+static void resumed(void **state)
+{
+	(void)state;
+	world("log");
+	text_at(0, "one\ntwo\nthree\nnever-seen\n", 25);
+	goes_on("0123456789abffff", UINT64_MAX);
+	assert_int_equal(f.unknown, 0); /* nothing is stored: it is the first */
+	f.e[0].state.size = 0;
+	append_at(0, "one\ntwo\n", 7);
+	goes_on("0123456789abffff", 8);
+	f.e[0].state.size = 8;
+	append_at(8, "thr", 7);
+	goes_on("0123456789abffff", 8); /* a line that was begun is stored nowhere */
+	goes_on("ffff456789abffff", UINT64_MAX);
+	assert_int_equal(f.unknown, 0);
+	f.e[0].state.size = 11;
+	append_at(11, "ee\n", 8);
+	assert_int_equal(rig.n, 4);
+	goes_on("0123456789abcdef", 14);
+	text_at(2, "X", 1); /* another file by now */
+	goes_on("0123456789abcdef", UINT64_MAX);
+	assert_int_equal(f.unknown, 1);
 	finish();
 }
 
@@ -364,6 +493,9 @@ int main(void)
 		cmocka_unit_test(used_again),
 		cmocka_unit_test(forgotten),
 		cmocka_unit_test(found_again),
+		cmocka_unit_test(made),
+		cmocka_unit_test(directory),
+		cmocka_unit_test(resumed),
 		cmocka_unit_test(untold),
 		cmocka_unit_test(cut_and_deleted),
 		cmocka_unit_test(logins),
