@@ -148,35 +148,47 @@ static int open_numbered(unsigned number)
 	return open_port(name);
 }
 
-/*
- * The same of a domain on Xen: one of its vchans, which a process of its own serves to Domain 0. That process needs no
- * more rights once the memory is granted.
- */
-static int open_vchan(unsigned number)
+/* A vchan's process: it needs no more rights once the memory is granted, which it says by a byte. */
+static void serve_vchan(unsigned number, int fd, int served)
 {
 	static const struct vchan_lib lib = {libxenvchan_read, libxenvchan_write, libxenvchan_wait,
 		libxenvchan_fd_for_select, libxenvchan_is_open, libxenvchan_data_ready, libxenvchan_buffer_space,
 		libxenvchan_close};
 	struct libxenvchan *c;
 	char path[32];
-	int s[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, s))
-		die("socketpair");
-	if (fork()) {
-		close(s[1]);
-		return s[0];
-	}
-	close(s[0]);
 	snprintf(path, sizeof(path), VCHAN_PATH "/%u", number);
 	c = libxenvchan_server_init(NULL, 0, path, VCHAN_RING, VCHAN_RING);
 	if (!c)
 		say("%s: cannot be served: %s", path, strerror(errno));
-	else if (setgid(LOGVM_USER) || setuid(LOGVM_USER))
+	else if (setgid(LOGVM_USER) || setuid(LOGVM_USER) || write(served, "", 1) != 1)
 		say("cannot become another user: %s", strerror(errno));
 	else
-		vchan_pump(&lib, c, s[1]);
+		vchan_pump(&lib, c, fd);
 	_exit(0);
+}
+
+/*
+ * The same of a domain on Xen: one of its vchans, which a process of its own serves to Domain 0. One after the other:
+ * each is a transaction in xenstore, of which a domain may have some ten at a time (quota_max_transaction in Xen 4.17,
+ * tools/xenstore/xenstored_core.c).
+ */
+static int open_vchan(unsigned number)
+{
+	char byte;
+	int s[2], served[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, s) || pipe2(served, O_CLOEXEC))
+		die("socketpair");
+	if (!fork())
+		serve_vchan(number, s[1], served[1]);
+	close(s[1]);
+	close(served[1]);
+	errno = EIO;
+	if (read(served[0], &byte, 1) != 1)
+		die("vchan");
+	close(served[0]);
+	return s[0];
 }
 
 static bool there(const char *path)

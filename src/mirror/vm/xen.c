@@ -25,7 +25,7 @@
 #include "util/sandbox.h"
 #include "util/span.h"
 
-#define CREATE_MS 60000 /* until xl has made the domain */
+#define CREATE_MS 600000 /* until xl, which lives, has made the domain: on a busy host that takes minutes */
 #define CONNECT_MS 100  /* between two attempts at a port that is not served yet */
 #define MORE_MAX 65536
 
@@ -201,17 +201,23 @@ static int create(struct vm *v, struct err *e)
 	_exit(127);
 }
 
-/* One port's process: connects as soon as the port is served, gives up what it does not need, moves bytes. */
+/*
+ * One port's process: connects as soon as the port is served, gives up what it does not need, moves bytes. But for the
+ * control port that is not before there is something to move: who asks xenstore for what is not there keeps Domain 0
+ * from building the domain.
+ */
 static void carry(const struct vchans *c, unsigned domain, unsigned port, int fd)
 {
+	struct pollfd first = {.fd = fd, .events = POLLIN}, gone = {.fd = fd};
 	struct libxenvchan *ch;
-	struct pollfd gone = {.fd = fd};
 	char path[64];
 	uid_t uid;
 	gid_t gid;
 	struct err e;
 
 	snprintf(path, sizeof(path), "/local/domain/%u/" VCHAN_PATH "/%u", domain, port);
+	while (port != VCHAN_CONTROL && poll(&first, 1, -1) < 0)
+		continue;
 	while (!(ch = c->connect(NULL, (int)domain, path)))
 		if (poll(&gone, 1, CONNECT_MS) > 0)
 			return;
