@@ -16,6 +16,7 @@
 #include "ledger/ledger.h"
 #include "ledger/verify/view.h"
 #include "util/cleanup.h"
+#include "util/dirs.h"
 
 void tiles_path(uint64_t n, char *out)
 {
@@ -37,21 +38,6 @@ void tiles_path(uint64_t n, char *out)
 	*p = '\0';
 }
 
-/* mkdir -p of everything in @path before the last slash. */
-static int make_dirs(int dir, const char *path)
-{
-	char copy[256];
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	for (char *p = strchr(copy, '/'); p; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		if (mkdirat(dir, copy, 0755) && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return 0;
-}
-
 /* Tile @n of @what ("entries" or a level), @width wide (256: full). */
 static int put_tile(int out, const char *what, uint64_t n, uint64_t width, const void *data,
 	size_t size, struct tiles_sum *sum)
@@ -67,7 +53,7 @@ static int put_tile(int out, const char *what, uint64_t n, uint64_t width, const
 		snprintf(path, sizeof(path), "tile/%s/%s.p/%" PRIu64, what, index, width);
 	fd = openat(out, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0 && errno == ENOENT) {
-		r = make_dirs(out, path);
+		r = dirs_above(out, path, 0755);
 		if (r)
 			return r;
 		fd = openat(out, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);

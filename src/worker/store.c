@@ -16,29 +16,9 @@
 
 #include "ledger/lost.h"
 #include "util/clock.h"
+#include "util/dirs.h"
 
 #define CLOCK_STEP_US 500000 /* a clock that jumps by more was set, not slewed */
-
-/* The store directory itself; the VM's own is the ledger's to make. */
-static int make_parent(const char *dir, struct err *e)
-{
-	char parent[4096];
-	size_t n = strlen(dir);
-
-	if (n >= sizeof(parent))
-		return err_set(e, ENAMETOOLONG, "the store directory's name is too long");
-	memcpy(parent, dir, n + 1);
-	for (char *p = parent + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = 0;
-		if (mkdir(parent, 0750) && errno != EEXIST)
-			return err_set(e, errno, "cannot make %s: %s; choose another with --store",
-				parent, strerror(errno));
-		*p = '/';
-	}
-	return 0;
-}
 
 static int find_lost(const char *dir, struct store *s, struct err *e)
 {
@@ -66,9 +46,9 @@ int store_open(struct store *s, const char *dir, const char *name, struct ledger
 	s->dir = -1;
 	s->sign_ms = STORE_CHECKPOINT_MS;
 	s->clock_us = clock_offset_us(CLOCK_BOOTTIME);
-	r = make_parent(dir, e);
+	r = dirs_above(AT_FDCWD, dir, 0750);
 	if (r)
-		return r;
+		return err_set(e, -r, "cannot make what is above %s: %s; choose another with --store", dir, strerror(-r));
 	s->leaf = malloc(RECORD_LEAF_MAX);
 	if (!s->leaf)
 		return err_set(e, ENOMEM, "out of memory");

@@ -13,6 +13,7 @@
 #include "ledger/file.h"
 #include "mirror/server/config.h"
 #include "util/cleanup.h"
+#include "util/dirs.h"
 #include "util/sandbox.h"
 
 #define FILE_MAX 65536
@@ -85,10 +86,10 @@ static int make_dir(int dir, const char *name, mode_t mode, struct err *e)
 
 static int open_dir(const char *dir, bool make, struct err *e)
 {
-	int fd;
+	int fd, r = make ? dirs_above(AT_FDCWD, dir, 0755) : 0;
 
-	if (make && mkdir(dir, 0755) && errno != EEXIST)
-		return err_set(e, errno, "%.300s: %s", dir, strerror(errno));
+	if (r || (make && mkdir(dir, 0755) && errno != EEXIST))
+		return err_set(e, r ? -r : errno, "%.300s: %s", dir, strerror(r ? -r : errno));
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? err_set(e, errno, "%.300s: %s%s", dir, strerror(errno),
 		make ? "" : " ('logvisor mirror init' makes a configuration)") : fd;
