@@ -81,12 +81,14 @@ static void identify(const struct files *f, struct files_entry *e)
 
 bool files_is_same(const struct files *f, const struct files_entry *e)
 {
-	struct files_entry now = {.knot = e->knot};
+	const uint64_t inode = e->knot.inode;
+	uint64_t ino;
+	uint32_t generation;
 
-	if (!e->knot.inode)
+	if (!inode || f->mem.read(f->mem.ctx, inode + f->dcache.i_ino, &ino, sizeof(ino)) ||
+		f->mem.read(f->mem.ctx, inode + f->dcache.i_generation, &generation, sizeof(generation)))
 		return true;
-	identify(f, &now);
-	return now.ino == e->ino && now.generation == e->generation;
+	return ino == e->ino && generation == e->generation;
 }
 
 static void remember(struct files *f, const struct files_entry *e)

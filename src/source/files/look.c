@@ -169,9 +169,9 @@ static void look_inode(struct files *f, struct files_entry *e, enum record_fidel
 		files_unlinked(f, e, now.nlink, fid);
 	if (now.size > e->state.size)
 		grown(f, e, now.size, fid);
-	else if (now.size < e->state.size)
+	else if (now.size < e->state.size && (fid == RECORD_LIVE || now.nlink)) /* else it may be its end (tmpfs) */
 		files_shrunk(f, e, now.size, fid);
-	else if (now.mtime != e->state.mtime || now.mtime_nsec != e->state.mtime_nsec)
+	else if (now.size == e->state.size && (now.mtime != e->state.mtime || now.mtime_nsec != e->state.mtime_nsec))
 		modified(f, e, fid);
 	e->state = now;
 }

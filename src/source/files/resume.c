@@ -23,7 +23,8 @@ struct place {
 struct stored {
 	struct files *f;
 	struct place *of; /* by entry */
-	unsigned open, seen; /* of the entries those that are not settled; records of this boot */
+	unsigned open, left; /* of this channel: entries that are not settled; records that may be looked at */
+	bool seen;           /* a record of this boot */
 };
 
 /* Are the @n bytes at @text those at @off of @e? */
@@ -104,7 +105,8 @@ static int look(void *ctx, const struct source_stored *s)
 	for (unsigned i = 0; i < k->f->n; i++)
 		if (k->f->e[i].follows && !k->of[i].settled && k->f->e[i].channel == s->r->channel && span_is(file, k->f->e[i].path))
 			compare(k, &k->f->e[i], &k->of[i], s->r);
-	return ++k->seen == LOOK || !k->open;
+	k->seen = true;
+	return !--k->left || !k->open;
 }
 
 static void go_on(struct files_entry *e, uint64_t end)
@@ -120,10 +122,14 @@ void files_resume(struct files *f)
 	static const enum record_channel channels[] = {RECORD_FILE, RECORD_WTMP, RECORD_BTMP};
 	struct stored k = {.f = f, .of = calloc(f->n + 1, sizeof(*k.of))};
 
-	for (unsigned i = 0; k.of && i < f->n; i++)
-		k.open += f->e[i].follows;
-	for (unsigned i = 0; k.open && sink->recall && i < sizeof(channels) / sizeof(channels[0]); i++)
-		sink->recall(sink->ctx, channels[i], look, &k, NULL);
+	for (unsigned i = 0; k.of && sink->recall && i < sizeof(channels) / sizeof(channels[0]); i++) {
+		k.left = LOOK;
+		k.open = 0;
+		for (unsigned n = 0; n < f->n; n++)
+			k.open += f->e[n].follows && f->e[n].channel == channels[i];
+		if (k.open && sink->recall(sink->ctx, channels[i], look, &k, NULL) < 0)
+			k.seen = true; /* for all that is known */
+	}
 	for (unsigned i = 0; k.seen && i < f->n; i++) {
 		struct files_entry *e = &f->e[i];
 

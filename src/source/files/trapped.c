@@ -210,7 +210,7 @@ static void written(struct files *f, const struct files_copy *c)
 	f->given.at = from;
 	f->given.n = c->app.n;
 	f->given.p = c->app.data;
-	if (from < e->state.size)
+	if (from < e->state.size && from < to)
 		written_over(f, e, from, to < e->state.size ? to : e->state.size);
 	if (to > e->state.size)
 		grown(f, e, to, RECORD_LIVE);
@@ -306,6 +306,7 @@ static void made(struct files *f, uint64_t dentry, uint64_t inode)
 	if (!dir || !inode || dcache_knot_read(&f->mem, &f->dcache, dentry, &found.knot) ||
 		path_of(&f->mem, &f->paths, dir->mnt, dentry, path, sizeof(path)) <= 0)
 		return;
+	known_now(f, inode); /* one that had its memory before is not that any more */
 	e = files_of_dentry(f, dentry);
 	if (e && e->knot.inode != inode) {
 		files_leave(f, e);
@@ -344,10 +345,10 @@ static void moved_in(struct files *f, uint64_t mnt, uint64_t dentry, const char 
 	files_tell(f, e, RECORD_LIVE, "moved-in", span_of(text), (struct span){NULL, 0});
 }
 
-/* A directory, and with it what is below. */
+/* A directory, and with it what is below; not what came to be there by the other half of an exchange. */
 static void renamed_dir(struct files *f, struct files_entry *dir, const char *path)
 {
-	char *was = strdup(dir->path), below[2 * PATH_LEN_MAX];
+	char *was = strdup(dir->path), below[2 * PATH_LEN_MAX], in_guest[PATH_LEN_MAX + 16];
 	const size_t n = was ? strlen(was) : 0;
 
 	tell_rename(f, dir, path, RECORD_LIVE);
@@ -355,6 +356,9 @@ static void renamed_dir(struct files *f, struct files_entry *dir, const char *pa
 		const char *old = f->e[i].path;
 
 		if (strncmp(old, was, n) || old[n] != '/')
+			continue;
+		if (path_of(&f->mem, &f->paths, f->e[i].mnt, f->e[i].dentry, in_guest, sizeof(in_guest)) > 0 &&
+			(strncmp(in_guest, was, n) || in_guest[n] != '/'))
 			continue;
 		if ((size_t)snprintf(below, sizeof(below), "%s%s", path, old + n) < sizeof(below))
 			set_path(&f->e[i], below);

@@ -108,6 +108,9 @@ static void in_the_middle(void **state)
 	record(2, "8", "overwrite", "2 bytes at 9 were written over, of 11");
 	record(3, "8", "", "c");
 	rig_is(rig_observed(rig_get(3), "off"), "11");
+	/* so a copy may say, and mean nothing by it */
+	write_at(9, "", 4, 5, 8);
+	assert_int_equal(rig.n, 4);
 	/* behind a hole */
 	word(NODE + 40, 0);
 	word(NODE + 48, 0);
@@ -266,6 +269,55 @@ static void made(void **state)
 	finish();
 }
 
+/* Nor does it matter that another had the inode's memory, whose end no trap and no poll has told of. */
+static void made_again(void **state)
+{
+	const struct dcache_found dir = {.mnt = B + MNT, .dentry = B + PARENT, .path = "/var", .path_len = 4};
+
+	(void)state;
+	world("log");
+	append_at(0, "one\n", 7);
+	f.pattern = &(const struct span){"/var/*", 6};
+	f.patterns = 1;
+	files_add(&f, &dir)->dir = true;
+	name(0x3600, PARENT, "new");
+	word(INODE + 0x60, 6);
+	size(0);
+	memset(&c, 0, offsetof(struct files_copy, app.data));
+	c.rdi = B + 0x3600;
+	c.rsi = B + INODE;
+	trap(FILES_TRAP_MAKE_NEW);
+	assert_int_equal(f.n, 3);
+	assert_false(f.e[0].follows);
+	assert_true(f.e[2].follows);
+	assert_false(f.e[2].fresh);
+	finish();
+}
+
+/* Two directories are exchanged, and with each what is below. */
+static void exchanged(void **state)
+{
+	struct dcache_found dir = {.mnt = B + MNT, .dentry = B + PARENT, .path = "/var", .path_len = 4};
+
+	(void)state;
+	world("log");
+	files_add(&f, &dir)->dir = true;
+	name(0x3600, ROOT, "else");
+	word(0x3600 + 0x30, B + DIR + 0x40);
+	dir.dentry = B + 0x3600;
+	dir.path = "/else";
+	dir.path_len = 5;
+	files_add(&f, &dir)->dir = true;
+	memset(&c, 0, offsetof(struct files_copy, app.data));
+	c.rdi = B + PARENT;
+	c.rsi = B + 0x3600;
+	trap(FILES_TRAP_EXCHANGE);
+	rig_is(rig_observed(rig_get(0), "to"), "/else");
+	rig_is(rig_observed(rig_get(1), "to"), "/var");
+	assert_string_equal(f.e[0].path, "/else/log");
+	finish();
+}
+
 /* What is below a directory that is renamed has its new path at once. */
 static void directory(void **state)
 {
@@ -342,6 +394,42 @@ static void resumed(void **state)
 	text_at(2, "X", 1); /* another file by now */
 	goes_on("0123456789abcdef", UINT64_MAX);
 	assert_int_equal(f.unknown, 1);
+	finish();
+}
+
+/* Each channel's records are looked at so far, and no further; one of which nothing is followed not at all. */
+static unsigned looked[RECORD_CHANNELS];
+
+static int without_end(void *ctx, enum record_channel channel, source_known known, void *known_ctx, struct err *e)
+{
+	const struct record r = {.channel = channel};
+
+	(void)ctx;
+	(void)e;
+	while (looked[channel] < 200000 && !known(known_ctx, &(struct source_stored){.boot = "0123456789abcdef", .r = &r}))
+		looked[channel]++;
+	return 0;
+}
+
+static void bounded(void **state)
+{
+	static const struct source_sink sink = {.emit = rig_emit, .recall = without_end};
+	const struct dcache_found found = {.mnt = B + MNT, .dentry = B + 0x3600, .knot.inode = B + INODE + 0x1000,
+		.path = "/var/wtmp", .path_len = 9};
+	struct files_entry *e;
+
+	(void)state;
+	world("log");
+	e = files_add(&f, &found);
+	e->follows = true;
+	e->channel = RECORD_WTMP;
+	f.out.sink = &sink;
+	f.out.boot = "0123456789abcdef";
+	files_resume(&f);
+	assert_int_equal(looked[RECORD_FILE], 65535);
+	assert_int_equal(looked[RECORD_WTMP], 65535);
+	assert_int_equal(looked[RECORD_BTMP], 0);
+	f.out.sink = &rig_sink;
 	finish();
 }
 
@@ -494,8 +582,11 @@ int main(void)
 		cmocka_unit_test(forgotten),
 		cmocka_unit_test(found_again),
 		cmocka_unit_test(made),
+		cmocka_unit_test(made_again),
 		cmocka_unit_test(directory),
+		cmocka_unit_test(exchanged),
 		cmocka_unit_test(resumed),
+		cmocka_unit_test(bounded),
 		cmocka_unit_test(untold),
 		cmocka_unit_test(cut_and_deleted),
 		cmocka_unit_test(logins),
