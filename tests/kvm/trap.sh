@@ -3,7 +3,7 @@
 # The kvm backend's own promises, in a nested host: what user space in the guest can do, what happens
 # when the worker dies, when sites come and go, when somebody else writes to them, when the rings fill.
 . tests/lab/e2e.sh
-rounds=6 cycles=12 # kill -9; attach and detach
+rounds=6 cycles=6 # kill -9; attach and detach
 [ -z "${LOGVISOR_LONG-}" ] || rounds=100 cycles=100
 suite=${LOGVISOR_LAB_SUITES:-bookworm}
 suite=${suite%% *}
@@ -191,7 +191,7 @@ scene_fire() {
 	detach_worker "$worker"
 	ok 'the guest panics at the first warning from here on' panicky vm
 	boot=$(boot_id vm)
-	guest vm 'lab flood 2 1000000 >/dev/null 2>&1 &' >/dev/null
+	guest vm 'lab flood 2 1000000000 >/dev/null 2>&1 &' >/dev/null # without end
 	gone=0 cycle=0
 	while [ $((cycle += 1)) -le "$cycles" ]; do
 		start_worker --on-full=gap || break
@@ -200,8 +200,7 @@ scene_fire() {
 		[ $? -le 1 ] && gone=$((gone + 1))
 	done
 	is 'attached and detached while two vCPUs log' "$gone" "$cycles"
-	guest vm 'killall lab' >/dev/null
-	ok 'the guest answers' answers vm
+	ok 'the guest answers, and has logged until now' answers vm 'killall lab' || { forget vm; return; }
 	ok 'the guest is sound' sound
 	is 'and has not rebooted' "$(boot_id vm)" "$boot"
 	ok 'verify' ./logvisor verify vm

@@ -65,9 +65,9 @@ qmp() {
 	} | socat -t 0.1 - "UNIX-CONNECT:$dir/$1/qmp" >"$dir/qmp"
 	grep '"id": "asked"' "$dir/qmp" | grep '"return"'
 }
-# answers NAME: does the guest? If not, two comments, a second apart, say where its vCPUs are and whether they run.
+# answers NAME [COMMAND]: does the guest? If not, two comments, a second apart, say where its vCPUs are and whether they run.
 answers() {
-	guest "$1" true && return
+	guest "$1" "${2-true}" && return
 	for e2e_look in 1 2; do
 		sleep 1
 		qmp "$1" human-monitor-command '{"command-line":"info registers -a"}' | sed 's/\\r\\n/\n/g' |
