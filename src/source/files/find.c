@@ -65,30 +65,24 @@ static mode_t mode_of(const struct files *f, uint64_t inode)
 	return !inode || f->mem.read(f->mem.ctx, inode + f->dcache.i_mode, &mode, sizeof(mode)) ? 0 : mode;
 }
 
-static uint64_t word_of(const struct files *f, uint64_t gva, size_t len)
+bool files_identify(const struct files *f, uint64_t inode, uint64_t *ino, uint64_t *generation)
 {
-	uint64_t v = 0;
+	uint32_t g = 0;
+	const bool has_ino = !f->mem.read(f->mem.ctx, inode + f->dcache.i_ino, ino, sizeof(*ino)),
+		has_generation = !f->mem.read(f->mem.ctx, inode + f->dcache.i_generation, &g, sizeof(g));
 
-	return f->mem.read(f->mem.ctx, gva, &v, len) ? 0 : v;
-}
-
-/* Which of the inodes that had this memory it is. */
-static void identify(const struct files *f, struct files_entry *e)
-{
-	e->ino = word_of(f, e->knot.inode + f->dcache.i_ino, 8);
-	e->generation = word_of(f, e->knot.inode + f->dcache.i_generation, 4);
+	if (!has_ino)
+		*ino = 0;
+	*generation = has_generation ? g : 0;
+	return has_ino && has_generation;
 }
 
 bool files_is_same(const struct files *f, const struct files_entry *e)
 {
-	const uint64_t inode = e->knot.inode;
-	uint64_t ino;
-	uint32_t generation;
+	uint64_t ino, generation;
 
-	if (!inode || f->mem.read(f->mem.ctx, inode + f->dcache.i_ino, &ino, sizeof(ino)) ||
-		f->mem.read(f->mem.ctx, inode + f->dcache.i_generation, &generation, sizeof(generation)))
-		return true;
-	return ino == e->ino && generation == e->generation;
+	return !e->knot.inode || !files_identify(f, e->knot.inode, &ino, &generation) ||
+		(ino == e->ino && generation == e->generation);
 }
 
 static void remember(struct files *f, const struct files_entry *e)
@@ -123,7 +117,7 @@ void files_adopt(struct files *f, struct files_entry *e)
 {
 	const mode_t mode = mode_of(f, e->knot.inode);
 
-	identify(f, e);
+	files_identify(f, e->knot.inode, &e->ino, &e->generation);
 	e->dir = S_ISDIR(mode);
 	if (e->dir) {
 		e->first = 0;

@@ -152,6 +152,11 @@ struct files_entry *files_of_inode(struct files *f, uint64_t inode);
 /* find.c: the file behind @e, if it is one that is wanted, is followed from now on. */
 void files_adopt(struct files *f, struct files_entry *e);
 void files_leave(struct files *f, struct files_entry *e);
+/*
+ * find.c: which of those that had the memory of @inode it is: number and generation, 0 for what cannot be read. Could both
+ * be?
+ */
+bool files_identify(const struct files *f, uint64_t inode, uint64_t *ino, uint64_t *generation);
 /* find.c: is the inode of @e's knot that which @e was found with, and not another in the same memory? */
 bool files_is_same(const struct files *f, const struct files_entry *e);
 void files_free(struct files *f);

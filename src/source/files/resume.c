@@ -27,21 +27,28 @@ struct stored {
 	bool seen;           /* a record of this boot */
 };
 
-/* Are the @n bytes at @text those at @off of @e? */
-static bool has_bytes(struct files *f, const struct files_entry *e, uint64_t off, const char *text, size_t n)
+/* The @n bytes at @off of @e, if the page cache has all of them. */
+static bool in_cache(struct files *f, const struct files_entry *e, uint64_t off, void *buf, size_t n)
 {
+	uint8_t *to = buf;
 	bool hole;
 
 	while (n) {
 		const size_t left = FILEPAGES_PAGE - (size_t)(off % FILEPAGES_PAGE), step = left < n ? left : n;
 
-		if (filepages_page(&f->mem, &f->pages, e->mapping, off, f->chunk, step, &hole) || hole || memcmp(f->chunk, text, step) != 0)
+		if (filepages_page(&f->mem, &f->pages, e->mapping, off, to, step, &hole) || hole)
 			return false;
 		off += step;
-		text += step;
+		to += step;
 		n -= step;
 	}
 	return true;
+}
+
+/* Are the @n bytes at @text those at @off of @e? */
+static bool has_bytes(struct files *f, const struct files_entry *e, uint64_t off, const char *text, size_t n)
+{
+	return n <= sizeof(f->chunk) && in_cache(f, e, off, f->chunk, n) && !memcmp(f->chunk, text, n);
 }
 
 static bool has_line(struct files *f, const struct files_entry *e, uint64_t off, const struct record *r, uint64_t *end)
@@ -59,19 +66,10 @@ static bool has_login(struct files *f, const struct files_entry *e, uint64_t off
 	char text[UTMP_TEXT_MAX];
 	uint8_t raw[UTMP_SIZE];
 	struct utmp_said said;
-	bool hole;
-	size_t n = 0;
+	size_t n;
 
-	if (off > e->state.size || UTMP_SIZE > e->state.size - off)
+	if (off > e->state.size || UTMP_SIZE > e->state.size - off || !in_cache(f, e, off, raw, sizeof(raw)))
 		return false;
-	while (n < sizeof(raw)) {
-		const size_t left = FILEPAGES_PAGE - (size_t)((off + n) % FILEPAGES_PAGE),
-			step = left < sizeof(raw) - n ? left : sizeof(raw) - n;
-
-		if (filepages_page(&f->mem, &f->pages, e->mapping, off + n, raw + n, step, &hole) || hole)
-			return false;
-		n += step;
-	}
 	*end = off + UTMP_SIZE;
 	n = utmp_text(raw, e->channel == RECORD_BTMP, text, &said);
 	return n == r->msg.n && !memcmp(text, r->msg.p, n);

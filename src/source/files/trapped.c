@@ -118,10 +118,10 @@ static struct files_entry *known(struct files *f, uint64_t inode, uint64_t ino, 
 
 static struct files_entry *known_now(struct files *f, uint64_t inode)
 {
-	uint32_t generation = 0;
+	uint64_t ino, generation;
 
-	f->mem.read(f->mem.ctx, inode + f->dcache.i_generation, &generation, sizeof(generation));
-	return known(f, inode, read_u64(f, inode + f->dcache.i_ino), generation);
+	files_identify(f, inode, &ino, &generation);
+	return known(f, inode, ino, generation);
 }
 
 /* The file of @inode, which may have a name by now that was not seen yet. */
