@@ -66,6 +66,7 @@ static int init(const struct mirror_options *o)
 static int add(const struct mirror_options *o, const char *name)
 {
 	struct setup_add q = {.dir = o->config, .name = name, .origin = o->origin, .days = o->days, .renew = o->renew};
+	const bool elsewhere = strcmp(o->config, CONFIG_DIR) != 0;
 	struct setup_added done;
 	struct vkey vkey;
 	struct err e;
@@ -76,8 +77,8 @@ static int add(const struct mirror_options *o, const char *name)
 	if (setup_add(&q, &done, &e))
 		return cli_fail(&e);
 	if (!done.keys)
-		cli_failf("%s: no key of its log is known yet, so nothing is taken; 'logvisor mirror add %s --vkey KEY' "
-			"makes it known", name, name);
+		cli_failf("%s: no key of its log is known yet, so nothing is taken; 'logvisor mirror add %s --vkey KEY%s%s' "
+			"makes it known", name, name, elsewhere ? " --config " : "", elsewhere ? o->config : "");
 	printf("%s\n", done.clients);
 	return EXIT_OK;
 }
@@ -92,9 +93,9 @@ static int take_away(const struct mirror_options *o, const char *name)
 		return cli_failf("mirror revoke: --fingerprint and --others exclude each other");
 	if (setup_revoke(&q, &n, &e))
 		return cli_fail(&e);
-	if (!n)
+	if (!n && o->fingerprint)
 		return cli_failf("%s: no such certificate has rights", name);
-	printf("%s: %u certificate%s without rights now\n", name, n, n > 1 ? "s" : "");
+	printf("%s: %u certificate%s without rights now\n", name, n, n == 1 ? "" : "s");
 	return EXIT_OK;
 }
 
