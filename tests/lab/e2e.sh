@@ -68,7 +68,7 @@ qmp() {
 # answers NAME [COMMAND]: does the guest? If not, two comments, a second apart, say where its vCPUs are and whether they run.
 answers() {
 	guest "$1" "${2-true}" && return
-	for e2e_look in 1 2; do
+	for _ in 1 2; do
 		sleep 1
 		qmp "$1" human-monitor-command '{"command-line":"info registers -a"}' | sed 's/\\r\\n/\n/g' |
 			sed -n 's/.*\(RIP=[^ ]* RFL=[^ ]*\).*\(HLT=.\).*/\1 \2/p' | tr '\n' ' ' | sed 's/^/# /'
