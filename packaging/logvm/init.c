@@ -44,6 +44,7 @@
 #define LISTEN 7007              /* TCP on the loopback device or vsock */
 #define RESTART_MS 500
 #define STOP_MS 20000 /* for the mirror to end by itself */
+#define VCHAN_MS 300000 /* for one vchan to be served, which is a moment's work: xenstored does not answer any more */
 
 static struct port ports[PORTS];
 static int control = -1;
@@ -171,12 +172,13 @@ static void serve_vchan(unsigned number, int fd, int served)
 /*
  * The same of a domain on Xen: one of its vchans, which a process of its own serves to Domain 0. One after the other:
  * each is a transaction in xenstore, of which a domain may have some ten at a time (quota_max_transaction in Xen 4.17,
- * tools/xenstore/xenstored_core.c).
+ * tools/xenstore/xenstored_core.c). Nobody has to have connected for that.
  */
 static int open_vchan(unsigned number)
 {
 	char byte;
-	int s[2], served[2];
+	int s[2], served[2], r;
+	struct pollfd p = {.events = POLLIN};
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, s) || pipe2(served, O_CLOEXEC))
 		die("socketpair");
@@ -184,8 +186,10 @@ static int open_vchan(unsigned number)
 		serve_vchan(number, s[1], served[1]);
 	close(s[1]);
 	close(served[1]);
-	errno = EIO;
-	if (read(served[0], &byte, 1) != 1)
+	p.fd = served[0];
+	r = poll(&p, 1, VCHAN_MS);
+	errno = r ? EIO : ETIMEDOUT;
+	if (r != 1 || read(served[0], &byte, 1) != 1)
 		die("vchan");
 	close(served[0]);
 	return s[0];
