@@ -70,6 +70,7 @@ struct peer {
 	bool all;                   /* plain: may do all */
 	atomic_bool known;          /* TLS: with this certificate */
 	struct hash cert;
+	int64_t until;              /* the last second of it */
 	bool cut;                   /* off; under peers_lock */
 	_Atomic int64_t since_ms;   /* when its request last got somewhere; 0: it is between two */
 };
@@ -86,6 +87,10 @@ struct peer *peer_of(struct MHD_Connection *c);
 /* It has got somewhere, or is done. */
 void peer_busy(struct peer *p, bool busy);
 
+/* Is its certificate past its time? */
+bool peer_late(const struct peer *p);
+
+/* Once a second, or so. */
 void peers_tick(struct server *s);
 
 /* The rights have changed: connections of a certificate that has none any more are cut off, whatever they are about. */

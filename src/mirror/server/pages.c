@@ -86,7 +86,7 @@ static const struct {
 	{COUNT_CLIENT_ERRORS, "client_errors_total", "Answers of 400 to 499."},
 	{COUNT_SERVER_ERRORS, "server_errors_total", "Answers of 500 to 599."},
 	{COUNT_HANDSHAKES_REFUSED, "handshakes_refused_total", "Clients without a certificate that is known."},
-	{COUNT_CUT_OFF, "cut_off_total", "Connections that did not get on in their time, or whose rights went."},
+	{COUNT_CUT_OFF, "cut_off_total", "Connections that did not get on in their time, or whose rights or certificate ended."},
 	{COUNT_BYTES_IN, "upload_bytes_total", "Bytes of add-entries as they came."},
 	{COUNT_BYTES_UNPACKED, "upload_unpacked_bytes_total", "Bytes that gzip became."},
 };

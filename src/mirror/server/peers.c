@@ -2,13 +2,15 @@
 /*
  * peers.c - who is at the other end, and for how long. With TLS a client needs a certificate of our authority that
  * some log's rights name, or the handshake fails; which logs these are is asked for with every request, and every
- * package of one, so that a right taken away is gone at once. Whose last one that was is cut off.
+ * package of one, so that a right taken away is gone at once, and so are all with the last second of the certificate.
+ * Whose last one that was is cut off.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "mirror/server/impl.h"
+#include "mirror/server/x509.h"
 #include "util/clock.h"
 
 #define PURPOSE_CLIENT "1.3.6.1.5.5.7.3.2" /* RFC 5280 section 4.2.1.12, id-kp-clientAuth */
@@ -20,25 +22,25 @@ void peers_server(struct server *s)
 	the_server = s;
 }
 
-static bool fingerprint(gnutls_session_t session, struct hash *out)
+/* The client's certificate, or NULL. */
+static const gnutls_datum_t *certificate(gnutls_session_t session)
 {
 	unsigned n = 0;
 	const gnutls_datum_t *chain = tls.gnutls_certificate_get_peers(session, &n);
 
-	if (!chain || !n)
-		return false;
-	tree_sha256(chain[0].data, chain[0].size, out);
-	return true;
+	return n ? chain : NULL;
 }
 
 /* GnuTLS asks in the handshake, when the client's certificate has come, or none. 0: go on. */
 static int verify(gnutls_session_t session)
 {
 	gnutls_typed_vdata_st purpose = {GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)PURPOSE_CLIENT, 0};
-	struct peer who = {.known = true};
+	const gnutls_datum_t *sent = certificate(session);
+	struct peer who = {.known = true, .until = INT64_MAX}; /* GnuTLS looks at its time here */
 	unsigned status = 1;
-	bool sent = fingerprint(session, &who.cert);
 
+	if (sent)
+		tree_sha256(sent->data, sent->size, &who.cert);
 	if (sent && !tls.gnutls_certificate_verify_peers(session, &purpose, 1, &status) && !status &&
 		table_knows(the_server, &who))
 		return 0;
@@ -139,13 +141,22 @@ void peers_notify(void *server, struct MHD_Connection *c, void **context, enum M
 		end(server, *context);
 }
 
+/* After the handshake. False: that cannot be. */
+static bool identify(struct peer *p, const gnutls_datum_t *cert)
+{
+	if (!cert)
+		return false;
+	tree_sha256(cert->data, cert->size, &p->cert);
+	return !x509_until(cert->data, cert->size, &p->until);
+}
+
 struct peer *peer_of(struct MHD_Connection *c)
 {
 	const union MHD_ConnectionInfo *i = mhd.MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct peer *p = i ? i->socket_context : NULL;
 
 	if (p && !p->all && !p->known)
-		p->known = fingerprint(session_of(c), &p->cert);
+		p->known = identify(p, certificate(session_of(c)));
 	return p && (p->all || (p->known && table_knows(p->server, p))) ? p : NULL;
 }
 
@@ -158,6 +169,11 @@ void peers_review(struct server *s)
 	pthread_mutex_unlock(&s->peers_lock);
 }
 
+bool peer_late(const struct peer *p)
+{
+	return p->known && clock_wall_us() / 1000000 > p->until;
+}
+
 void peer_busy(struct peer *p, bool busy)
 {
 	p->since_ms = busy ? clock_mono_ms() + 1 : 0;
@@ -165,7 +181,7 @@ void peer_busy(struct peer *p, bool busy)
 
 /*
  * What does not get on in its time is cut off, however it keeps the connection alive: a handshake, a request's
- * head, a package. Between two requests MHD counts the seconds.
+ * head, a package. Between two requests MHD counts the seconds. And whose certificate is past.
  */
 void peers_tick(struct server *s)
 {
@@ -175,7 +191,7 @@ void peers_tick(struct server *s)
 	for (struct peer *p = s->peers; p; p = p->next) {
 		int64_t since = p->since_ms;
 
-		if (since && since <= before)
+		if (!p->cut && ((since && since <= before) || peer_late(p)))
 			cut_off(s, p);
 	}
 	pthread_mutex_unlock(&s->peers_lock);

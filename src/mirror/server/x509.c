@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define DAY 86400L
 #define SERIAL 16 /* bytes: RFC 5280 section 4.1.2.2 allows 20 */
@@ -69,6 +71,19 @@ static bool fingerprint(X509 *c, struct hash *out)
 	unsigned n = LEDGER_HASH;
 
 	return X509_digest(c, EVP_sha256(), out->b, &n) == 1;
+}
+
+int x509_until(const void *der, size_t n, int64_t *out)
+{
+	const uint8_t *p = der;
+	X509 *c = n <= LONG_MAX ? d2i_X509(NULL, &p, (long)n) : NULL;
+	struct tm t;
+	bool ok = c && ASN1_TIME_to_tm(X509_get0_notAfter(c), &t) == 1;
+
+	X509_free(c);
+	if (ok)
+		*out = timegm(&t);
+	return ok ? 0 : -EINVAL;
 }
 
 int x509_fingerprint(const char *pem, struct hash *out)

@@ -6,6 +6,9 @@
 #ifndef LOGVISOR_MIRROR_SERVER_X509_H
 #define LOGVISOR_MIRROR_SERVER_X509_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "ledger/tree.h"
 #include "util/err.h"
 
@@ -33,6 +36,9 @@ void x509_pair_free(struct x509_pair *p);
 
 /* The fingerprint of the first certificate in @pem. 0, -EINVAL. */
 int x509_fingerprint(const char *pem, struct hash *out);
+
+/* The last second, since the epoch, of the certificate @der of @n bytes. 0, -EINVAL. */
+int x509_until(const void *der, size_t n, int64_t *out);
 
 /* One as people write it: 64 hexadecimal digits, with colons between bytes or without. 0, -EINVAL. */
 int x509_fingerprint_read(const char *text, struct hash *out);

@@ -17,6 +17,7 @@
 
 #include "mirror/server/impl.h"
 #include "mirror/server/setup.h"
+#include "util/clock.h"
 #include "unit/mirror/http_rig.h"
 
 static char config[300], store[300], sock[100], clients[320], said[600];
@@ -223,7 +224,7 @@ static void rights_of_others(void **state)
  */
 static void revoked_meanwhile(void **state)
 {
-	struct peer p = {.known = true};
+	struct peer p = {.known = true, .until = INT64_MAX};
 	struct entries_request *q;
 	struct origin_state st;
 	struct log_rig g;
@@ -270,7 +271,59 @@ static void revoked_meanwhile(void **state)
 	origin_state(s->entry[0]->origin, &st);
 	assert_int_equal(st.size, 1000);
 	assert_int_equal(st.cosigned, 0);
+	/* Or the certificate's last second is over. */
+	add_vm("vm", NULL, true);
+	assert_int_equal(server_reload(s, &e), 0);
+	p.cert = s->entry[0]->rights.client[0];
+	q = entries_begin(s, &p, false);
+	assert_non_null(q);
+	entries_feed(q, data, n);
+	p.until = clock_wall_us() / 1000000 - 1;
+	entries_end(q, &a);
+	assert_int_equal(a.status, 404);
+	origin_state(s->entry[0]->origin, &st);
+	assert_int_equal(st.cosigned, 0);
 	free(data);
+	stop(s);
+	log_rig_close(&g);
+}
+
+static int64_t two_weeks_on(clockid_t id)
+{
+	return clock_libc.ns(id) + (id == CLOCK_REALTIME ? 14 * 86400 * INT64_C(1000000000) : 0);
+}
+
+/* A certificate of ten days, on a connection that lives longer. GnuTLS, which has the time from the system, lets it in. */
+static void expired_meanwhile(void **state)
+{
+	const struct clock later = {.ns = two_weeks_on, .sleep_ns = clock_libc.sleep_ns};
+	char body[400];
+	struct log_rig g;
+	struct server *s;
+	struct http *h;
+
+	log_rig_open(&g, *state, "host");
+	s = start(*state, &g);
+	log_rig_grow(&g, 10);
+	h = client(server_url(s, 1), clients);
+	assert_int_equal(send_checkpoint(h, &g, 0, body), 200);
+	assert_int_equal(get(h, "logs", body), 200);
+	clock_now = &later;
+	assert_int_equal(get(h, "logs", body), 403);
+	assert_string_equal(body, "no client certificate that has rights\n");
+	assert_int_equal(send_checkpoint(h, &g, 10, body), 403);
+	assert_int_equal(send_entries(h, &g, 0, 10, 9, false, body), 403);
+	clock_now = &clock_libc;
+	assert_int_equal(get(h, "logs", body), 200);
+	/* It asks nothing. */
+	server_tick(s);
+	assert_int_equal(s->count[COUNT_CUT_OFF], 0);
+	clock_now = &later;
+	server_tick(s);
+	assert_int_equal(s->count[COUNT_CUT_OFF], 1);
+	clock_now = &clock_libc;
+	assert_int_equal(send_entries(h, &g, 0, 10, 9, false, body), 200);
+	http_close(h);
 	stop(s);
 	log_rig_close(&g);
 }
@@ -501,6 +554,7 @@ int main(void)
 		fixture_test(uploads),
 		fixture_test(rights_of_others),
 		fixture_test(revoked_meanwhile),
+		fixture_test(expired_meanwhile),
 		fixture_test(wrong_requests),
 		fixture_test(slow),
 		fixture_test(strangers),
