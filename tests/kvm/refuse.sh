@@ -12,7 +12,7 @@ kernels=build/lab/kernels
 refused() {
 	what=$1 message=$2 target=$3
 	shift 3
-	"$@" timeout 60 ./logvisor attach "other=kvm:$target" >"$dir/out" 2>&1
+	"$@" timeout 600 ./logvisor attach "other=kvm:$target" >"$dir/out" 2>&1
 	is "$what: exit status" $? 2
 	ok "$what: is said, with what to do" grep -Eq "$message" "$dir/out" || sed 's/^/# /' "$dir/out"
 	is "$what: in one line" "$(grep -Ec "$message" "$dir/out")" 1

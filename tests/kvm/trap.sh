@@ -61,7 +61,7 @@ scene_discovery() {
 }
 
 refused() { # refused TEXT PATTERN TARGET
-	timeout 20 ./logvisor attach other="$3" >"$dir/out" 2>&1
+	timeout 600 ./logvisor attach other="$3" >"$dir/out" 2>&1
 	is "$1: exit status" $? 2
 	ok "$1: is said" grep -Eq "$2" "$dir/out"
 	is "$1: in one line" "$(wc -l <"$dir/out")" 1

@@ -55,7 +55,7 @@ host_machine() {
 	programs=''
 	for program in flock stat tail socat setpriv; do programs="$programs $(command -v $program)"; done
 	# what of this tree is in the host before a scene arrives
-	parts="tests/lab/vm tests/lab/kernel tests/lab/apt.sh build/lab/say build/lab/initramfs"
+	parts="tests/lab/vm tests/lab/packed.sh tests/lab/kernel tests/lab/apt.sh build/lab/say build/lab/initramfs"
 	[ -z "$debian" ] || parts="$parts tests/lab/debian"
 	[ -z "$debian" ] || debian_dir=$("$top/tests/lab/debian" image "$debian") || die "no machine of Debian $debian"
 }

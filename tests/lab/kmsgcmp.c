@@ -319,5 +319,5 @@ int main(int argc, char **argv)
 		printf(" | dump %" PRIu64 " equal %" PRIu64 " cut %" PRIu64 " absent %" PRIu64
 			" different %" PRIu64, dumped, equal, cut, absent, different);
 	putchar('\n');
-	return twice || missing || gap_records || absent || different || !stored;
+	return twice || missing || gap_records || absent || different || !stored || (argc == 3 && !dumped);
 }

@@ -30,7 +30,7 @@ host_machine() {
 	done
 	programs=''
 	for program in flock stat tail setpriv; do programs="$programs $(command -v $program)"; done
-	parts="tests/lab/vm tests/lab/xenvm tests/lab/kernel tests/lab/apt.sh build/lab/say build/lab/initramfs"
+	parts="tests/lab/vm tests/lab/xenvm tests/lab/packed.sh tests/lab/kernel tests/lab/apt.sh build/lab/say build/lab/initramfs"
 }
 
 # What runs guests: Xen's tools, with the libraries of their own suite before this system's.
