@@ -328,6 +328,40 @@ static void expired_meanwhile(void **state)
 	log_rig_close(&g);
 }
 
+/* An origin is looked up, and never becomes a path: one that would be one is as unknown as any. */
+static void unknown_origins(void **state)
+{
+	static const char *const origins[] = {"../../../../etc", "../../../../etc/passwd", "/", "..", "../store/vm",
+		"vm", "test.example/vm/", "test.example/vm/../vm", "test.example%2fvm"};
+	char body[400], text[600], head[400];
+	struct tamper_file note;
+	struct log_rig g;
+	struct server *s;
+	struct http *h;
+
+	log_rig_open(&g, *state, "host");
+	s = start(*state, &g);
+	log_rig_grow(&g, 10);
+	note = log_rig_note(&g);
+	h = client(server_url(s, 1), clients);
+	for (unsigned i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
+		const struct wire_head w = {span_of(origins[i]), 0, 10, {NULL, 0}};
+		int n = snprintf(text, sizeof(text), "old 0\n\n%s%.*s", origins[i], (int)note.n - 15, note.data + 15);
+
+		assert_int_equal(ask(h, "add-checkpoint", "text/plain", text, (size_t)n, false, body), 404);
+		assert_string_equal(body, "no such log is known\n");
+		assert_int_equal(ask(h, "add-entries", WIRE_ENTRIES_TYPE, head, wire_head_put(&w, head), false, body), 404);
+		assert_string_equal(body, "no such log is known\n");
+		snprintf(text, sizeof(text), "%s/checkpoint", origins[i]);
+		assert_int_equal(get(h, text, NULL), 404);
+	}
+	assert_int_equal(send_checkpoint(h, &g, 0, body), 200);
+	free(note.data);
+	http_close(h);
+	stop(s);
+	log_rig_close(&g);
+}
+
 /* Send @raw as it is to the Unix socket, and give the answer's first line. */
 static void raw(const char *bytes, size_t n, char line[200])
 {
@@ -555,6 +589,7 @@ int main(void)
 		fixture_test(rights_of_others),
 		fixture_test(revoked_meanwhile),
 		fixture_test(expired_meanwhile),
+		fixture_test(unknown_origins),
 		fixture_test(wrong_requests),
 		fixture_test(slow),
 		fixture_test(strangers),
