@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 2
 BENCH_TABLE=$(mktemp) || exit 2
 export BENCH_TABLE
 trap 'rm -f "$BENCH_TABLE"' EXIT
-for b in ledger verify record show mirror mirror_guest gdb; do
+for b in ledger verify record show mirror mirror_guest gdb apps; do
 	printf '\n== %s\n\n' $b
 	bench/$b.sh || exit 2
 done
