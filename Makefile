@@ -23,7 +23,7 @@ ifndef V
 QUIET = @printf '  %-8s %s\n' $(1) $(@:$(BUILD)/%=%);
 endif
 
-.PHONY: all bench bench-kvm install install-logvm uninstall clean deps-build deps-demo deps-check
+.PHONY: all bench bench-kvm bench-xen install install-logvm uninstall clean deps-build deps-demo deps-check
 all: logvisor
 
 logvisor: $(MAIN) $(LIB)
@@ -61,6 +61,9 @@ bench-kvm: deps-check
 	@$(MAKE) --no-print-directory all lab
 	@bench/kvm.sh
 	@echo && bench/alert.sh
+bench-xen: deps-check
+	@$(MAKE) --no-print-directory all lab
+	@bench/xen.sh
 # Measurements, beside what others do in the same time, and at the end one table of them with the goals.
 # BENCH_RECORDS=N: with so many records. BENCH_SHOW_RECORDS, BENCH_DATA: see bench/show.sh.
 bench: deps-check

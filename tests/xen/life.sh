@@ -111,7 +111,7 @@ scene_death() {
 		within 60 planted || break
 		# shellcheck disable=SC3028
 		usleep $((${RANDOM:-0} * 20)) # at any moment within 655 ms
-		kill -9 "$worker"
+		build/lab/xenmon kill "$domid" "$(printf %x "$site")" "$worker" >>"$dir/healing"
 		wait "$worker" 2>/dev/null
 		within 30 no_guardians || break
 		as_it_was || break
@@ -120,6 +120,8 @@ scene_death() {
 		within 60 grep -q following "$dir/web01.log" || break
 	done
 	is 'death: healed each time, and attached again' "$healed" "${LOGVISOR_LONG:+10}5" || told
+	sort -n "$dir/healing" | awk '{ us[NR] = $1 } END {
+		printf "# death: healed after %d us (median of %d), %d at most\n", us[int((NR + 1) / 2)], NR, us[NR] }'
 	within 60 planted
 	kill -9 "$(guardian_of "$worker")"
 	ok 'guardian killed: the worker ends' within 30 ended "$worker"

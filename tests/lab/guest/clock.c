@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lab clock cpuid|msr|outq|kmsg|log|file COUNT - what one of them costs, in ns of the guest's clock: the least of
+ * lab clock cpuid|msr|outq|kmsg|log|file COUNT [MS] - what one of them costs, in ns of the guest's clock: the least of
  * ten rounds of COUNT. Under QEMU's icount a nanosecond is an instruction. msr has the kernel read the
  * modem status register of a serial port, one IN and so one exit to the VMM; outq asks the same driver
  * for what it knows without one. (Port 0x80 from user space would be simpler, but the emulated SVM does
  * not let I/O permission bitmaps through to a nested guest.) log and file append
- * a line to a file in /var/log and to another.
+ * a line to a file in /var/log and to another. Each round begins MS milliseconds after the last.
  */
 #include "lab.h"
 
@@ -63,22 +63,25 @@ int clock_main(int argc, char **argv)
 		{ "kmsg", "/dev/kmsg" }, { "log", "/var/log/clock" }, { "file", "/srv/a/b/clock" } };
 	enum kind kind = CPUID;
 	long long best = 0;
-	long count;
+	long count, pause;
 	int fd;
 
-	while (argc == 3 && kind <= OTHER_FILE && strcmp(argv[1], kinds[kind].name))
+	while (argc >= 3 && kind <= OTHER_FILE && strcmp(argv[1], kinds[kind].name))
 		kind++;
-	if (argc != 3 || kind > OTHER_FILE)
+	if (argc < 3 || argc > 4 || kind > OTHER_FILE)
 		return 2;
 	count = number(argv[2], 1, 1000000, "COUNT");
+	pause = argc > 3 ? number(argv[3], 0, 1000, "MS") : 0;
 	fd = open(kinds[kind].path, O_RDWR | O_CLOEXEC | O_NOCTTY | (kind < LOG ? 0 : O_CREAT | O_APPEND), 0644);
 	if (fd < 0) {
 		perror(kinds[kind].path);
 		return 2;
 	}
 	for (int round = 0; round < 10; round++) {
-		long long start = now(), took;
+		long long start, took;
 
+		usleep(pause * 1000);
+		start = now();
 		if (repeat(kind, fd, count)) {
 			perror(kinds[kind].path);
 			return 2;

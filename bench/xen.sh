@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# What one captured record costs on Xen, in instructions: bench/xen.sh
+# LOGVISOR_XEN=trixie: on that Debian's Xen.
+#
+# In a nested Xen (tests/lab/nested --xen) whose clock counts instructions (QEMU -icount: 1 ns = 1 instruction), with
+# one processor, so the figures are the same whatever else this machine does. They count instructions of
+# Xen, Domain 0 and guest; what a world switch costs the hardware itself is not in them.
+set -eu
+cd "$(dirname "$0")/.."
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+tests/lab/nested --icount --xen "${LOGVISOR_XEN:-bookworm}" --limit "${BENCH_LIMIT:-1500}" \
+	tests/xen/cost.sh >"$out/raw" 2>"$out/err" || {
+	cat "$out/raw" "$out/err" >&2
+	exit 2
+}
+awk '
+	{ v[$1] = $2 }
+	function row(text, value) { printf "%-62s %9d\n", text, value }
+	END {
+		printf "%-62s %9s\n", "", "instr."
+		row("a bare exit (CPUID in the guest)", v["cpuid"])
+		row("a record written to /dev/kmsg, no trap", v["plain"])
+		row("=> caught at its birth: SLDT, an event, a copy", v["trapped"] - v["plain"])
+		if (v["int3"])
+			row("=> caught by INT3, as others do it, nothing copied", v["int3"] - v["plain"])
+		row("=> polled (--poll)", v["polled"] - v["plain"])
+		row("=> orphaned: an SLDT stands there, nobody monitors", v["orphan"] - v["plain"])
+		row("=> after detach", v["after"] - v["plain"])
+		row("a record of 2,000 in a row, no trap", v["plain_many"])
+		row("=> trapped, so that most of it is a burst; with Domain 0", v["burst"] - v["plain_many"])
+		row("   of that worker and guardian", v["burst_host"])
+		row("=> polled; with Domain 0", v["polled_many"] - v["plain_many"])
+		row("   of that worker and guardian", v["polled_host"])
+		row("an idle trapped domain, worker and guardians, a second", v["idle_second"])
+		row("an idle polled domain, the same", v["polled_second"])
+		printf "\ncaught at their birth: %d; lost: %d\n", v["trapped_live"], v["lost"]
+		printf "memory of worker and guardians, of their own: %d KiB\n", v["memory"]
+		if (v["int3"])
+			printf "SLDT / INT3: %.2f\n", (v["trapped"] - v["plain"]) / (v["int3"] - v["plain"])
+		printf "records in a burst, of 10^9 instructions a second: %d\n", 1e9 / v["burst"]
+	}' "$out/raw"
