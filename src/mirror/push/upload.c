@@ -243,6 +243,7 @@ static int offer_once(struct upload *u, struct err *e)
 		r = refused(u, "add-checkpoint", a.status, e);
 	} else if (!r) {
 		u->pending = u->c.size;
+		u->offered = true;
 		if (u->target->kind == UPLOAD_WITNESS)
 			r = take_cosignature(u, a.body, a.n, e);
 	}
@@ -377,6 +378,10 @@ static int send_entries(struct upload *u, struct err *e)
 		u->next = u->c.size;
 	} else if (!r && (a.status == 202 || a.status == 409)) {
 		r = take_info(u, &a, asks, e);
+	} else if (!r && a.status == 422 && !u->offered) {
+		/* That it never had a checkpoint of this log: its store is a new one. Whatever else it is, the offer tells. */
+		u->pending = 0;
+		r = -EAGAIN;
 	} else if (!r) {
 		r = refused(u, "add-entries", a.status, e);
 	}
@@ -402,6 +407,7 @@ int upload_round(struct upload *u, struct err *e)
 	int r;
 
 	u->trouble = UPLOAD_FINE;
+	u->offered = false;
 	r = load_checkpoint(u, e);
 	if (r || u->c.size == 0 || (u->asked && u->c.size == u->done.size && u->peer_has == UINT64_MAX))
 		return r;

@@ -65,6 +65,7 @@ struct upload {
 	size_t note_n;
 	struct checkpoint c;
 	bool asked;                  /* the peer itself has said that it has all */
+	bool offered;                /* it has taken the checkpoint of this round */
 	uint64_t pending, next;      /* as far as the peer's is known */
 	bool unsure;                 /* it may have more than `next`: entries were sent, and no answer came */
 	struct wire_info info;       /* with the last ticket */

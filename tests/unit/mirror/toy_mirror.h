@@ -23,7 +23,7 @@
 
 enum toy_lie {
 	TOY_HONEST, TOY_WRONG_SIGNATURE, TOY_NO_SIGNATURE, TOY_OLD_SIZE, TOY_HUGE_SIZE, TOY_GARBAGE, TOY_STUCK, TOY_FROM_FUTURE,
-	TOY_SEESAW, TOY_STATUS, TOY_LIES
+	TOY_SEESAW, TOY_STATUS, TOY_REFUSES, TOY_LIES
 };
 
 struct toy {
@@ -159,6 +159,8 @@ static inline void toy_entries(struct toy *t, const char *body, size_t n, struct
 		a->status = 400;
 	else if (!span_is(r.head.origin, t->log.name))
 		a->status = 404;
+	else if (!t->c.size || t->lie == TOY_REFUSES)
+		a->status = 422; /* the former: it never had a checkpoint of this log */
 	else if (r.head.end != t->c.size || r.head.start > t->next || (t->lie >= TOY_STUCK && t->lie <= TOY_SEESAW))
 		toy_info(t, 409, a);
 	while (!a->status && (x = wire_next(&r, NULL)) == WIRE_PACKAGE && (!t->packages || packages < t->packages)) {

@@ -226,6 +226,7 @@ static void test_lies(void **state)
 		{UPLOAD_MIRROR, TOY_FROM_FUTURE, UPLOAD_AHEAD, "records of"},
 		{UPLOAD_MIRROR, TOY_SEESAW, UPLOAD_LIES, ""},
 		{UPLOAD_MIRROR, TOY_STATUS, UPLOAD_LIES, "status 302"},
+		{UPLOAD_MIRROR, TOY_REFUSES, UPLOAD_FORK, "holds another history"},
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -281,6 +282,24 @@ static void test_rollback(void **state)
 	check_kept(r, 2001);
 	push_state_of(&r->u, &r->e, &s);
 	assert_true(s.has == UINT64_MAX);
+	end(r);
+}
+
+/* One whose store is a new one gets all again, though the ledger has not grown since it had all. */
+static void test_emptied(void **state)
+{
+	struct rig *r = begin(*state, UPLOAD_MIRROR, 600, "unix:///m");
+
+	must(r);
+	upload_free(&r->u);
+	memset(&r->toy.c, 0, sizeof(r->toy.c));
+	r->toy.next = r->toy.done = 0;
+	begin_upload(r);
+	r->told[0] = '\0';
+	must(r);
+	assert_non_null(strstr(r->told, "it cosigned 600 records and says now that it has 0"));
+	assert_int_equal(r->toy.done, 600);
+	check_kept(r, 600);
 	end(r);
 }
 
@@ -413,6 +432,7 @@ int main(void)
 		fixture_test(test_lies),
 		fixture_test(test_refused),
 		fixture_test(test_rollback),
+		fixture_test(test_emptied),
 		fixture_test(test_pruned_and_forgotten),
 		fixture_test(test_fork),
 		fixture_test(test_local_rollback),
