@@ -142,6 +142,8 @@ static int inspect(struct trap *t, int64_t start_ns, bool json, bool symbols)
 	struct gcpu cpu;
 	struct err e;
 
+	if (t->host)
+		return cli_failf("%s is a log, and no VM: there is nothing to inspect", t->ops->name);
 	if (t->ops->cpu(t, 0, &cpu, &e) || guest_find(&g, &t->mem, &cpu, &e)) {
 		err_prefix(&e, "%s", t->desc);
 		return cli_fail(&e);

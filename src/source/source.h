@@ -87,7 +87,8 @@ enum source_came_to {
 
 /* What a source is opened with; all of it must outlive the source. */
 struct source_start {
-	const struct guest *guest;
+	const struct guest *guest; /* NULL: there is none, it is a log of this host's own, */
+	struct trap *trap;         /* which its backend reads */
 	const struct source_sink *sink;
 	const struct source_resume *resume; /* by enum record_channel */
 	bool strict; /* stop the guest for each record, whatever it costs */
@@ -167,7 +168,9 @@ struct source_ops {
 	void (*close)(struct source *s); /* frees @s */
 };
 
-/* Every source there is, in the order in which they are opened; ends with NULL. See table.c. */
+/* Every source there is of guests, in the order in which they are opened; ends with NULL. See table.c. */
 extern const struct source_ops *const source_table[];
+/* Those for what backend @trap attaches to: these, or the one of that log of this host. */
+const struct source_ops *const *source_table_of(const struct trap_ops *trap);
 
 #endif

@@ -2,6 +2,17 @@
 /* table.c - the sources there are. */
 #include "source/source.h"
 
-extern const struct source_ops source_printk, source_unix, source_audit, source_files;
+extern const struct source_ops source_printk, source_unix, source_audit, source_files, source_kmsg;
 
 const struct source_ops *const source_table[] = {&source_printk, &source_unix, &source_audit, &source_files, NULL};
+
+static const struct source_ops *const host_kmsg[] = {&source_kmsg, NULL};
+
+const struct source_ops *const *source_table_of(const struct trap_ops *trap)
+{
+	static const struct source_ops *const *const tables[] = {
+		[TRAP_VM] = source_table, [TRAP_HOST_KMSG] = host_kmsg,
+	};
+
+	return tables[trap->what];
+}

@@ -6,14 +6,26 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct trap_ops trap_gdb, trap_kvm, trap_xen;
+extern const struct trap_ops trap_gdb, trap_kvm, trap_xen, trap_host_kmsg;
 
-static const struct trap_ops *const backends[] = {&trap_gdb, &trap_kvm, &trap_xen};
+static const struct trap_ops *const backends[] = {&trap_gdb, &trap_kvm, &trap_xen, &trap_host_kmsg};
 #define BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
 const char *trap_backend_name(unsigned int i)
 {
 	return i < BACKENDS ? backends[i]->name : NULL;
+}
+
+/* What follows the name of @b in @target; NULL: it names another. */
+static const char *rest(const struct trap_ops *b, const char *target)
+{
+	size_t len = strlen(b->name);
+
+	if (strncmp(target, b->name, len) != 0)
+		return NULL;
+	if (b->what != TRAP_VM)
+		return target[len] ? NULL : target + len;
+	return target[len] == ':' ? target + len + 1 : NULL;
 }
 
 int trap_attach(struct trap **out, const char *target, struct err *e)
@@ -23,13 +35,13 @@ int trap_attach(struct trap **out, const char *target, struct err *e)
 
 	*out = NULL;
 	for (size_t i = 0; i < BACKENDS; i++) {
-		size_t len = strlen(backends[i]->name);
+		const char *named = rest(backends[i], target);
 
-		if (strncmp(target, backends[i]->name, len) == 0 && target[len] == ':')
-			return backends[i]->attach(out, target + len + 1, e);
+		if (named)
+			return backends[i]->attach(out, named, e);
 		if (n < sizeof(known))
-			n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s:", i ? ", " : "",
-				backends[i]->name);
+			n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s%s", i ? ", " : "",
+				backends[i]->name, backends[i]->what == TRAP_VM ? ":" : "");
 	}
 	return err_set(e, EINVAL, "%.200s: no such kind of target (known: %s)", target, known);
 }

@@ -34,6 +34,8 @@ enum trap_cap {
 
 #define TRAP_WATCH_MAX 4096
 
+struct guest_info;
+
 enum trap_site_kind { SITE_WATCH, SITE_CODE };
 
 /* Where in the function a SITE_CODE is. */
@@ -156,8 +158,19 @@ struct trap_gregs {
 	uint64_t gpr[16], rip, gs /* GS.base */, cr3;
 };
 
+/* What a backend attaches to. */
+enum trap_what {
+	TRAP_VM,
+	/*
+	 * A log of this host's own. There is no VM: the target is the name alone, t->host says what runs, and besides
+	 * attach(), wait() and detach() there is read(), and hold() and resume(), which do nothing.
+	 */
+	TRAP_HOST_KMSG,   /* its kernel's, as /dev/kmsg has it: read() brings one record */
+};
+
 struct trap_ops {
 	const char *name;   /* "gdb", "kvm", "xen": the word before ':' in a target */
+	enum trap_what what;
 	unsigned caps;      /* enum trap_cap; 0: nothing is trapped, and logs are polled */
 	/*
 	 * Attach to the VM that @target (the part after "name:") names, which goes on running. A
@@ -213,6 +226,12 @@ struct trap_ops {
 	 */
 	void (*limit_hold)(struct trap *t, unsigned ms);
 	/*
+	 * Of a log of this host's own the next bytes into @buf of @cap: how many; 0: there is no more now; or -errno with
+	 * @e. *@at, where the log has places: in, which is wanted; out, where @buf begins, which is further on if what
+	 * is between was overwritten.
+	 */
+	long (*read)(struct trap *t, uint64_t *at, char *buf, size_t cap, struct err *e);
+	/*
 	 * Unplant everything, leave the VM running, free @t. Returns how many sites could not be unplanted:
 	 * nothing comes of them any more, and who attaches next takes them over.
 	 */
@@ -222,6 +241,8 @@ struct trap_ops {
 struct trap {
 	const struct trap_ops *ops;
 	struct gmem mem;    /* valid from attach to detach */
+	const struct guest_info *host; /* of a log of this host's own: what runs, for as long as the worker does; else NULL */
+	bool unprotected;   /* it can be altered before it is read, by those whose deeds it tells of */
 	unsigned vcpus;
 	int pid;            /* of the VMM process if it is local, else 0 */
 	uint64_t stopped_ns; /* how long the VM stood still for planting and unplanting, in all */
@@ -229,7 +250,7 @@ struct trap {
 };
 
 /*
- * Attach to "kind:rest" with the backend of that kind. -EINVAL with @e listing the kinds known if
+ * Attach to "kind:rest" with the backend of that kind, or to a log of this host's own by its name. -EINVAL with @e listing the kinds known if
  * there is none.
  */
 int trap_attach(struct trap **out, const char *target, struct err *e);

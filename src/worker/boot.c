@@ -48,13 +48,34 @@ int boot_let_go(struct boot *b, struct err *e)
 	return b->t->ops->resume(b->t, e);
 }
 
+bool boot_found(const struct boot *b)
+{
+	return b->g || (b->t->host && b->state == BOOT_FOUND);
+}
+
+const struct guest_info *boot_info(const struct boot *b)
+{
+	return b->t->host ? b->t->host : guest_info(b->g);
+}
+
+bool boot_readable(const struct boot *b)
+{
+	struct err why;
+
+	return b->t->host || !guest_alive(b->g, &why);
+}
+
 /* ---- seeking ---- */
 
 int boot_find(struct boot *b, struct err *e)
 {
 	struct gcpu cpu;
 	int64_t since = clock_due_ms();
-	int r = b->t->ops->cpu(b->t, 0, &cpu, e);
+	int r;
+
+	if (b->t->host)
+		return 0;
+	r = b->t->ops->cpu(b->t, 0, &cpu, e);
 
 	r = r ? r : guest_find(&b->g, &b->t->mem, &cpu, e);
 	b->took_ms = clock_due_ms() - since;
@@ -130,7 +151,8 @@ void boot_begin(struct boot *b)
 	b->blind_ms = 0;
 	b->begun_ms = clock_due_ms();
 	b->ticked_ms = 0;
-	guest_trim(b->g);
+	if (b->g)
+		guest_trim(b->g);
 	b->check_pause_ms = STILL_MS;
 	b->check_ms = clock_due_ms() + b->check_pause_ms;
 	b->look_ms = b->alive_ms = 0;
@@ -219,7 +241,7 @@ enum boot_is boot_alive(struct boot *b, struct err *why)
 {
 	int64_t now = clock_due_ms();
 
-	if (now < b->alive_ms)
+	if (b->t->host || now < b->alive_ms)
 		return BOOT_SAME;
 	b->alive_ms = now + ALIVE_MS;
 	if (guest_alive(b->g, why) != -ESTALE)
@@ -267,7 +289,7 @@ enum boot_is boot_look(struct boot *b, struct err *why)
 
 	b->look_ms = now + LOOK_MS;
 	is = boot_alive(b, why);
-	return is == BOOT_SAME ? ticking(b, now, why) : is;
+	return is == BOOT_SAME && b->g ? ticking(b, now, why) : is;
 }
 
 bool boot_same_guest(struct boot *b)

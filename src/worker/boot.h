@@ -21,7 +21,7 @@ enum boot_state {
 };
 
 struct boot {
-	struct trap *t;
+	struct trap *t;      /* of a log of this host's own (t->host): what runs is known, and stays */
 	enum boot_state state;
 	struct guest *g;     /* the kernel found, else NULL */
 	bool held;           /* the VM stands still, by us */
@@ -49,6 +49,12 @@ struct boot {
 };
 
 void boot_init(struct boot *b, struct trap *t);
+
+/* One is followed; and what it is. */
+bool boot_found(const struct boot *b);
+const struct guest_info *boot_info(const struct boot *b);
+/* Is it there still, and may its logs be read? Asked while the VM is held. */
+bool boot_readable(const struct boot *b);
 
 /* Look for a kernel: 0 with b->g, whose symbols and types are there until boot_begin(); or -errno. */
 int boot_find(struct boot *b, struct err *e);

@@ -44,7 +44,7 @@ static void forget(struct follow *f)
 /* The kernel is found and its logs are open: write it down, arm, take what is there. */
 static int begin(struct follow *f, struct err *e)
 {
-	const struct guest_info *info = guest_info(f->boot.g);
+	const struct guest_info *info = boot_info(&f->boot);
 	bool resumed = pump_resumed(&f->pump);
 	char found[512];
 	int r;
@@ -122,7 +122,7 @@ static bool is_alive(struct follow *f)
 {
 	struct err why = {""};
 
-	return f->boot.g && is_there(f, boot_alive(&f->boot, &why), &why);
+	return boot_found(&f->boot) && is_there(f, boot_alive(&f->boot, &why), &why);
 }
 
 /* A source found its log elsewhere: so it is another guest, or another stage of it. */
@@ -171,7 +171,7 @@ static void changed(struct follow *f, const struct trap_event *ev)
 /* What the backend found of its traps; polls take over where one is missing. */
 static void tampered(struct follow *f, const struct trap_event *ev)
 {
-	bool was = f->boot.g;
+	bool was = boot_found(&f->boot);
 
 	f->boot.alive_ms = 0;
 	if (!is_alive(f) && was)
@@ -225,7 +225,7 @@ int follow_event(struct follow *f, const struct trap_event *ev, struct err *e)
 	case TRAP_RESET:
 		status_log(f->report->status, "%s", ev->text);
 		pump_end(&f->pump, true, clock_wall_us());
-		if (f->boot.g)
+		if (boot_found(&f->boot))
 			forget(f);
 		return 0;
 	case TRAP_GONE:
@@ -242,7 +242,7 @@ static int64_t due(const struct follow *f)
 {
 	int64_t at = pump_due(&f->pump);
 
-	if (!f->boot.g)
+	if (!boot_found(&f->boot))
 		return f->boot.seek_ms;
 	at = at < f->boot.look_ms ? at : f->boot.look_ms;
 	return at > f->wait_ms ? at : f->wait_ms;
@@ -256,7 +256,7 @@ int follow_tick(struct follow *f, struct err *e)
 
 	if (now < due(f))
 		return 0;
-	if (!f->boot.g) {
+	if (!boot_found(&f->boot)) {
 		r = seek(f, e);
 		return r == -ESRCH ? 0 : r;
 	}
@@ -283,10 +283,10 @@ void follow_stop(struct follow *f)
 {
 	struct err e;
 
-	if (!f->boot.g)
+	if (!boot_found(&f->boot))
 		return;
 	if (!boot_hold(&f->boot, &e)) {
-		if (!guest_alive(f->boot.g, &e))
+		if (boot_readable(&f->boot))
 			pump_take_all(&f->pump);
 		pump_unplant(&f->pump);
 		boot_let_go(&f->boot, &e);

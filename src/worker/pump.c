@@ -54,7 +54,7 @@ void pump_init(struct pump *p, struct trap *t, struct boot *b, const struct repo
 	p->report = rep;
 	p->store = rep->store;
 	p->resume = at;
-	p->table = source_table;
+	p->table = source_table_of(t->ops);
 	p->channels = UINT_MAX;
 	p->max_hold_ms = max_hold_ms;
 	p->sink = (struct source_sink){emit, p, recall, say};
@@ -80,6 +80,10 @@ unsigned pump_channels(const struct source_ops *const *table)
 
 int pump_supported(const struct source_ops *const *table, unsigned channels, const struct trap_ops *trap, struct err *e)
 {
+	const unsigned has = pump_channels(table);
+
+	if (!(channels & has) || channels & RECORD_FILES & ~has)
+		return err_set(e, ENOTSUP, "--channels: %s has no %s", trap->name, channels & has ? "log files" : "such logs");
 	for (; *table; table++)
 		if ((*table)->channels & channels && (*table)->backends && !((*table)->backends & trap->caps))
 			return err_set(e, ENOTSUP, "%s cannot be followed by the %s backend", (*table)->name, trap->name);
@@ -91,7 +95,7 @@ int pump_supported(const struct source_ops *const *table, unsigned channels, con
 /* Records of no source's own name for the boot, and Logvisor's, have this one. */
 static void name_boot(struct pump *p)
 {
-	const char *name = guest_info(p->boot->g)->boot;
+	const char *name = boot_info(p->boot)->boot;
 
 	for (unsigned i = p->n; i-- > 0;) {
 		const struct source *s = p->list[i].s;
@@ -114,7 +118,7 @@ static void close_all(struct pump *p)
 
 static int open_one(struct pump *p, const struct source_ops *ops, struct err *e)
 {
-	const struct source_start start = {p->boot->g, &p->sink, p->resume->at, p->strict, p->channels,
+	const struct source_start start = {p->boot->g, p->t, &p->sink, p->resume->at, p->strict, p->channels,
 		p->t->ops->caps, p->files, p->n_files};
 	struct pumped *x = &p->list[p->n];
 	int r;

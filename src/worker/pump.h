@@ -49,7 +49,7 @@ void pump_init(struct pump *p, struct trap *t, struct boot *b, const struct repo
 
 /* The channels that sources of @table emit, 1 << enum record_channel. */
 unsigned pump_channels(const struct source_ops *const *table);
-/* Can a backend of @caps do all of @channels? 0, or -ENOTSUP with @e. */
+/* Can backend @trap do all of @channels that are asked for, and is it any of them? 0, or -ENOTSUP with @e. */
 int pump_supported(const struct source_ops *const *table, unsigned channels, const struct trap_ops *trap, struct err *e);
 /* Those of them whose records have the guest's numbers. */
 unsigned pump_numbered(const struct source_ops *const *table);

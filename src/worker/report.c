@@ -21,9 +21,11 @@ void report_attached(const struct report *r, const struct trap *t, const struct 
 			rec->torn_bytes, rec->unsigned_kept);
 	}
 	m = store_meta(r->store, META_ATTACH);
-	meta_attach(m, r->target, t->ops->name, NULL);
+	meta_attach(m, r->target, t->ops->name, t->host ? t->host->release : NULL);
 	if (r->heartbeat_s)
 		meta_u64(m, META_HEARTBEAT_S, r->heartbeat_s);
+	if (t->unprotected)
+		meta_str(m, "protected", "no");
 	store_put_meta(r->store, NULL);
 	status_log(r->status, "attached: %s", t->desc);
 }
@@ -101,11 +103,11 @@ void report_left(const struct report *rep, int r, const struct meta_counters *c,
 	status_log(rep->status, "%s: %" PRIu64 " records (%" PRIu64 " live), %" PRIu64 " lost",
 		r == 1	? "the VM ended"
 		: r < 0 ? "the attachment broke"
-			: "detached, the VM runs on",
+			: rep->host ? "detached" : "detached, the VM runs on",
 		c->records, c->live, c->lost);
 	if (unsaved)
-		status_log(rep->status, "the last %" PRIu64 " record%s could not be written, and %s lost unless the "
-			"guest's ring still has %s when you attach again", unsaved, unsaved == 1 ? "" : "s",
+		status_log(rep->status, "the last %" PRIu64 " record%s could not be written, and %s lost unless the log's "
+			"ring still has %s when you attach again", unsaved, unsaved == 1 ? "" : "s",
 			unsaved == 1 ? "is" : "are", unsaved == 1 ? "it" : "them");
 	if (left)
 		status_log(rep->status, "%u trap%s could not be taken out of the guest's kernel: without effect "

@@ -37,6 +37,7 @@ struct report {
 	const char *target;
 	struct report_pace *pace; /* of alerts; NULL: write them all */
 	unsigned heartbeat_s; /* seconds from one heartbeat to the next, which the attach record says; 0: not said */
+	bool host; /* a log of this host's own: there is no VM to speak of */
 };
 
 /* The first records of a session: what a crash cost, and the attachment. */

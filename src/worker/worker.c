@@ -66,6 +66,7 @@ static void catch_signals(void)
 static int open_both(struct worker *w, struct ledger_recovery *rec, struct err *e)
 {
 	const struct worker_options *o = w->o;
+	const struct source_ops *const *table = NULL;
 	bool old = access(o->dir, F_OK) == 0;
 	int r = old ? store_open(&w->store, o->dir, o->name, rec, e) : 0;
 
@@ -74,12 +75,14 @@ static int open_both(struct worker *w, struct ledger_recovery *rec, struct err *
 	if (!r && o->poll)
 		r = w->t->ops->poll_only ? w->t->ops->poll_only(w->t) :
 			err_set(e, ENOTSUP, "--poll is for targets xen:DOMAIN");
-	if (!r)
-		r = pump_supported(source_table, o->channels, w->t->ops, e);
+	if (!r) {
+		table = source_table_of(w->t->ops);
+		r = pump_supported(table, o->channels, w->t->ops, e);
+	}
 	if (!r && !old)
 		r = store_open(&w->store, o->dir, o->name, rec, e);
 	if (!r && !rec->created)
-		r = resume_find(&w->resume, pump_numbered(source_table), o->dir, e);
+		r = resume_find(&w->resume, pump_numbered(table), o->dir, e);
 	if (!r)
 		r = worker_confine(o->dir, &w->alone, e);
 	return r;
@@ -138,7 +141,7 @@ static void show(struct worker *w, int64_t now)
 	follow_counters(&w->follow, &c);
 	f = (struct status_figures){c.records, c.lost, store_lag(&w->store),
 		w->store.failing ? "the store takes nothing" :
-			w->follow.boot.g ? NULL : "waiting for the guest's kernel"};
+			boot_found(&w->follow.boot) ? NULL : "waiting for the guest's kernel"};
 	status_show(&w->status, now, &f);
 }
 
@@ -224,7 +227,8 @@ int worker_run(const struct worker_options *o, struct err *e)
 	if (o->n_peers)
 		w.store.sign_ms = STORE_MIRRORED_MS;
 	w.blind = w.store.blind;
-	w.report = (struct report){&w.store, &w.status, o->target, &w.pace, o->heartbeat_s};
+	w.report = (struct report){&w.store, &w.status, o->target, &w.pace, o->heartbeat_s,
+		w.t->host != NULL};
 	mirrors_init(&w.mirrors, o->peers, o->n_peers, clock_due_ms());
 	follow_init(&w.follow, w.t, &w.report, &w.resume, o->max_hold_ms);
 	w.follow.pump.strict = o->strict;

@@ -16,7 +16,7 @@ static char dir[128], place[192];
 static struct store store;
 static struct status status;
 static struct report_pace report_pace;
-static struct report report = {&store, &status, "fake:", &report_pace, 0};
+static struct report report = {&store, &status, "fake:", &report_pace, 0, false};
 static struct resume resume;
 static struct follow f;
 static struct err e;

@@ -21,7 +21,7 @@
 #define MINUTE 60000
 
 static struct status status;
-static struct report report = {&s, &status, "fake:", NULL, 0};
+static struct report report = {&s, &status, "fake:", NULL, 0, false};
 static struct cosign_key *key;
 static struct upload_target peer;
 static struct mirrors m;

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "source/host/kmsg_text.h"
+
+#include <string.h>
+
+static int hex(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static struct span unescape(char *s, size_t n)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (n - i >= 4 && s[i] == '\\' && s[i + 1] == 'x' && hex(s[i + 2]) >= 0 && hex(s[i + 3]) >= 0) {
+			s[to++] = (char)(hex(s[i + 2]) << 4 | hex(s[i + 3]));
+			i += 3;
+		} else {
+			s[to++] = s[i];
+		}
+	}
+	return (struct span){s, to};
+}
+
+/* Cut off what is before the first @end, which goes too. False: there is none. */
+static bool cut(struct span *rest, char end, struct span *out)
+{
+	const char *at = memchr(rest->p, end, rest->n);
+
+	if (!at)
+		return false;
+	*out = (struct span){rest->p, (size_t)(at - rest->p)};
+	rest->p = at + 1;
+	rest->n -= out->n + 1;
+	return true;
+}
+
+static bool number(struct span *rest, uint64_t *v)
+{
+	struct span s;
+
+	return cut(rest, ',', &s) && span_decimal(s, v);
+}
+
+/* caller=T123, a thread; caller=C1, a CPU. */
+static void take_caller(struct span s, struct record *r)
+{
+	const struct span key = span_of("caller=");
+	uint64_t id;
+
+	if (s.n <= key.n + 1 || memcmp(s.p, key.p, key.n) != 0 || (s.p[key.n] != 'T' && s.p[key.n] != 'C') ||
+		!span_decimal((struct span){s.p + key.n + 1, s.n - key.n - 1}, &id) || id >= 0x80000000)
+		return;
+	r->has_caller = true;
+	r->caller = (uint32_t)id | (s.p[key.n] == 'C' ? 0x80000000 : 0);
+}
+
+static bool take_header(struct span head, struct record *r)
+{
+	uint64_t pri, us;
+	struct span s;
+
+	if (!number(&head, &pri) || !number(&head, &r->seq) || !number(&head, &us) || pri >> 3 > 255 || us > UINT64_MAX / 1000)
+		return false;
+	r->facility = (uint8_t)(pri >> 3);
+	r->severity = pri & 7;
+	r->has_seq = r->has_guest_ns = true;
+	r->guest_ns = us * 1000;
+	if (!cut(&head, ',', &s)) {
+		s = head;
+		head.n = 0;
+	}
+	r->cont = span_is(s, "c");
+	while (head.n) {
+		if (!cut(&head, ',', &s)) {
+			s = head;
+			head.n = 0;
+		}
+		take_caller(s, r);
+	}
+	return true;
+}
+
+bool kmsg_parse(char *buf, size_t n, struct record *r)
+{
+	struct span rest = {buf, n}, head, line;
+
+	memset(r, 0, sizeof(*r));
+	if (!cut(&rest, ';', &head) || !take_header(head, r) || !cut(&rest, '\n', &line))
+		return false;
+	r->msg = unescape(buf + (line.p - buf), line.n);
+	while (cut(&rest, '\n', &line)) {
+		static const struct span sub = {" SUBSYSTEM=", 11}, dev = {" DEVICE=", 8};
+		bool is_sub = line.n > sub.n && !memcmp(line.p, sub.p, sub.n);
+		size_t skip = is_sub ? sub.n : dev.n;
+
+		if (is_sub || (line.n > dev.n && !memcmp(line.p, dev.p, dev.n)))
+			*(is_sub ? &r->subsystem : &r->device) = unescape(buf + (line.p - buf) + skip, line.n - skip);
+	}
+	return true;
+}
