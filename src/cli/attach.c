@@ -235,7 +235,7 @@ const struct command attach_command = {
 	.options = options,
 	.notes = "TARGET is kvm:PID, the VMM process of a KVM VM ('logvisor list --host'), xen:DOMAIN, a domain of\n"
 		 "this host's Xen, or gdb:PATH or gdb:HOST:PORT, the VM's GDB stub. Runs until the VM ends, or until\n"
-		 "Ctrl-C, SIGTERM or 'logvisor detach'; the VM runs on in any case. No VM, but this host's own kernel\n"
-		 "log is host-kmsg, which nothing protects from the host itself.\n",
+		 "Ctrl-C, SIGTERM or 'logvisor detach'; the VM runs on in any case. No VM, but logs of this host are\n"
+		 "xen-console, Xen's own, and host-kmsg, its kernel's, which nothing protects from the host itself.\n",
 	.operands = {"NAME=TARGET"},
 };

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct trap_ops trap_gdb, trap_kvm, trap_xen, trap_host_kmsg;
+extern const struct trap_ops trap_gdb, trap_kvm, trap_xen, trap_host_kmsg, trap_xen_console;
 
-static const struct trap_ops *const backends[] = {&trap_gdb, &trap_kvm, &trap_xen, &trap_host_kmsg};
+static const struct trap_ops *const backends[] = {&trap_gdb, &trap_kvm, &trap_xen, &trap_host_kmsg, &trap_xen_console};
 #define BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
 const char *trap_backend_name(unsigned int i)

@@ -166,6 +166,7 @@ enum trap_what {
 	 * attach(), wait() and detach() there is read(), and hold() and resume(), which do nothing.
 	 */
 	TRAP_HOST_KMSG,   /* its kernel's, as /dev/kmsg has it: read() brings one record */
+	TRAP_XEN_CONSOLE, /* Xen's console ring: read() brings the bytes that it has from *@at on */
 };
 
 struct trap_ops {

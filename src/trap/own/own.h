@@ -21,7 +21,7 @@ struct own {
  */
 struct own *own_make(const struct trap_ops *ops, struct err *e);
 
-extern const struct trap_ops trap_host_kmsg;
+extern const struct trap_ops trap_host_kmsg, trap_xen_console;
 
 /* Those of its ops that are the same for all. */
 int own_wait(struct trap *t, int timeout_ms, struct trap_event *ev, struct err *e);

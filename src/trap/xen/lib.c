@@ -27,6 +27,7 @@ static const struct library_symbol control[] = {
 	{"xc_monitor_descriptor_access", offsetof(struct xen_lib, monitor_descriptor_access)},
 	{"xc_monitor_get_capabilities", offsetof(struct xen_lib, monitor_capabilities)},
 	{"xc_evtchn_status", offsetof(struct xen_lib, evtchn_status)},
+	{"xc_readconsolering", offsetof(struct xen_lib, readconsolering)},
 };
 
 static const struct library_symbol store[] = {

@@ -31,6 +31,8 @@ struct xen_lib {
 	int (*monitor_descriptor_access)(void *xch, uint32_t domid, bool on);
 	int (*monitor_capabilities)(void *xch, uint32_t domid, uint32_t *bits);
 	int (*evtchn_status)(void *xch, void *status);
+	/* What is in the console ring from *@index on into @buf, *@n bytes at most; *@index becomes where that ends. */
+	int (*readconsolering)(void *xch, char *buf, unsigned *n, int clear, int incremental, uint32_t *index);
 	/* xenstore.h */
 	void *(*xs_open)(unsigned long flags);
 	void (*xs_close)(void *xs);

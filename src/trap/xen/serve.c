@@ -176,7 +176,7 @@ static bool only(int **fds, unsigned n)
  * It stays root, for the device that each domain's memory is opened by belongs to root; without capabilities, and with
  * few system calls. Xen asks for neither: who has the device may do everything.
  */
-static void *begin(struct xen_talk *k, const char *name, int **fds, unsigned n)
+void *xen_child(const struct xen_lib *l, const char *name, int **fds, unsigned n)
 {
 	struct err e;
 	void *xch;
@@ -188,7 +188,7 @@ static void *begin(struct xen_talk *k, const char *name, int **fds, unsigned n)
 			signal(sig, SIG_IGN);
 	if (!only(fds, n))
 		return NULL;
-	xch = xen_control(k->lib, &e);
+	xch = xen_control(l, &e);
 	return xch && !sandbox_enter(SANDBOX_GUARDIAN, geteuid(), getegid(), 0, &e) ? xch : NULL;
 }
 
@@ -196,7 +196,7 @@ void xen_serve(struct xen_talk *k)
 {
 	struct state s = {.dom = k->dom};
 	int *fds[] = {&k->ctl, &k->claim.fd, &k->catching.rung, &k->catching.done};
-	void *xch = begin(k, "logvisor-guard", fds, 4);
+	void *xch = xen_child(k->lib, "logvisor-guard", fds, 4);
 
 	if (!xch)
 		_exit(1); /* the worker finds the channel closed */
@@ -212,7 +212,7 @@ void xen_serve(struct xen_talk *k)
 void xen_second(struct xen_talk *k)
 {
 	int *fds[] = {&k->guardian, &k->claim.fd};
-	void *xch = begin(k, "logvisor-second", fds, 2);
+	void *xch = xen_child(k->lib, "logvisor-second", fds, 2);
 	struct pollfd p = {.fd = k->guardian, .events = POLLIN};
 
 	if (!xch)

@@ -30,6 +30,12 @@ struct xen_talk {
 	int guardian; /* the second guardian's: a pidfd of the first */
 };
 
+/*
+ * A new process's first steps, called @name: of what it inherits only the @n descriptors at @fds are left, it can do
+ * hypercalls, and little else. Xen's handle; NULL: it failed.
+ */
+void *xen_child(const struct xen_lib *l, const char *name, int **fds, unsigned n);
+
 /* A process's whole life; the other descriptors it inherits are closed. */
 _Noreturn void xen_serve(struct xen_talk *k);
 _Noreturn void xen_second(struct xen_talk *k);
