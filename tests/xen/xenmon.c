@@ -7,12 +7,8 @@
  *   xenmon hold DOMID       monitor it as another program would, say "held", until standard input ends
  *   xenmon poke DOMID GPA HEX10   write five bytes there, as an attacker in the guest's kernel would
  *   xenmon kill DOMID GPA PID     kill -9 PID, and say after how many microseconds the NOP stands there again
- *   xenmon int3 DOMID GPA   catch who comes to the NOP there by INT3, as other programs do, until standard input ends;
- *                           say "caught" first, and how many at the end
  */
-#include <dlfcn.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,19 +40,6 @@ static int text(uint32_t domid, const char *gpa, const char *hex)
 	else if (!hex)
 		printf("%02x%02x%02x%02x%02x\n", b[0], b[1], b[2], b[3], b[4]);
 	return r != 0;
-}
-
-/* xc_monitor_software_breakpoint(), which Logvisor has no use for. 0 or -1. */
-static int breakpoints(void *xch, uint32_t domid, bool on)
-{
-	unsigned major = 0, minor = 0;
-	char file[40];
-	int (*set)(void *, uint32_t, bool);
-
-	xen_version(&major, &minor);
-	snprintf(file, sizeof(file), "libxenctrl.so.%u.%u", major, minor);
-	*(void **)&set = dlsym(dlopen(file, RTLD_NOW), "xc_monitor_software_breakpoint");
-	return set ? set(xch, domid, on) : -1;
 }
 
 static int poke(const struct xen_lib *l, void *xch, uint32_t domid, const char *gpa, const char *hex)
@@ -96,37 +79,6 @@ static int healed(uint32_t domid, const char *gpa, pid_t pid)
 	return 0;
 }
 
-/* Whoever comes is told to go on behind the NOP: nothing is copied, so this is the least that it can cost. */
-static int int3(const struct xen_lib *l, void *xch, uint32_t domid, struct xen_ring *ring, const char *gpa)
-{
-	unsigned long n = 0;
-	char c;
-	int r = breakpoints(xch, domid, true) || poke(l, xch, domid, gpa, "cc1f440000");
-
-	puts(r ? "no breakpoints" : "caught");
-	fflush(stdout);
-	while (!r) {
-		struct pollfd p[] = {{.fd = 0, .events = POLLIN}, {.fd = ring->channel, .events = POLLIN}};
-		struct xen_event ev;
-
-		if (poll(p, 2, -1) < 0)
-			continue;
-		xen_ring_heard(ring);
-		for (; xen_ring_next(ring, &ev); n++) {
-			ev.flags = (ev.flags & XEN_EVENT_PAUSED) | XEN_EVENT_SET_REGS;
-			ev.regs.rip += 5;
-			xen_ring_answer(ring, &ev);
-			xen_ring_notify(ring);
-		}
-		if (p[0].revents && read(0, &c, 1) <= 0)
-			break;
-	}
-	if (!r)
-		r = poke(l, xch, domid, gpa, "0f1f440000") || breakpoints(xch, domid, false);
-	printf("%lu\n", n);
-	return r;
-}
-
 int main(int argc, char **argv)
 {
 	const struct xen_lib *l;
@@ -164,10 +116,9 @@ int main(int argc, char **argv)
 		while (read(0, &c, 1) > 0)
 			;
 	}
-	r = strcmp(argv[1], "int3") != 0 ? 0 : argc > 3 ? int3(l, xch, domid, &ring, argv[3]) : 2;
 	l->monitor_disable(xch, domid);
 	xen_ring_drop(&ring);
 	if (d.paused)
 		puts("paused");
-	return r ? r : d.paused;
+	return d.paused;
 }
