@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154
 # The host's half of tests/kvm/logvm_test: a monitored VM and the log VM beside each other on one KVM, and vsock between
-# host and log VM, which has no other way in or out.
+# host and log VM, which has no other way in or out. Then a mirror at the host itself, by vsock too.
 set -u
 # shellcheck source=tests/lab/e2e.sh
 . tests/lab/e2e.sh
@@ -12,7 +12,7 @@ chmod 755 "$dir"
 trap 'logvm_cleanup; e2e_cleanup' EXIT
 
 prepare() {
-	for m in vhost_iotlb vhost vsock vmw_vsock_virtio_transport_common vhost_vsock; do
+	for m in vhost_iotlb vhost vsock vmw_vsock_virtio_transport_common vhost_vsock vsock_loopback; do
 		[ ! -e $m.ko ] || [ -d "/sys/module/$m" ] || insmod $m.ko || return
 	done
 	logvm_unpack
@@ -43,6 +43,13 @@ scene_vsock() {
 	kill -TERM "$logvm"
 	wait "$logvm"
 	is 'the log VM stops when told' $? 0
+	./logvisor mirror run --config "$dir/vm/config" --store "$dir/kept" --listen vsock://:7008 >"$dir/out" 2>&1 &
+	logvms="$logvms $!"
+	ok 'a mirror runs at the host' within 120 grep -q '^ready' "$dir/out" || sed 's/^/# /' "$dir/out"
+	url=vsock://1:7008
+	logvm_as_client push web01 --mirror "$url" >"$dir/push" 2>&1
+	is 'by vsock it cosigns' $? 0 || sed 's/^/# /' "$dir/push"
+	ok 'and has what the host has' logvm_same
 	forget web01
 }
 scenes "$@"
