@@ -194,6 +194,10 @@ static int files_event(struct source *s, const struct trap_event *ev, const stru
 	if (ev->type == TRAP_LOST) {
 		outbox_lost(&f->out, RECORD_FILE, ev->lost, "writes came faster than they could be taken away; what the files "
 			"still have of them is taken late");
+		/* Which of all traps it was is not told. */
+		outbox_lost(&f->out, RECORD_FILE, ev->failed, "traps led nowhere; if it was to files, what these still have is taken "
+			"late");
+		f->rescan = true;
 		f->next_ms = m->now_ms;
 	}
 	if (ev->type != TRAP_STOPPED)

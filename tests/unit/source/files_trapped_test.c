@@ -7,6 +7,10 @@
 
 #include <utmp.h>
 
+#include "record/meta.h"
+
+extern const struct source_ops source_files;
+
 static struct files_copy c;
 
 static void world(const char *file)
@@ -178,6 +182,33 @@ static void used_again(void **state)
 		assert_int_equal(rig.n, 1);
 		finish();
 	}
+}
+
+/* A trap that could not be followed is a gap, and all is looked at. */
+static void astray(void **state)
+{
+	const struct trap_event ev = {.type = TRAP_LOST, .failed = 3};
+	const struct moment m = {.now_ms = 5};
+	uint64_t first, n;
+	struct err e;
+
+	(void)state;
+	world("log");
+	append_at(0, "one\n", 7);
+	f.next_ms = INT64_MAX;
+	f.rescan = false;
+	assert_int_equal(source_files.event(&f.s, &ev, &m, &e), 0);
+	out();
+	assert_true(f.rescan);
+	assert_int_equal(f.next_ms, 5);
+	assert_true(meta_get_gap(rig_get(1), &first, &n));
+	assert_int_equal(n, 3);
+	size(8);
+	text_at(4, "two\n", 4);
+	for (unsigned i = 0; i < 4; i++)
+		poll_files(true);
+	record(2, "", "", "two");
+	finish();
 }
 
 /* What was written when the guest had forgotten it, until it was found again, is told late. */
@@ -580,6 +611,7 @@ int main(void)
 		cmocka_unit_test(found_late),
 		cmocka_unit_test(used_again),
 		cmocka_unit_test(forgotten),
+		cmocka_unit_test(astray),
 		cmocka_unit_test(found_again),
 		cmocka_unit_test(made),
 		cmocka_unit_test(made_again),
