@@ -152,10 +152,10 @@ static inline bool vm_paused(struct vm *v)
 	return vm_qmp(v, QMP("query-status"), "\"status\": \"paused\"");
 }
 
-/* Does it run, within 10 s, for 300 ms on end? Then nothing is armed that would stop it. */
+/* Does it run, within a minute, for 300 ms on end? Then nothing is armed that would stop it. */
 static inline bool vm_runs_free(struct vm *v)
 {
-	int64_t until = vm_ms() + 10000, since = 0;
+	int64_t until = vm_ms() + 60000, since = 0;
 
 	while (vm_ms() < until) {
 		if (!vm_running(v))
