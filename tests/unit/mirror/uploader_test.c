@@ -262,6 +262,16 @@ static void test_patience(void **state)
 	close(s[0]);
 }
 
+/*
+ * Each of these forks beside the thread that plays the mirror. The AddressSanitizer of gcc 12 does not take its allocator's
+ * locks over a fork, so a child waits for ever where that thread has one. upload_test has the same code under it.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define FORKS 0
+#else
+#define FORKS 1
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +283,10 @@ int main(void)
 		cmocka_unit_test(test_patience),
 	};
 
+	if (!FORKS) {
+		puts("ok 1 - uploaders # skip they are forked beside a thread, which this sanitizer does not bear\n1..1");
+		return 0;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
