@@ -84,17 +84,23 @@ static inline bool span_decimal(struct span s, uint64_t *out)
 	return (s.n < 2 || s.p[0] != '0') && span_digits(s, out);
 }
 
+/* Cut off *@s what is before the first @end, into *@out, and that too; false if there is none. */
+static inline bool span_until(struct span *s, char end, struct span *out)
+{
+	const char *at = s->n ? (const char *)memchr(s->p, end, s->n) : NULL;
+
+	if (!at)
+		return false;
+	*out = (struct span){s->p, (size_t)(at - s->p)};
+	s->n -= out->n + 1;
+	s->p = at + 1;
+	return true;
+}
+
 /* Cut the first line off *@s, without its newline; false if there is no whole one. */
 static inline bool span_line(struct span *s, struct span *line)
 {
-	const char *nl = s->n ? (const char *)memchr(s->p, '\n', s->n) : NULL;
-
-	if (!nl)
-		return false;
-	*line = (struct span){s->p, (size_t)(nl - s->p)};
-	s->n -= line->n + 1;
-	s->p = nl + 1;
-	return true;
+	return span_until(s, '\n', line);
 }
 
 #endif

@@ -20,14 +20,8 @@
 extern const struct source_ops source_console;
 
 struct console {
-	struct source s;
-	struct trap *trap;
-	const struct source_sink *sink;
-	char boot[17];
-	bool began;     /* a line of this boot is stored */
-	bool caught_up; /* all that was there at attaching was read */
-	int64_t next_ms;
-	struct source_counters counters;
+	struct plain p;
+	bool began; /* a line of this boot is stored */
 	struct console_text text;
 };
 
@@ -37,34 +31,30 @@ static int go_on(void *ctx, const struct source_stored *stored)
 	struct console *c = ctx;
 	uint64_t off;
 
-	if (strcmp(stored->boot, c->boot) != 0)
+	if (strcmp(stored->boot, c->p.boot) != 0)
 		return 1;
 	if (!meta_get_u64(stored->r, "off", &off))
 		return 0; /* another log's */
 	c->text.at = off + stored->r->msg.n + !stored->r->cont;
-	c->began = c->s.resumed = true;
+	c->began = c->p.s.resumed = true;
 	return 1;
 }
 
 static int open_console(struct source **out, const struct source_start *start, struct err *e)
 {
 	const struct source_sink *sink = start->sink;
-	struct console *c = calloc(1, sizeof(*c));
+	struct console *c = plain_make(sizeof(*c), &source_console, start, e);
 	int r;
 
 	if (!c)
-		return err_set(e, ENOMEM, "out of memory");
-	c->s.ops = &source_console;
-	c->trap = start->trap;
-	c->sink = sink;
-	memcpy(c->boot, start->trap->host->boot, sizeof(c->boot));
+		return -ENOMEM;
 	r = sink->recall ? sink->recall(sink->ctx, RECORD_KMSG, go_on, c, e) : 0;
 	if (r < 0) {
 		free(c);
 		return r;
 	}
-	snprintf(c->s.desc, sizeof(c->s.desc), "Xen's console from byte %" PRIu64 " on", c->text.at);
-	*out = &c->s;
+	snprintf(c->p.s.desc, sizeof(c->p.s.desc), "Xen's console from byte %" PRIu64 " on", c->text.at);
+	*out = &c->p.s;
 	return 0;
 }
 
@@ -76,14 +66,14 @@ static int put_gap(struct console *c, int64_t now_us, struct err *e)
 
 	snprintf(why, sizeof(why), "%" PRIu64 " bytes of Xen's console were overwritten or cleared before they were read",
 		c->text.gap);
-	meta_begin(&m, "", META_GAP, now_us, c->boot);
+	meta_begin(&m, "", META_GAP, now_us, c->p.boot);
 	meta_blind(&m, RECORD_KMSG, 0, why);
 	meta_u64(&m, "off", c->text.gap_off);
 	meta_u64(&m, "bytes", c->text.gap);
-	r = c->sink->emit(c->sink->ctx, &m.r, e);
+	r = c->p.sink->emit(c->p.sink->ctx, &m.r, e);
 	if (r)
 		return r;
-	c->counters.gaps++;
+	c->p.counters.gaps++;
 	c->text.gap = 0;
 	return 0;
 }
@@ -91,25 +81,18 @@ static int put_gap(struct console *c, int64_t now_us, struct err *e)
 static int put_line(struct console *c, struct span line, bool whole, int64_t now_us, struct err *e)
 {
 	char off[24];
-	struct record r = {.time_us = now_us, .severity = 6, .app = span_of("xen"), .channel = RECORD_KMSG,
-		.fidelity = c->caught_up ? RECORD_LATE : RECORD_BACKFILL, .cont = !whole, .boot = span_of(c->boot),
-		.n_observed = 1, .msg = line};
+	struct record r = {.severity = 6, .cont = !whole, .msg = line};
 	int ret;
 
 	snprintf(off, sizeof(off), "%" PRIu64, c->text.at);
-	r.msgid = span_of(record_channel_name(RECORD_KMSG));
-	r.observed[0] = (struct record_param){span_of("off"), span_of(off)};
 	if (!c->began)
 		c->text.gap = 0; /* from before capture: the first line's place tells of it */
 	ret = c->text.gap ? put_gap(c, now_us, e) : 0;
 	if (!ret)
-		ret = c->sink->emit(c->sink->ctx, &r, e);
+		ret = plain_put(&c->p, &r, "xen", "off", off, now_us, e);
 	if (ret)
 		return ret;
 	c->began = true;
-	c->counters.records++;
-	c->counters.late += c->caught_up;
-	c->counters.backfill += !c->caught_up;
 	console_took(&c->text, line, whole);
 	return 0;
 }
@@ -129,7 +112,7 @@ static int drain(struct source *s, const struct moment *m, struct err *e)
 {
 	struct console *c = (struct console *)s;
 
-	c->next_ms = m->now_ms + PLAIN_POLL_MS;
+	c->p.next_ms = m->now_ms + PLAIN_POLL_MS;
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		int r = put_lines(c, m->now_us, e); /* what the store did not take the last time, first */
 		uint64_t at = c->text.at + c->text.n;
@@ -137,7 +120,7 @@ static int drain(struct source *s, const struct moment *m, struct err *e)
 
 		if (r)
 			return r;
-		n = c->trap->ops->read(c->trap, &at, console_room(&c->text), CONSOLE_READ, e);
+		n = c->p.trap->ops->read(c->p.trap, &at, console_room(&c->text), CONSOLE_READ, e);
 		if (n < 0)
 			return (int)n;
 		console_add(&c->text, at, (size_t)n);
@@ -145,35 +128,14 @@ static int drain(struct source *s, const struct moment *m, struct err *e)
 		if (r)
 			return r;
 		if (n < CONSOLE_READ) {
-			c->caught_up = true;
+			c->p.caught_up = true;
 			return 0;
 		}
 	}
 	return SOURCE_MORE;
 }
 
-static int64_t due(const struct source *s)
-{
-	return ((const struct console *)s)->next_ms;
-}
-
-static const struct source_counters *counters(const struct source *s)
-{
-	return &((const struct console *)s)->counters;
-}
-
-static int end(struct source *s, const struct moment *m, bool readable, struct err *e)
-{
-	return readable ? drain(s, m, e) : 0;
-}
-
-static void close_console(struct source *s)
-{
-	free(s);
-}
-
 const struct source_ops source_console = {
-	.name = "xen-console", .channels = 1 << RECORD_KMSG, .needed = true, .open = open_console, .sites = plain_sites,
-	.planted = plain_planted, .event = plain_event, .quiet = plain_quiet, .drain = drain, .due = due,
-	.counters = counters, .end = end, .close = close_console,
+	.name = "xen-console", .channels = 1 << RECORD_KMSG, .needed = true, .open = open_console, .drain = drain,
+	PLAIN_OPS,
 };

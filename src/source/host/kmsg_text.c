@@ -23,24 +23,23 @@ static struct span unescape(char *s, size_t n)
 	return (struct span){s, to};
 }
 
-/* Cut off what is before the first @end, which goes too. False: there is none. */
-static bool cut(struct span *rest, char end, struct span *out)
-{
-	const char *at = memchr(rest->p, end, rest->n);
-
-	if (!at)
-		return false;
-	*out = (struct span){rest->p, (size_t)(at - rest->p)};
-	rest->p = at + 1;
-	rest->n -= out->n + 1;
-	return true;
-}
-
 static bool number(struct span *rest, uint64_t *v)
 {
 	struct span s;
 
-	return cut(rest, ',', &s) && span_decimal(s, v);
+	return span_until(rest, ',', &s) && span_decimal(s, v);
+}
+
+/* What is before the next comma, or all of it. False: there is nothing. */
+static bool next(struct span *rest, struct span *out)
+{
+	if (!rest->n)
+		return false;
+	if (!span_until(rest, ',', out)) {
+		*out = *rest;
+		rest->n = 0;
+	}
+	return true;
 }
 
 /* caller=T123, a thread; caller=C1, a CPU. */
@@ -67,18 +66,9 @@ static bool take_header(struct span head, struct record *r)
 	r->severity = pri & 7;
 	r->has_seq = r->has_guest_ns = true;
 	r->guest_ns = us * 1000;
-	if (!cut(&head, ',', &s)) {
-		s = head;
-		head.n = 0;
-	}
-	r->cont = span_is(s, "c");
-	while (head.n) {
-		if (!cut(&head, ',', &s)) {
-			s = head;
-			head.n = 0;
-		}
+	r->cont = next(&head, &s) && span_is(s, "c");
+	while (next(&head, &s))
 		take_caller(s, r);
-	}
 	return true;
 }
 
@@ -87,10 +77,10 @@ bool kmsg_parse(char *buf, size_t n, struct record *r)
 	struct span rest = {buf, n}, head, line;
 
 	memset(r, 0, sizeof(*r));
-	if (!cut(&rest, ';', &head) || !take_header(head, r) || !cut(&rest, '\n', &line))
+	if (!span_until(&rest, ';', &head) || !take_header(head, r) || !span_line(&rest, &line))
 		return false;
 	r->msg = unescape(buf + (line.p - buf), line.n);
-	while (cut(&rest, '\n', &line)) {
+	while (span_line(&rest, &line)) {
 		static const struct span sub = {" SUBSYSTEM=", 11}, dev = {" DEVICE=", 8};
 		bool is_sub = line.n > sub.n && !memcmp(line.p, sub.p, sub.n);
 		size_t skip = is_sub ? sub.n : dev.n;
