@@ -53,24 +53,26 @@ static long read_console(struct trap *t, uint64_t *at, char *buf, size_t cap, st
 	return said.n - over;
 }
 
-static void word(const char *path, const char *before, char *out, size_t n)
+/* The first word of @path, behind what is in @out of @n bytes. */
+static void word(const char *path, char *out, size_t n)
 {
 	_cleanup_file_ FILE *f = fopen(path, "re");
 	char s[64];
 
 	if (f && fscanf(f, "%63s", s) == 1)
-		snprintf(out + strlen(out), n - strlen(out), "%s%s", before, s);
+		snprintf(out + strlen(out), n - strlen(out), "%s", s);
 }
 
 /* "Xen 4.17.5-pre"; and its build id, if Xen tells. */
 static void name_xen(struct guest_info *i)
 {
 	char id[sizeof(i->build_id)] = "";
+	unsigned major, minor;
 
-	word(HYPERVISOR "version/major", "Xen ", i->release, sizeof(i->release));
-	word(HYPERVISOR "version/minor", ".", i->release, sizeof(i->release));
-	word(HYPERVISOR "version/extra", "", i->release, sizeof(i->release));
-	word(HYPERVISOR "properties/buildid", "", id, sizeof(id));
+	if (xen_version(&major, &minor))
+		snprintf(i->release, sizeof(i->release), "Xen %u.%u", major, minor);
+	word(HYPERVISOR "version/extra", i->release, sizeof(i->release));
+	word(HYPERVISOR "properties/buildid", id, sizeof(id));
 	if (id[strspn(id, "0123456789abcdef")] == 0)
 		memcpy(i->build_id, id, sizeof(id));
 }
