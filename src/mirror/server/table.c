@@ -9,12 +9,11 @@
 
 bool table_allows(const struct entry *t, const struct peer *p)
 {
-	const bool known = p->known && !peer_late(p);
 	bool mine = p->all;
 
 	for (size_t i = 0; i < t->rights.n_clients && !mine; i++)
-		mine = known && !memcmp(&t->rights.client[i], &p->cert, sizeof(p->cert));
-	return mine && t->listed;
+		mine = p->known && !memcmp(&t->rights.client[i], &p->cert, sizeof(p->cert));
+	return mine && t->listed && !peer_late(p);
 }
 
 bool table_lets(struct server *s, const struct entry *t, const struct peer *p)
