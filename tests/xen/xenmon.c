@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "trap/xen/dom.h"
 #include "trap/xen/mem.h"
 #include "trap/xen/ring.h"
+#include "util/clock.h"
 
 static int text(uint32_t domid, const char *gpa, const char *hex)
 {
@@ -52,30 +52,22 @@ static int poke(const struct xen_lib *l, void *xch, uint32_t domid, const char *
 	return r;
 }
 
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
-
 static int healed(uint32_t domid, const char *gpa, pid_t pid)
 {
 	static const uint8_t nop[5] = {0x0f, 0x1f, 0x44, 0, 0};
 	const uint64_t at[2] = {strtoull(gpa, NULL, 16), 0};
 	int fd = xen_mem_open(domid, NULL);
-	int64_t start = now_us(), took = 0;
+	int64_t start = clock_mono_ns(), took = 0;
 	uint8_t b[5] = {0};
 
 	if (fd < 0 || kill(pid, SIGKILL))
 		return 2;
-	while (memcmp(b, nop, sizeof(nop)) != 0 && took < 60000000) {
+	while (memcmp(b, nop, sizeof(nop)) != 0 && took < 60000000000) {
 		if (xen_mem_peek(fd, domid, at, b, sizeof(b)))
 			return 2;
-		took = now_us() - start;
+		took = clock_mono_ns() - start;
 	}
-	printf("%lld\n", (long long)took);
+	printf("%lld\n", (long long)took / 1000);
 	return 0;
 }
 
