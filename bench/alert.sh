@@ -6,12 +6,9 @@
 # different moments of the guard's period; "bypassed" once.
 set -eu
 cd "$(dirname "$0")/.."
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-tests/lab/nested --icount --limit "${BENCH_LIMIT:-900}" tests/kvm/guard.sh >"$out/raw" 2>"$out/err" || {
-	cat "$out/raw" "$out/err" >&2
-	exit 2
-}
+# shellcheck source=bench/counted.sh
+. bench/counted.sh
+counted tests/kvm/guard.sh
 awk '
 	BEGIN { printf "%-52s %8s %8s\n", "from the deed, in ms", "alert", "readable" }
 	/^alert_/ { printf "%-52s %8.1f %8.1f\n", "a trap is " substr($1, 7), $2 / 1000, $3 / 1000 }' "$out/raw"

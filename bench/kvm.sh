@@ -8,13 +8,9 @@
 # of host kernel and guest; what a world switch costs the hardware itself is not in them.
 set -eu
 cd "$(dirname "$0")/.."
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-tests/lab/nested --icount --host "${BENCH_HOST:-bookworm}" --limit "${BENCH_LIMIT:-900}" \
-	tests/kvm/cost.sh >"$out/raw" 2>"$out/err" || {
-	cat "$out/raw" "$out/err" >&2
-	exit 2
-}
+# shellcheck source=bench/counted.sh
+. bench/counted.sh
+counted --host "${BENCH_HOST:-bookworm}" tests/kvm/cost.sh
 awk '
 	{ v[$1] = $2 }
 	function row(text, value) { printf "%-52s %8d %8.2f\n", text, value, value / v["guest_cpuid"] }

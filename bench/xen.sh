@@ -9,13 +9,10 @@
 # guest, can't be compared: QEMU's emulated SVM never tells the hypervisor of one.
 set -eu
 cd "$(dirname "$0")/.."
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-tests/lab/nested --icount --xen "${LOGVISOR_XEN:-bookworm}" --limit "${BENCH_LIMIT:-1500}" \
-	tests/xen/cost.sh >"$out/raw" 2>"$out/err" || {
-	cat "$out/raw" "$out/err" >&2
-	exit 2
-}
+# shellcheck source=bench/counted.sh
+. bench/counted.sh
+: "${BENCH_LIMIT:=1500}"
+counted --xen "${LOGVISOR_XEN:-bookworm}" tests/xen/cost.sh
 awk '
 	{ v[$1] = $2 }
 	function row(text, value) { printf "%-62s %9d\n", text, value }
