@@ -122,9 +122,6 @@ scene_entry() {
 }
 
 # Who plants is killed, its guardian too, in every order, while two programs send.
-guardian_of() {
-	cat /proc/[0-9]*/stat 2>/dev/null | awk -v w="$1" '$2 == "(logvisor-guard)" && $4 == w { print $1 }'
-}
 scene_death() {
 	begin || return
 	guest vm "lab sock dgram $log 100000000 >/dev/null 2>&1 & lab sock stream $stdout 100000000 >/dev/null 2>&1 &" >/dev/null

@@ -23,17 +23,10 @@ within 10 grep -q "stood still" "$dir/vm.log"
 sed -n 's/.*the VM stood still for \([0-9]*\) us.*/stopped_us \1/p' "$dir/vm.log"
 guest vm "lab clock kmsg 10" >/dev/null
 within 10 settled vm
-# How long a process and its child were on the CPU, in ns (schedstat(5)).
-on_cpu() {
-	cat "/proc/$1/schedstat" "/proc/$(guardian_of "$1")/schedstat" | awk '{ n += $1 } END { print n }'
-}
-guardian_of() {
-	cat /proc/[0-9]*/stat 2>/dev/null | awk -v w="$1" '$2 == "(logvisor-guard)" && $4 == w { print $1 }'
-}
 sleep 3 # the ledger is signed
-start=$(on_cpu "$worker")
+start=$(on_cpu "$worker" "$(guardian_of "$worker")")
 sleep 10
-echo "idle_second $((($(on_cpu "$worker") - start) / 10))"
+echo "idle_second $((($(on_cpu "$worker" "$(guardian_of "$worker")") - start) / 10))"
 kill -STOP "$worker"
 echo "kmsg_trapped $(guest vm "lab clock kmsg $n")"
 kill -CONT "$worker"

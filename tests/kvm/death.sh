@@ -5,9 +5,6 @@
 . tests/lab/e2e.sh
 count=${1:-3000} # records of the other VM's flood
 
-guardian_of() { # guardian_of WORKER
-	cat /proc/[0-9]*/stat 2>/dev/null | awk -v w="$1" '$2 == "(logvisor-guard)" && $4 == w { print $1 }'
-}
 state() { # state PID...: are all their threads in a state of these letters?
 	awk -v s="$2" '/^State:/ && index(s, $2) == 0 { bad = 1 } END { exit bad }' "/proc/$1/status"
 }

@@ -81,9 +81,6 @@ mounted() {
 }
 
 # Workers and guardians killed while two vCPUs append; then root in the guest writes over the code, and the jump there.
-guardian_of() { # guardian_of WORKER
-	cat /proc/[0-9]*/stat 2>/dev/null | awk -v w="$1" '$2 == "(logvisor-guard)" && $4 == w { print $1 }'
-}
 # Lines that were caught as they were written: more than the last time?
 more() {
 	lines=$(./logvisor show --no-pager -o json --channel files vm | grep -vc '"_LOGVISOR_FID":"late"')

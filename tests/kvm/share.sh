@@ -21,10 +21,6 @@ attached() {
 dead() { # dead PID...
 	for dead_pid; do ! grep -q '^State:.[^ZX]' "/proc/$dead_pid/status" 2>/dev/null || return 1; done
 }
-guardian_of() { # guardian_of WORKER; without one: all guardians
-	cat /proc/[0-9]*/stat 2>/dev/null |
-		awk -v w="${1-}" '$2 == "(logvisor-guard)" && (!w || $4 == w) { print $1 }'
-}
 # tiny N: a VM without a kernel, pid in $tiny.
 tiny() {
 	build/lab/tinyvmm idle >"$dir/tiny$1.out" &

@@ -124,6 +124,19 @@ ended() {
 	! kill -0 "$1" 2>/dev/null
 }
 
+# child_of NAME [PARENT]: processes of that name, of that parent's; not by ps, for busybox's does not know the name of prctl(2).
+child_of() {
+	cat /proc/[0-9]*/stat 2>/dev/null | awk -v n="($1)" -v w="${2-}" '$2 == n && (!w || $4 == w) { print $1 }'
+}
+# guardian_of [WORKER]; without one: all guardians.
+guardian_of() {
+	child_of logvisor-guard "${1-}"
+}
+# on_cpu PID...: how long they were on the CPU, in ns (schedstat(5)).
+on_cpu() {
+	for on_pid; do cat "/proc/$on_pid/schedstat"; done | awk '{ n += $1 } END { print n }'
+}
+
 # detach_worker PID: SIGTERM, wait, return its status.
 detach_worker() {
 	kill -TERM "$1" 2>/dev/null

@@ -6,16 +6,16 @@ set -u
 # shellcheck source=tests/lab/e2e.sh
 . tests/lab/e2e.sh
 
-# begin NAME TARGET: a worker for a log of this host.
-begin() {
+# shellcheck source=tests/xen/words.sh
+. tests/xen/words.sh
+
+# keep NAME TARGET: a worker for a log of this host.
+keep() {
 	: >"$dir/$1.log"
 	./logvisor attach --heartbeat 2s "$1=$2" >>"$dir/$1.log" 2>&1 &
 	worker=$!
 	workers="$workers $worker"
 	within 60 grep -q following "$dir/$1.log"
-}
-told() {
-	sed 's/^/# /' "$dir/$1.log"
 }
 raw() {
 	./logvisor show --no-pager -o raw "$1"
@@ -63,7 +63,7 @@ flood() {
 }
 
 scene_console() {
-	ok 'console: attaches' begin xen xen-console || told xen
+	ok 'console: attaches' keep xen xen-console || told xen
 	ok 'console: stored up to its end' within 20 last
 	ok 'console: just what Xen has' same
 	press h
@@ -74,7 +74,7 @@ scene_console() {
 	kill -9 "$worker"
 	wait "$worker" 2>/dev/null
 	press h
-	ok 'killed: attached again' begin xen xen-console || told xen
+	ok 'killed: attached again' keep xen xen-console || told xen
 	ok 'killed: nothing twice, nothing missing' within 20 same
 	ok 'killed: as it says' grep -q 'where the ledger stopped' "$dir/xen.log" || told xen
 	is 'killed: one boot' "$(raw xen | grep -c ' logvisor - boot ')" 1
@@ -95,11 +95,11 @@ scene_console() {
 	kill -TERM "$worker"
 	wait "$worker"
 	is 'detached: 1, for bytes are missing' $? 1 || told xen
-	ok 'detached: attached again' begin xen xen-console
+	ok 'detached: attached again' keep xen xen-console
 	press h
 	ok 'detached: goes on' within 30 last
 	ok 'detached: no other gap' gapless 2
-	reader=$(cat /proc/[0-9]*/stat | awk -v w="$worker" '$2 == "(logvisor-xencon)" && $4 == w { print $1 }')
+	reader=$(child_of logvisor-xencon "$worker")
 	kill -9 "$reader"
 	ok 'reader killed: the worker ends' within 20 ended "$worker"
 	wait "$worker"
@@ -108,18 +108,6 @@ scene_console() {
 	ok 'verify' ./logvisor verify xen
 }
 
-# refused WHAT MESSAGE TARGET [PREFIX...]
-refused() {
-	what=$1 message=$2 target=$3
-	shift 3
-	"$@" ./logvisor attach "other=$target" >"$dir/out" 2>&1 </dev/null &
-	pid=$!
-	ok "$what: ends" within 60 ended $pid || kill -9 $pid
-	wait $pid
-	is "$what: exit status" $? 2
-	ok "$what: is said" grep -Eq "^logvisor: other: .*$message" "$dir/out" || sed 's/^/# /' "$dir/out"
-	is "$what: in one line" "$(wc -l <"$dir/out")" 1
-}
 scene_refuse() {
 	refused 'as nobody' 'cannot use /dev/xen/privcmd: .*attach as root' xen-console \
 		/bin/setpriv --reuid 65534 --regid 65534 --clear-groups
@@ -141,7 +129,7 @@ scene_refuse() {
 
 scene_kmsg() {
 	echo on >/proc/sys/kernel/printk_devkmsg
-	ok 'kmsg: attaches' begin dom0 host-kmsg || told dom0
+	ok 'kmsg: attaches' keep dom0 host-kmsg || told dom0
 	ok "kmsg: Domain 0's boot is stored" within 20 stored dom0 '^Linux version'
 	echo '<5>first-line' >/dev/kmsg
 	ok 'kmsg: a line arrives' within 20 stored dom0 '^first-line$'
@@ -152,7 +140,7 @@ scene_kmsg() {
 	kill -9 "$worker"
 	wait "$worker" 2>/dev/null
 	echo '<5>second-line' >/dev/kmsg
-	ok 'killed: attached again' begin dom0 host-kmsg || told dom0
+	ok 'killed: attached again' keep dom0 host-kmsg || told dom0
 	ok 'killed: what came meanwhile arrives' within 20 stored dom0 '^second-line$'
 	ok 'killed: nothing twice, nothing missing' build/lab/kmsgcmp "$LOGVISOR_STORE/dom0"
 	kill -STOP "$worker"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=sh
+# shellcheck disable=SC2046
 # What things cost on this Xen, one "NAME VALUE" a line; run in Domain 0 by bench/xen.sh, where the clock counts instructions
 # and there is one processor: what is done in Domain 0 for the guest stands in the guest's time.
 # shellcheck source=tests/lab/e2e.sh
@@ -15,11 +16,8 @@ begun() { # begun [attach's options]
 	attach web01 --channels kernel "$@"
 	within 60 settled web01 || { cat "$dir/web01.log" >&2; exit 2; }
 }
-# How long a worker and its children were on the CPU, in ns (schedstat(5)).
-on_cpu() {
-	for on_pid in "$worker" $(child_of logvisor-guard "$worker") $(child_of logvisor-second "$worker"); do
-		cat "/proc/$on_pid/schedstat"
-	done | awk '{ n += $1 } END { print n }'
+ours() { # the worker and its guardians
+	echo "$worker $(guardian_of "$worker") $(child_of logvisor-second "$worker")"
 }
 memory() { # memory PID...: KiB of their own
 	for memory_pid; do cat "/proc/$memory_pid/smaps_rollup"; done | awk '/^Private/ { n += $2 } END { print n }'
@@ -38,30 +36,30 @@ begun
 within 120 awake || exit 2
 sleep 3 # the ledger is signed
 record trapped
-start=$(on_cpu)
+start=$(on_cpu $(ours))
 sleep 10
-echo "idle_second $((($(on_cpu) - start) / 10))"
-echo "memory $(memory "$worker" "$(guardian_of "$worker")" "$(child_of logvisor-second "$worker")")"
+echo "idle_second $((($(on_cpu $(ours)) - start) / 10))"
+echo "memory $(memory $(ours))"
 ./logvisor show --no-pager -o json web01 >"$dir/live"
 echo "trapped_live $(grep -c '_LOGVISOR_FIDELITY":"live' "$dir/live")"
 # A flood is polled.
-start=$(on_cpu)
+start=$(on_cpu $(ours))
 guest web01 'lab clock kmsg 200' >/dev/null
 settled web01
-echo "burst_host $((($(on_cpu) - start) / 2000))"
+echo "burst_host $((($(on_cpu $(ours)) - start) / 2000))"
 detach_worker "$worker"
 record after
 
 # ---- polled ----
 begun --poll
 record polled
-start=$(on_cpu)
+start=$(on_cpu $(ours))
 guest web01 'lab clock kmsg 200' >/dev/null
 settled web01
-echo "polled_host $((($(on_cpu) - start) / 2000))"
-start=$(on_cpu)
+echo "polled_host $((($(on_cpu $(ours)) - start) / 2000))"
+start=$(on_cpu $(ours))
 sleep 10
-echo "polled_second $((($(on_cpu) - start) / 10))"
+echo "polled_second $((($(on_cpu $(ours)) - start) / 10))"
 detach_worker "$worker"
 ./logvisor show --no-pager -o raw web01 | sed -n 's/.* logvisor - gap .* count="\([0-9]*\)".*/\1/p' |
 	awk '{ n += $1 } END { printf "lost %d\n", n }'

@@ -197,35 +197,23 @@ scene_abuse() {
 	finish
 }
 
-# refused WHAT MESSAGE TARGET [PREFIX...]
-refused() {
-	what=$1 message=$2 target=$3
-	shift 3
-	"$@" ./logvisor attach "other=xen:$target" >"$dir/out" 2>&1 </dev/null &
-	pid=$!
-	ok "$what: ends" within 60 ended $pid || kill -9 $pid
-	wait $pid
-	is "$what: exit status" $? 2
-	ok "$what: is said" grep -Eq "^logvisor: other: .*$message" "$dir/out" || sed 's/^/# /' "$dir/out"
-	is "$what: in one line" "$(wc -l <"$dir/out")" 1
-}
 scene_refuse() {
-	refused 'no such name' "no domain 'nobody'; 'logvisor list --host'" nobody
-	refused 'no such number' "no domain 4711; 'logvisor list --host'" 4711
-	refused 'no such uuid' 'no domain 01234567-89ab' 01234567-89ab-cdef-0123-456789abcdef
-	refused 'a number too large' "no domain '99999999999999999999'" 99999999999999999999
-	refused 'nothing' 'a domain is wanted' ''
-	refused 'Domain 0' 'cannot be protected from itself' 0
-	refused 'as nobody' 'cannot use /dev/xen/privcmd: .*attach as root' web01 \
+	refused 'no such name' "no domain 'nobody'; 'logvisor list --host'" xen:nobody
+	refused 'no such number' "no domain 4711; 'logvisor list --host'" xen:4711
+	refused 'no such uuid' 'no domain 01234567-89ab' xen:01234567-89ab-cdef-0123-456789abcdef
+	refused 'a number too large' "no domain '99999999999999999999'" xen:99999999999999999999
+	refused 'nothing' 'a domain is wanted' xen:
+	refused 'Domain 0' 'cannot be protected from itself' xen:0
+	refused 'as nobody' 'cannot use /dev/xen/privcmd: .*attach as root' xen:web01 \
 		/bin/setpriv --reuid 65534 --regid 65534 --clear-groups
 	mv /dev/xen/privcmd /dev/xen/away
-	refused 'no privcmd' 'there is no /dev/xen/privcmd: load the module xen-privcmd' web01
+	refused 'no privcmd' 'there is no /dev/xen/privcmd: load the module xen-privcmd' xen:web01
 	./logvisor doctor >"$dir/out" 2>&1
 	is 'no privcmd: doctor' "$?.$(grep -c '^NO .*xen-privcmd' "$dir/out")" 1.1 || sed 's/^/# /' "$dir/out"
 	mv /dev/xen/away /dev/xen/privcmd
 	lib=/usr/lib/x86_64-linux-gnu/libxenctrl.so.$(cat xen-version)
 	mv "$lib" "$lib.away"
-	refused 'no library' "needs libxenctrl.so.[0-9.]*, which cannot be loaded .*libxenmisc" web01
+	refused 'no library' "needs libxenctrl.so.[0-9.]*, which cannot be loaded .*libxenmisc" xen:web01
 	mv "$lib.away" "$lib"
 	odd="web 01;\$(reboot)"
 	ok 'odd: a domain boots' start_vm web01

@@ -6,19 +6,25 @@
 following() { # following N: N boots so far
 	[ "$(grep -c 'following' "$dir/web01.log")" -ge "$1" ]
 }
-told() {
-	sed 's/^/# /' "$dir/web01.log"
+# shellcheck disable=SC2120
+told() { # told [NAME]: what the worker said
+	sed 's/^/# /' "$dir/${1-web01}.log"
+}
+# refused WHAT MESSAGE TARGET [PREFIX...]
+refused() {
+	what=$1 message=$2 target=$3
+	shift 3
+	"$@" ./logvisor attach "other=$target" >"$dir/out" 2>&1 </dev/null &
+	pid=$!
+	ok "$what: ends" within 60 ended $pid || kill -9 $pid
+	wait $pid
+	is "$what: exit status" $? 2
+	ok "$what: is said" grep -Eq "^logvisor: other: .*$message" "$dir/out" || sed 's/^/# /' "$dir/out"
+	is "$what: in one line" "$(wc -l <"$dir/out")" 1
 }
 # Domains that are dead and that somebody keeps.
 no_zombie() {
 	xl list | awk 'NR > 1 && ($1 == "(null)" || $5 ~ /d/) { exit 1 }'
-}
-# The worker's children; not busybox's prctl name in ps.
-child_of() { # child_of NAME WORKER
-	cat /proc/[0-9]*/stat 2>/dev/null | awk -v n="($1)" -v w="$2" '$2 == n && $4 == w { print $1 }'
-}
-guardian_of() {
-	child_of logvisor-guard "$1"
 }
 begin() { # begin SCENE [vm start's options]
 	scene=$1
